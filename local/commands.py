@@ -1,0 +1,70 @@
+"""The command line of `python -m local`.
+
+It only reads arguments and says what went wrong; each command lives in a module that is imported when it is used,
+because a host or a demo should not pay for the others.
+"""
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+from local.environment import BLOB_PORT, QUEUE_PORT, TABLE_PORT
+from local.lifecycle import ROOT, StartError
+from local.processes import ChildError
+
+MODULES = {
+    "up": "local.up",
+    "host": "local.host",
+    "graph": "local.emulators",
+    "storage": "local.storage",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code: 2 when it cannot start, 1 when something it runs failed."""
+    options = _parser().parse_args(arguments)
+    try:
+        if options.command == "demo":
+            return importlib.import_module("local.demo").main() or 0
+        code: int = importlib.import_module(MODULES[options.command]).run(options)
+    except StartError as problem:
+        print(problem, file=sys.stderr)
+        return 2
+    except ChildError as failure:
+        print(failure, file=sys.stderr)
+        return failure.exit_code
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m local", description="What stands in for Azure on a laptop.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    server = argparse.ArgumentParser(add_help=False)
+    server.add_argument("--lifeline", action="store_true", help="also stop when standard input closes")
+
+    app = argparse.ArgumentParser(add_help=False)
+    app.add_argument("--app", default=str(ROOT), metavar="DIR", help="the function app (default: this repository)")
+    app.add_argument("--function-key", metavar="KEY", help="what callers must show (default: nobody is asked)")
+
+    storage = argparse.ArgumentParser(add_help=False)
+    for name, port in (("blob", BLOB_PORT), ("queue", QUEUE_PORT), ("table", TABLE_PORT)):
+        storage.add_argument(f"--{name}-port", type=int, default=port, metavar="N", help=f"(default: {port})")
+
+    up = commands.add_parser("up", parents=[server, app, storage], help="everything, until Ctrl-C")
+    up.add_argument("--host-port", type=int, default=7071, metavar="N", help="(default: 7071)")
+    up.add_argument("--graph-port", type=int, default=8085, metavar="N", help="(default: 8085)")
+
+    host = commands.add_parser("host", parents=[server, app], help="only the Functions host")
+    host.add_argument("--port", type=int, required=True, metavar="N", help="0: any free port")
+
+    graph = commands.add_parser("graph", parents=[server], help="only the Graph and identity emulators")
+    graph.add_argument("--port", type=int, required=True, metavar="N", help="0: any free port")
+    graph.add_argument("--latency-seconds", type=float, default=0, metavar="S", help="how long Graph takes to answer")
+
+    azurite = commands.add_parser("storage", parents=[server, storage], help="only storage (Azurite)")
+    azurite.add_argument("--location", metavar="DIR", help="keep the data there (default: in memory)")
+
+    commands.add_parser("demo", help="the main job, start to end, then exit")
+    return parser

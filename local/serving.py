@@ -1,0 +1,58 @@
+"""An HTTP server on a loopback socket, from its ready line to its last answer.
+
+It knows nothing of what it serves.
+"""
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+from local.lifecycle import announce, call_on_stop, url_of
+
+SHUTDOWN_SECONDS = 5
+
+type Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+
+
+async def serve(
+    handler: Handler, listener: socket.socket, *, lifeline: bool, cancel_when_client_leaves: bool = False
+) -> None:
+    """Answer requests until asked to stop, then let those that are running finish, for 5 seconds at most.
+
+    Args:
+        handler: answers one request. It is called without aiohttp's router, which costs more than a dictionary.
+        listener: where to accept connections.
+        lifeline: also stop when standard input closes.
+        cancel_when_client_leaves: cancel the handler when its client closes the connection.
+    """
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+
+    def stop_soon() -> None:
+        loop.call_soon_threadsafe(stop.set)
+
+    call_on_stop(stop_soon, lifeline=lifeline)
+    server = web.Server(
+        handler,
+        handler_cancellation=cancel_when_client_leaves,
+        access_log=None,
+        auto_decompress=False,  # A handler sees the bytes that were sent.
+    )
+    runner = web.ServerRunner(server, shutdown_timeout=SHUTDOWN_SECONDS)
+    await runner.setup()
+    try:
+        await web.SockSite(runner, listener).start()
+        announce(url_of(listener.getsockname()[1]))
+        await stop.wait()
+    finally:
+        await runner.cleanup()
+
+
+async def read_body(request: web.BaseRequest) -> bytes:
+    """Return a request's whole body, after telling a client that waits for it to go on."""
+    if request.headers.get("Expect", "").lower() == "100-continue":
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0  # aiohttp takes anything written for the start of the answer.
+    return await request.content.read()

@@ -1,0 +1,102 @@
+"""Drive Microsoft's Python worker library without the Functions host's process around it.
+
+It knows functions, bindings and messages, never sockets. One app per process: the library keeps the app's functions
+in module globals.
+"""
+
+import json
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import azure_functions_runtime as runtime  # type: ignore[import-untyped] # Microsoft ships it without types.
+
+from local import protos
+
+_NO_RETRY = SimpleNamespace(retry_count=0, max_retry_count=0, exception=None)
+
+
+class AppLoadError(Exception):
+    """The function app cannot be indexed: what Azure shows only as "0 functions found"."""
+
+
+class InvocationError(Exception):
+    """A function raised; the message holds its exception and stack."""
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function of the app, with its bindings as the host's function.json would spell them."""
+
+    id: str
+    name: str
+    bindings: tuple[dict[str, Any], ...]
+
+    @property
+    def trigger(self) -> dict[str, Any]:
+        """The binding that starts the function."""
+        return next(binding for binding in self.bindings if binding["type"].lower().endswith("trigger"))
+
+
+async def load_app(directory: Path) -> list[Function]:
+    """Import and index `function_app.py` of a directory, which becomes the working directory and first in `sys.path`.
+
+    Raises:
+        AppLoadError: with the worker's own message and stack.
+    """
+    os.chdir(directory)
+    sys.path.insert(0, str(directory))
+    runtime.start_threadpool_executor()
+    init_request = SimpleNamespace(capabilities={}, function_app_directory=str(directory))
+    init = await runtime.worker_init_request(
+        SimpleNamespace(
+            request=SimpleNamespace(worker_init_request=init_request),
+            properties={"protos": protos, "host": "127.0.0.1"},
+        )
+    )
+    if init.result.status != protos.StatusResult.Success:
+        raise AppLoadError(f"{init.result.exception.message}\n{init.result.exception.stack_trace}".rstrip())
+    metadata = await runtime.functions_metadata_request(SimpleNamespace())
+    if not metadata.function_metadata_results:
+        raise AppLoadError(f"There is no function in {directory / 'function_app.py'}.")
+    return [
+        Function(
+            id=function.function_id,
+            name=function.name,
+            bindings=tuple(json.loads(binding) for binding in function.raw_bindings),
+        )
+        for function in metadata.function_metadata_results
+    ]
+
+
+async def invoke(
+    function: Function,
+    data: protos.TypedData,
+    *,
+    invocation_id: str,
+    trace_parent: str = "",
+    trace_state: str = "",
+) -> protos.TypedData | None:
+    """Run a function on the data of its trigger and return what it returned.
+
+    Raises:
+        InvocationError: it raised, or returned what its binding cannot carry.
+    """
+    invocation = SimpleNamespace(
+        invocation_id=invocation_id,
+        function_id=function.id,
+        input_data=[protos.ParameterBinding(name=function.trigger["name"], data=data)],
+        trigger_metadata={},
+        trace_context=SimpleNamespace(trace_parent=trace_parent, trace_state=trace_state, attributes={}),
+        retry_context=_NO_RETRY,
+    )
+    answer = await runtime.invocation_request(
+        SimpleNamespace(request=SimpleNamespace(invocation_request=invocation), properties={})
+    )
+    if answer.result.status != protos.StatusResult.Success:
+        raise InvocationError(f"{answer.result.exception.message}\n{answer.result.exception.stack_trace}".rstrip())
+    returned: protos.TypedData | None = answer.return_value
+    return returned

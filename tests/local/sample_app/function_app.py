@@ -1,0 +1,97 @@
+"""A function app with one function for each rule of the host that the tests prove."""
+
+import asyncio
+import json
+import logging
+import os
+
+import azure.functions as func
+
+app = func.FunctionApp()
+logger = logging.getLogger("sample")
+
+
+def _seen(req: func.HttpRequest) -> func.HttpResponse:
+    seen = {
+        "method": req.method,
+        "url": req.url,
+        "headers": dict(req.headers),
+        "query": dict(req.params),
+        "parameters": dict(req.route_params),
+        "body": req.get_body().decode(),
+    }
+    return func.HttpResponse(json.dumps(seen), mimetype="application/json", headers={"x-answered-by": "sample"})
+
+
+@app.route("echo", methods=["GET", "POST"], auth_level=func.AuthLevel.ANONYMOUS)
+async def echo(req: func.HttpRequest) -> func.HttpResponse:
+    """Answer what arrived."""
+    return _seen(req)
+
+
+@app.route("items/{item}/parts/{part}", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+async def part(req: func.HttpRequest) -> func.HttpResponse:
+    """Answer what arrived, with two route parameters."""
+    return _seen(req)
+
+
+@app.function_name("unrouted")
+@app.route(auth_level=func.AuthLevel.ANONYMOUS)
+def without_route(req: func.HttpRequest) -> func.HttpResponse:
+    """Answer what arrived: any method, in a thread, under the function's name."""
+    return _seen(req)
+
+
+@app.route("locked", methods=["GET"])
+async def locked(req: func.HttpRequest) -> func.HttpResponse:
+    """Answer only those who know the function key."""
+    return _seen(req)
+
+
+@app.route("failing", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+async def failing(req: func.HttpRequest) -> func.HttpResponse:
+    """Fail."""
+    raise RuntimeError(f"this is in the log only: {req.method}")
+
+
+@app.route("trace", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+async def trace(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    """Log a line and answer the invocation's trace."""
+    logger.info("a line of the app for %s", req.url)
+    found = {"invocation": context.invocation_id, "trace": context.trace_context.trace_parent}
+    return func.HttpResponse(json.dumps(found), mimetype="application/json")
+
+
+_running: list[func.HttpRequest] = []
+
+
+@app.route("slow", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+async def slow(req: func.HttpRequest) -> func.HttpResponse:
+    """Answer as many seconds later as it is told."""
+    _running.append(req)
+    await asyncio.sleep(float(req.params["seconds"]))
+    return func.HttpResponse("finished")
+
+
+@app.route("running", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+async def running(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001 - The host passes it by name.
+    """Answer how many slow invocations began."""
+    return func.HttpResponse(str(len(_running)))
+
+
+@app.route("settings", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+async def settings(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001 - The host passes it by name.
+    """Answer the environment."""
+    return func.HttpResponse(json.dumps(dict(os.environ)), mimetype="application/json")
+
+
+@app.queue_trigger(arg_name="message", queue_name="sample", connection="AzureWebJobsStorage")
+async def queued(message: func.QueueMessage) -> None:
+    """Wait for messages, which no HTTP host brings."""
+    logger.info("%s", message.id)
+
+
+@app.route("crash", methods=["POST"], auth_level=func.AuthLevel.ANONYMOUS)
+async def crash(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001 - The host passes it by name.
+    """End the whole process, as a crash of the worker would."""
+    os._exit(3)
