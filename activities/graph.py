@@ -1,0 +1,243 @@
+"""The only door to Microsoft Graph: the managed identity, the official SDK's request builders, nothing of the use case.
+
+Deviations from the SDK's defaults, each with its reason:
+
+- A kiota response handler reads the answer. The typed reading imports 1,300 model modules for the first answer
+  (1-2 s), costs 5 ms for each, and loses bodies that are not Graph's own error shape.
+- No middleware: the SDK's retry repeats a POST after a 504 (a double create) and cannot read "Retry after N minutes";
+  its redirect handler would repeat a POST elsewhere. Repeating belongs to ``creation``.
+- httpx over aiohttp: less than half the CPU per request.
+- The URL of a provider's activities is expanded once: the SDK does it three times a request, a third of its CPU.
+- The entity's JSON goes into ``additional_data``: the typed attributes drop values of a wrong type silently, write null
+  under a wrong name, and know the external id only in the spelling of the metadata.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+import aiohttp
+import httpx
+from azure.core.credentials import AccessToken
+from azure.core.credentials_async import AsyncTokenCredential
+from azure.core.exceptions import ClientAuthenticationError
+from azure.identity.aio import ManagedIdentityCredential
+from httpx_aiohttp import AiohttpTransport
+from kiota_abstractions.base_request_configuration import RequestConfiguration
+from kiota_abstractions.default_query_parameters import QueryParameters
+from kiota_abstractions.headers_collection import HeadersCollection
+from kiota_abstractions.native_response_handler import NativeResponseHandler
+from kiota_authentication_azure.azure_identity_authentication_provider import AzureIdentityAuthenticationProvider
+from kiota_http.middleware.options import ResponseHandlerOption
+from kiota_http.observability_options import ObservabilityOptions
+from msgraph.generated.employee_experience.learning_providers.item.learning_course_activities import (
+    learning_course_activities_request_builder as builders,
+)
+from msgraph.generated.models.learning_assignment import LearningAssignment
+from msgraph.generated.models.learning_course_activity import LearningCourseActivity
+from msgraph.generated.models.learning_self_initiated_course import LearningSelfInitiatedCourse
+from msgraph.graph_request_adapter import GraphRequestAdapter
+from msgraph.graph_service_client import GraphServiceClient
+from msgraph_core import GraphClientFactory
+
+from activities import telemetry, translation
+from activities.errors import ErrorCode, TransientError
+from activities.gateway import StoredActivity
+from activities.models import ActivityRequest, Assignment
+
+# Locally Graph has another address, but the token is always one for Microsoft Graph.
+SCOPE = "https://graph.microsoft.com/.default"
+IDENTITY_SECONDS = 8.0
+CONNECT_SECONDS = 5.0
+
+# aiohttp's errors that are raised before a byte of the request is written.
+# Source: https://docs.aiohttp.org/en/stable/client_reference.html#client-exceptions
+_NOT_SENT = (aiohttp.ClientConnectorError, aiohttp.ClientConnectorDNSError, aiohttp.ConnectionTimeoutError)
+
+
+class MicrosoftGraph:
+    """Microsoft Graph as the app's managed identity sees it; one per process, used on one event loop, then closed.
+
+    Args:
+        base_url: Root of the API without a slash at the end; the token is sent to its host alone.
+        client_id: The user-assigned managed identity, or None for the system-assigned one.
+        transport: The network; a test hands in its own.
+    """
+
+    def __init__(
+        self, *, base_url: str, client_id: str | None, transport: httpx.AsyncBaseTransport | None = None
+    ) -> None:
+        # The library's own retry would spend IDENTITY_SECONDS on its first two pauses.
+        self._credential = PatientCredential(ManagedIdentityCredential(client_id=client_id, retry_total=2))
+        host = urlsplit(base_url).hostname or ""
+        self._transport = transport or AiohttpTransport()
+        http = httpx.AsyncClient(
+            transport=self._transport,
+            timeout=httpx.Timeout(None, connect=CONNECT_SECONDS, pool=CONNECT_SECONDS),
+        )
+        self._http = GraphClientFactory.create_with_custom_middleware(middleware=[], client=http)
+        authentication = AzureIdentityAuthenticationProvider(self._credential, scopes=[SCOPE], allowed_hosts=[host])
+        self._adapter = adapter = GraphRequestAdapter(authentication, client=self._http)
+        # Without it the SDK's URLs begin with "/v1.0//".
+        adapter.base_url = base_url
+        # URLs hold external ids, and an id of a learner may stand in one: they stay out of traces.
+        adapter.observability_options = ObservabilityOptions(include_euii_attributes=False)
+        self._providers = GraphServiceClient(request_adapter=adapter).employee_experience.learning_providers
+        self._activities_of = lru_cache(maxsize=64)(self._expanded)
+
+    async def create_activity(self, request: ActivityRequest, *, timeout_seconds: float) -> StoredActivity:
+        """Send one create, once. See ``GraphGateway``."""
+        activities, body = self._activities_of(request.registration_id), _sdk_model(request)
+        response = await self._send(
+            "create", lambda configuration: activities.post(body, configuration), timeout_seconds=timeout_seconds
+        )
+        return _stored(response)
+
+    async def find_activity(
+        self, registration_id: str, external_id: str, *, timeout_seconds: float
+    ) -> StoredActivity | None:
+        """Look an activity up by its alternate key. See ``GraphGateway``."""
+        provider = self._providers.by_learning_provider_id(registration_id)
+        # OData doubles a quote inside a quoted key; the SDK only percent-encodes it.
+        activity = provider.learning_course_activities_with_externalcourse_activity_id(external_id.replace("'", "''"))
+        response = await self._send("find", activity.get, timeout_seconds=timeout_seconds)
+        return None if response.status_code == httpx.codes.NOT_FOUND else _stored(response)
+
+    async def check_identity(self) -> None:
+        """Get a token. See ``GraphGateway``."""
+        await self._credential.get_token(SCOPE)
+
+    async def close(self) -> None:
+        """Close both connection pools."""
+        await self._http.aclose()
+        await self._transport.aclose()  # The SDK puts its own transport in front, which does not pass the closing on.
+        await self._credential.close()
+
+    def _expanded(self, registration_id: str) -> builders.LearningCourseActivitiesRequestBuilder:
+        """Return the builder for a provider's activities, with its URL ready."""
+        builder = self._providers.by_learning_provider_id(registration_id).learning_course_activities
+        information = builder.to_get_request_information()
+        self._adapter.set_base_url_for_request_information(information)
+        return builder.with_url(information.url)
+
+    async def _send(
+        self,
+        operation: str,
+        call: Callable[[RequestConfiguration[QueryParameters]], Awaitable[Any]],
+        *,
+        timeout_seconds: float,
+    ) -> httpx.Response:
+        """Let a request builder send one request and return the answer as it came.
+
+        Raises:
+            TransientError: no token, no connection, or no answer in time.
+        """
+        configuration = RequestConfiguration[QueryParameters](
+            headers=HeadersCollection(), options=[ResponseHandlerOption(NativeResponseHandler())]
+        )
+        # Reading peerRecommended and later values needs it; otherwise they come back as unknownFutureValue.
+        configuration.headers.add("Prefer", "include-unknown-enum-members")
+        begun = time.monotonic()
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                # The builder is typed for the model; with the handler it gives what the handler gives.
+                response = cast("httpx.Response", await call(configuration))
+        except (TimeoutError, httpx.RequestError, httpx.InvalidURL, aiohttp.ClientError, OSError) as error:
+            raise translate_failure(error) from error
+        telemetry.event(
+            "graphAnswered",
+            operation=operation,
+            status=response.status_code,
+            graphRequestId=response.headers.get("request-id", ""),
+            milliseconds=round((time.monotonic() - begun) * 1000),
+        )
+        return response
+
+
+class PatientCredential(AsyncTokenCredential):
+    """A credential that answers or fails in words within ``IDENTITY_SECONDS``, asking only once for all who wait.
+
+    Raises:
+        TransientError: ``identityUnavailable``, whatever the identity library raised: nothing else can have failed.
+    """
+
+    def __init__(self, credential: AsyncTokenCredential) -> None:
+        self._credential = credential
+        self._asking: asyncio.Task[AccessToken] | None = None
+
+    async def get_token(self, *scopes: str, **options: Any) -> AccessToken:
+        """Return a token from the credential's cache, or ask the identity endpoint."""
+        if self._asking is None or self._asking.done() or options.get("claims"):
+            self._asking = asyncio.create_task(self._ask(*scopes, **options))
+        # A caller that gives up must not take the answer from the others.
+        return await asyncio.shield(self._asking)
+
+    async def _ask(self, *scopes: str, **options: Any) -> AccessToken:
+        try:
+            async with asyncio.timeout(IDENTITY_SECONDS):
+                return await self._credential.get_token(*scopes, **options)
+        except Exception as error:
+            telemetry.failure("identityFailed", error)
+            raise _identity_unavailable(error) from error
+
+    async def close(self) -> None:
+        """Close the connection to the identity endpoint."""
+        if self._asking is not None:
+            self._asking.cancel()
+        await self._credential.close()
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+
+def translate_failure(error: Exception) -> TransientError:
+    """Return the error for a request that got no answer: not sent, or perhaps executed.
+
+    httpx-aiohttp calls a connection that broke after the request was written a ``ConnectTimeout``, too: only aiohttp's
+    own error behind it tells whether anything was sent.
+    """
+    causes = (error, error.__cause__)
+    if any(isinstance(cause, _NOT_SENT) for cause in causes):
+        return translation.unreachable()
+    return translation.unanswered()
+
+
+def _identity_unavailable(error: Exception) -> TransientError:
+    # CredentialUnavailableError, too, is a ClientAuthenticationError: the endpoint is missing or said no.
+    advice = (
+        "An admin has to check that the function app has a managed identity and that the setting AZURE_CLIENT_ID, "
+        "if it is there, is the client ID of an identity assigned to the app."
+        if isinstance(error, ClientAuthenticationError)
+        else "The identity service did not answer; it usually does again within a minute. If not, an admin has to "
+        "check the function app's managed identity."
+    )
+    return TransientError(
+        ErrorCode.IDENTITY_UNAVAILABLE,
+        f"The function app could not get a token for its managed identity; nothing was created. {advice}",
+        retry_after_seconds=translation.DEFAULT_RETRY_AFTER_SECONDS,
+    )
+
+
+def _sdk_model(request: ActivityRequest) -> LearningCourseActivity:
+    data = request.activity.to_graph()
+    odata_type = data.pop("@odata.type")
+    model = LearningAssignment if isinstance(request.activity, Assignment) else LearningSelfInitiatedCourse
+    return model(odata_type=odata_type, additional_data=data)
+
+
+def _stored(response: httpx.Response) -> StoredActivity:
+    """Return the entity of an answer.
+
+    Raises:
+        ActivityError: what ``translation.translate`` makes of an answer without one.
+    """
+    entity = translation.entity(response.status_code, response.content)
+    if entity is None:
+        raise translation.translate(
+            response.status_code, dict(response.headers), response.content, now=datetime.now(UTC)
+        )
+    return StoredActivity(entity, response.headers.get("request-id", ""))

@@ -1,0 +1,49 @@
+"""Whether the app can do its work, found out at most every 30 seconds however often it is asked."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from activities.errors import ActivityError
+from activities.gateway import GraphGateway
+
+# The route is anonymous: nobody may use it to hammer the identity endpoint.
+FRESH_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The result of one check: when it was made, and what failed, if anything."""
+
+    checked_at: datetime
+    failure: ActivityError | None = None
+
+
+class Health:
+    """Checks the identity, and remembers the result; all who ask during a check get its result."""
+
+    def __init__(self, graph: GraphGateway, *, now: Callable[[], float] = time.monotonic) -> None:
+        self._graph = graph
+        self._now = now
+        self._checking = asyncio.Lock()
+        self._report: Report | None = None
+        self._checked = 0.0
+
+    async def report(self) -> Report:
+        """Return a result that is at most ``FRESH_SECONDS`` old."""
+        async with self._checking:
+            if self._report is None or self._now() - self._checked > FRESH_SECONDS:
+                begun = self._now()
+                self._report = await self._check()
+                self._checked = begun  # Only now: a check that is cancelled must not make the old result look fresh.
+            return self._report
+
+    async def _check(self) -> Report:
+        checked_at = datetime.now(UTC)
+        try:
+            await self._graph.check_identity()
+        except ActivityError as error:
+            return Report(checked_at, error)
+        return Report(checked_at)

@@ -1,0 +1,162 @@
+"""The contract: the two kinds of learning course activity and every rule of their properties.
+
+Titles and descriptions are read by flow makers. Nothing here does I/O or knows how a request arrived.
+Source: https://learn.microsoft.com/graph/api/employeeexperienceuser-post-learningcourseactivities
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
+from typing import Annotated, Any, ClassVar, Literal, get_args
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
+from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
+
+from activities import forms
+from activities.dates import InvalidDateError
+
+type Json = dict[str, Any]
+
+# "unknownFutureValue" stands on the API page as OData's place-holder for later values; nobody can mean it.
+Status = Literal["notStarted", "inProgress", "completed"]
+AssignmentType = Literal["required", "recommended"]
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What the app's settings say about requests: the provider if none is named, the allowed ones, the time zone."""
+
+    registration_id: str | None = None
+    allowed_registration_ids: frozenset[str] = field(default_factory=frozenset)
+    zone: tzinfo = UTC
+
+
+def _form(parse: Callable[..., object], *, zoned: bool = False) -> BeforeValidator:
+    def validate(value: object, info: ValidationInfo[Defaults]) -> object:
+        if value is None:
+            return None
+        try:
+            return parse(value, zone=info.context.zone) if zoned else parse(value)
+        except (forms.InvalidValueError, InvalidDateError) as error:
+            raise PydanticCustomError("form", "{reason}", {"reason": str(error)}) from error
+
+    return BeforeValidator(validate)
+
+
+Text = Annotated[str, _form(forms.text)]
+UserId = Annotated[str, _form(forms.entra_user_id)]
+Guid = Annotated[str, _form(forms.guid)]
+DateTimeOffset = Annotated[str, _form(forms.date_time_offset, zoned=True)]
+
+
+class CourseActivity(BaseModel):
+    """What both kinds share. A property that the caller did not send stays unset; an explicit null stays null."""
+
+    model_config = ConfigDict(alias_generator=to_camel, extra="forbid", frozen=True)
+
+    odata_type: ClassVar[str] = ""
+    spoken_name: ClassVar[str] = "a learning course activity"
+
+    learner_user_id: Annotated[
+        UserId,
+        Field(title="Learner ID", description="The learner's Microsoft Entra object ID, a GUID."),
+    ]
+    learning_content_id: Annotated[
+        Text,
+        Field(title="Learning Content ID", description="The ID of the learning content in Viva Learning."),
+    ]
+    status: Annotated[
+        Status,
+        _form(lambda value: forms.choice(value, get_args(Status))),
+        Field(title="Status", description="How far the learner is: notStarted, inProgress or completed."),
+    ]
+    completion_percentage: Annotated[
+        int | None,
+        _form(forms.whole_percentage),
+        Field(title="Completion Percentage", description="How much is done, a whole number from 0 to 100."),
+    ] = None
+    completed_date_time: Annotated[
+        DateTimeOffset | None,
+        Field(title="Completed At", description="When the learner completed the course."),
+    ] = None
+    external_course_activity_id: Annotated[
+        Text | None,
+        Field(
+            title="External ID",
+            description="Your own unique ID for this activity; with it the activity can be found and is not doubled.",
+        ),
+    ] = None
+    learning_provider_id: Annotated[
+        Guid | None,
+        Field(title="Learning Provider ID", description="The provider's registration ID, a GUID."),
+    ] = None
+    registration_id: Annotated[
+        Guid | None,
+        Field(
+            title="Registration ID",
+            description="The provider's registration ID, a GUID; the same as the learning provider ID.",
+            exclude=True,  # It goes into the URL: the entity has no such property.
+        ),
+    ] = None
+
+    def to_graph(self) -> Json:
+        """Return the JSON that Microsoft Graph documents: what was sent, in the contract's form, and nothing else."""
+        return {"@odata.type": self.odata_type, **self.model_dump(by_alias=True, exclude_unset=True)}
+
+
+class Assignment(CourseActivity):
+    """A course that somebody assigned to a learner.
+
+    Source: https://learn.microsoft.com/graph/api/resources/learningassignment
+    """
+
+    odata_type: ClassVar[str] = "#microsoft.graph.learningAssignment"
+    spoken_name: ClassVar[str] = "an assignment"
+
+    assignment_type: Annotated[
+        AssignmentType,
+        _form(lambda value: forms.choice(value, get_args(AssignmentType))),
+        Field(title="Assignment Type", description="Whether the course is required or recommended."),
+    ]
+    assigned_date_time: Annotated[
+        DateTimeOffset | None,
+        Field(title="Assigned At", description="When the course was assigned."),
+    ] = None
+    assigner_user_id: Annotated[
+        UserId | None,
+        Field(title="Assigner ID", description="The Microsoft Entra object ID of the person who assigns it, a GUID."),
+    ] = None
+    due_date_time: Annotated[
+        dict[str, str] | None,
+        _form(forms.due_date_time, zoned=True),
+        Field(title="Due At", description="When the course is due; a date alone means the end of that day."),
+    ] = None
+    notes: Annotated[
+        dict[str, str] | None,
+        _form(forms.notes),
+        Field(title="Notes", description="A message to the learner."),
+    ] = None
+
+
+class SelfInitiatedCourse(CourseActivity):
+    """A course that a learner started by themselves.
+
+    Source: https://learn.microsoft.com/graph/api/resources/learningselfinitiatedcourse
+    """
+
+    odata_type: ClassVar[str] = "#microsoft.graph.learningSelfInitiatedCourse"
+    spoken_name: ClassVar[str] = "a self-initiated course"
+
+    started_date_time: Annotated[
+        DateTimeOffset | None,
+        Field(title="Started At", description="When the learner started the course."),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityRequest:
+    """A request that can be carried out: which provider it is for, and the activity to create."""
+
+    registration_id: str
+    activity: CourseActivity

@@ -1,0 +1,72 @@
+"""Log lines for correlation: a constant event name, ids of the invocation, counts and codes.
+
+Never a body, a token, a name, a note or the id of a learner. (An activity's id at Graph holds the learner's, and a
+caller's external id may: neither is logged.)
+"""
+
+import json
+import logging
+import re
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from types import MappingProxyType
+
+_log = logging.getLogger("activities")
+_correlation: ContextVar[Mapping[str, str]] = ContextVar("correlation", default=MappingProxyType({}))
+
+# What callers send for correlation, free of charge.
+# Source: https://learn.microsoft.com/azure/connectors/connectors-native-http
+_CORRELATION_HEADERS = {
+    "x-ms-client-request-id": "clientRequestId",
+    "x-ms-client-tracking-id": "clientTrackingId",
+    "x-ms-workflow-run-id": "workflowRunId",
+}
+# A caller's id is logged only if it looks like one: no spaces, no address, no line break.
+_ID = re.compile(r"[A-Za-z0-9._:-]{1,80}", re.ASCII)
+
+# These log URLs (with external ids) or every token request at INFO.
+_TALKATIVE = ("httpx", "azure.identity", "azure.core.pipeline.policies.http_logging_policy")
+
+
+def quieten_libraries() -> None:
+    """Keep the libraries' INFO lines out of the log: they name URLs, and an id of a learner may stand in one."""
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(logging.ERROR)
+
+
+@contextmanager
+def invocation(invocation_id: str, headers: Mapping[str, str]) -> Iterator[None]:
+    """Give every event inside the block the invocation's ids."""
+    said = {name: headers.get(header, "") for header, name in _CORRELATION_HEADERS.items()}
+    token = _correlation.set(
+        {"invocationId": invocation_id, **{name: value for name, value in said.items() if _ID.fullmatch(value)}}
+    )
+    try:
+        yield
+    finally:
+        _correlation.reset(token)
+
+
+def event(name: str, **fields: object) -> None:
+    """Log one event at INFO; values are codes, counts and ids, never what a caller wrote."""
+    _log.info("%s %s", name, json.dumps({**_correlation.get(), **fields}))
+
+
+def failure(name: str, error: BaseException, **fields: object) -> None:
+    """Log an unexpected failure at ERROR with the traceback of its whole chain, but without the exceptions' texts.
+
+    A library puts into the text whatever it stumbled over, and that may be what must not be logged.
+    """
+    _log.error("%s %s\n%s", name, json.dumps({**_correlation.get(), **fields}), "".join(_frames(error)))
+
+
+def _frames(error: BaseException) -> Iterator[str]:
+    cause: BaseException | None = error
+    seen: set[int] = set()
+    while cause is not None and id(cause) not in seen:
+        seen.add(id(cause))
+        yield f"{type(cause).__module__}.{type(cause).__qualname__}\n"
+        yield from traceback.format_tb(cause.__traceback__)
+        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)

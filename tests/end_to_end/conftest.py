@@ -1,0 +1,28 @@
+"""The product as it runs: the real worker library, azure-identity and msgraph-sdk, in processes of their own."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from local.environment import app_environment
+from local.processes import started
+from tests.end_to_end.stack import Stack, assert_discreet
+
+
+@pytest.fixture(scope="session")
+def running_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Run the stack once for all end-to-end tests, and read its log when they are done."""
+    logs = tmp_path_factory.mktemp("logs")
+    with started("graph", "--port", "0", log=logs / "graph.log") as graph:
+        environment = app_environment(graph.url)
+        with started("host", "--port", "0", env=environment, log=logs / "host.log") as host:
+            stack = Stack(host.url, graph.url, logs / "host.log")
+            yield stack
+    assert_discreet(stack)
+
+
+@pytest.fixture
+def stack(running_stack: Stack) -> Stack:
+    """Give a test the running stack with nothing stored and nothing wrong."""
+    running_stack.reset()
+    return running_stack

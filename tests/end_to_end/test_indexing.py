@@ -1,0 +1,55 @@
+"""What Azure sees of the app before the first request: found by the real worker, without environment or network."""
+
+import json
+import os
+import subprocess
+import sys
+
+from local.lifecycle import ROOT
+
+# Runs in a process of its own: indexing needs a fresh interpreter, an empty environment, and no way to open a socket.
+INDEX = """
+import asyncio, json, pathlib, socket, sys
+
+def refuse(*arguments, **options):
+    raise OSError("indexing must not use the network")
+
+async def index():
+    socket.socket.connect = socket.socket.connect_ex = socket.getaddrinfo = refuse
+    from local.worker import load_app
+    return await load_app(pathlib.Path(sys.argv[1]))
+
+functions = asyncio.run(index())
+print(json.dumps({function.name: function.trigger for function in functions}))
+"""
+
+
+def test_the_worker_finds_exactly_the_functions_of_the_contract() -> None:
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
+    # Windows cannot start Python's sockets without it.
+    environment |= {name: os.environ[name] for name in ("SYSTEMROOT",) if name in os.environ}
+    finished = subprocess.run(
+        [sys.executable, "-c", INDEX, str(ROOT)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert finished.returncode == 0, finished.stderr
+    triggers = json.loads(finished.stdout.splitlines()[-1])
+    found = {
+        name: (
+            trigger["type"],
+            trigger["route"],
+            [method.upper() for method in trigger["methods"]],
+            trigger["authLevel"],
+        )
+        for name, trigger in triggers.items()
+    }
+    assert found == {
+        "create_activity": ("httpTrigger", "activities", ["POST"], "FUNCTION"),
+        "create_assignment": ("httpTrigger", "assignments", ["POST"], "FUNCTION"),
+        "create_self_initiated_course": ("httpTrigger", "self-initiated-courses", ["POST"], "FUNCTION"),
+        "get_health": ("httpTrigger", "health", ["GET"], "ANONYMOUS"),
+    }

@@ -1,0 +1,148 @@
+"""Microsoft Graph and the clock, in memory: what the use case is tested against.
+
+Held to the same contract as the real gateway by ``test_gateway_contract``.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+from activities import translation
+from activities.creation import Clock
+from activities.errors import ActivityError
+from activities.gateway import StoredActivity
+from activities.models import ActivityRequest, Defaults
+from activities.validation import parse_activity
+
+REGISTRATION_ID = "01e8f81b-3060-4dec-acf0-0389665a0a38"
+OTHER_REGISTRATION_ID = "13727311-e7bb-470d-8b20-6a23d9030d70"
+LEARNER_ID = "7ba2228a-e020-11ec-9d64-0242ac120002"
+# As long as every send and every look-up takes, or until the caller's patience ends.
+FOR_EVER = float("inf")
+
+
+def activity_request(external_id: str | None = "course-1", **properties: Any) -> ActivityRequest:
+    """Return a request for a self-initiated course; more properties in the wire's spelling."""
+    record = {
+        "@odata.type": "#microsoft.graph.learningSelfInitiatedCourse",
+        "registrationId": REGISTRATION_ID,
+        "learnerUserId": LEARNER_ID,
+        "learningContentId": "content-1",
+        "status": "inProgress",
+        "externalCourseActivityId": external_id,
+        **properties,
+    }
+    return parse_activity(record, kind=None, defaults=Defaults())
+
+
+def assignment_request(external_id: str | None = "course-1", **properties: Any) -> ActivityRequest:
+    """Return a request for an assignment; more properties in the wire's spelling."""
+    assignment = {"@odata.type": "#microsoft.graph.learningAssignment", "assignmentType": "required"}
+    return activity_request(external_id, **assignment, **properties)
+
+
+class FakeTime:
+    """A clock that moves only when somebody waits."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.pauses: list[float] = []
+
+    def pass_by(self, seconds: float) -> None:
+        """Let time pass without anybody having asked to wait."""
+        self.seconds += seconds
+
+    async def _sleep(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        self.seconds += seconds
+
+    @property
+    def clock(self) -> Clock:
+        """The clock as the use case takes it."""
+        return Clock(now=lambda: self.seconds, sleep=self._sleep)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What becomes of one call.
+
+    Args:
+        error: What the caller gets instead of the answer.
+        executed: Whether Graph does its work nevertheless.
+        seconds: How long it takes; at the caller's time-out the answer is lost.
+        absent: For a look-up: the replica asked has not seen the activity yet.
+    """
+
+    error: ActivityError | None = None
+    executed: bool = False
+    seconds: float = 0.0
+    absent: bool = False
+
+
+@dataclass
+class FakeGraph:
+    """Implements ``GraphGateway``: keeps activities by provider and external id, and fails on demand.
+
+    ``calls`` says in which order what was asked: "create", "find", "check", "close". As in the emulator the same
+    external id twice makes two activities, so that a double becomes visible; a look-up gives the first.
+    """
+
+    time: FakeTime = field(default_factory=FakeTime)
+    calls: list[str] = field(default_factory=list)
+    stored: list[tuple[str, StoredActivity]] = field(default_factory=list)
+    identity_failure: ActivityError | None = None
+    # Called with "create" or "find" before each; None means that all goes well.
+    choose_fault: Callable[[str], Fault | None] | None = None
+    _faults: dict[str, deque[Fault]] = field(default_factory=lambda: {"create": deque(), "find": deque()})
+
+    def arm(self, operation: str, faults: Iterable[Fault]) -> None:
+        """Let the next calls of an operation come to this, one fault each."""
+        self._faults[operation].extend(faults)
+
+    async def create_activity(self, request: ActivityRequest, *, timeout_seconds: float) -> StoredActivity:
+        """Store the activity. See ``GraphGateway``."""
+        fault = self._begin("create")
+        entity = {**request.activity.to_graph(), "id": f"{request.activity.learner_user_id}:{uuid4()}"}
+        activity = StoredActivity(entity, str(uuid4()))
+        if fault.executed or (fault.error is None and fault.seconds < timeout_seconds):
+            self.stored.append((request.registration_id.casefold(), activity))
+        self._end(fault, timeout_seconds)
+        return activity
+
+    async def find_activity(
+        self, registration_id: str, external_id: str, *, timeout_seconds: float
+    ) -> StoredActivity | None:
+        """Find the first one that was stored. See ``GraphGateway``."""
+        fault = self._begin("find")
+        self._end(fault, timeout_seconds)
+        key = (registration_id.casefold(), external_id)
+        found = [one for provider, one in self.stored if (provider, one.entity["externalCourseActivityId"]) == key]
+        return found[0] if found and not fault.absent else None
+
+    async def check_identity(self) -> None:
+        """Fail as told. See ``GraphGateway``."""
+        self.calls.append("check")
+        if self.identity_failure is not None:
+            raise self.identity_failure
+
+    async def close(self) -> None:
+        """Remember it. See ``GraphGateway``."""
+        self.calls.append("close")
+
+    def _begin(self, operation: str) -> Fault:
+        self.calls.append(operation)
+        if self.identity_failure is not None:
+            raise self.identity_failure
+        if self.choose_fault is not None:
+            return self.choose_fault(operation) or Fault()
+        armed = self._faults[operation]
+        return armed.popleft() if armed else Fault()
+
+    def _end(self, fault: Fault, timeout_seconds: float) -> None:
+        self.time.pass_by(min(fault.seconds, timeout_seconds))
+        if fault.seconds >= timeout_seconds:
+            raise translation.unanswered()
+        if fault.error is not None:
+            raise fault.error

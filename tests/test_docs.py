@@ -1,0 +1,67 @@
+"""The documents say what the code does: every code, setting, route, property and command, and no other."""
+
+import json
+import re
+
+import function_app
+from activities import settings, wire
+from activities.errors import ErrorCode
+from activities.models import Assignment, SelfInitiatedCourse
+from local.lifecycle import ROOT
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+REQUESTS = (ROOT / "docs" / "requests.md").read_text(encoding="utf-8")
+# Read by the Functions host and its tools, not by the app.
+PLATFORM_SETTINGS = {"AzureWebJobsStorage", "FUNCTIONS_WORKER_RUNTIME"}
+
+
+def section(text: str, title: str) -> str:
+    """Return what stands under a heading, up to the next one."""
+    found = re.search(rf"^#+ {title}\n(.*?)(?=^#+ |\Z)", text, re.MULTILINE | re.DOTALL)
+    assert found, title
+    return found[1]
+
+
+def first_cells(table: str) -> set[str]:
+    """Return every `code` of the first column of the tables in a text."""
+    return {name for row in re.findall(r"^\|([^|]*)\|", table, re.MULTILINE) for name in re.findall(r"`([^`]+)`", row)}
+
+
+def test_the_error_table_has_every_code_with_its_status() -> None:
+    rows = re.findall(r"^\| (\d{3}) \| `(\w+)` \|", section(README, "Errors"), re.MULTILINE)
+    assert sorted((int(status), code) for status, code in rows) == sorted(
+        (int(wire.HTTP_STATUS[code]), str(code)) for code in ErrorCode
+    )
+
+
+def test_the_settings_table_the_example_file_and_the_code_name_the_same_settings() -> None:
+    example = json.loads((ROOT / "local.settings.example.json").read_text(encoding="utf-8"))
+    expected = {*settings.NAMES, *PLATFORM_SETTINGS}
+    assert first_cells(section(README, "Settings")) == expected
+    assert set(example["Values"]) == expected
+
+
+def test_the_route_table_has_every_route() -> None:
+    functions = function_app.app.get_functions()
+    triggers = [trigger.get_dict_repr() for function in functions if (trigger := function.get_trigger())]
+    routes = {f"{method.value} /api/{trigger['route']}" for trigger in triggers for method in trigger["methods"]}
+    assert first_cells(section(README, "The request and the answer")) == routes
+
+
+def test_the_property_table_has_every_property_of_both_kinds() -> None:
+    names = {field.alias for model in (Assignment, SelfInitiatedCourse) for field in model.model_fields.values()}
+    assert first_cells(section(REQUESTS, "Properties")) == {*names, "@odata.type"}
+
+
+def test_every_command_that_the_readme_names_exists() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))
+    assert set(re.findall(r"\bmake ([a-z]+)\b", README)) <= targets
+    assert {"demo", "test"} <= targets
+
+
+def test_every_file_that_the_documents_link_to_exists() -> None:
+    for document in ("README.md", "docs/requests.md", "CHANGELOG.md"):
+        text = (ROOT / document).read_text(encoding="utf-8")
+        for link in re.findall(r"\]\((?!https?:|#)([^)#]+)", text):
+            assert (ROOT / document).parent.joinpath(link).exists(), f"{document}: {link}"

@@ -1,0 +1,95 @@
+"""The health check: anonymous, so it may be asked as often as anybody likes, and must not ask as often itself."""
+
+import asyncio
+
+import pytest
+
+from activities.errors import ErrorCode, TransientError
+from activities.health import FRESH_SECONDS, Health
+from tests.fakes import FakeGraph
+
+NO_TOKEN = TransientError(ErrorCode.IDENTITY_UNAVAILABLE, "no token", retry_after_seconds=30)
+
+
+def health(graph: FakeGraph) -> Health:
+    return Health(graph, now=graph.time.clock.now)
+
+
+async def test_the_identity_is_checked() -> None:
+    graph = FakeGraph()
+    assert (await health(graph).report()).failure is None
+    assert graph.calls == ["check"]
+
+
+async def test_it_is_checked_at_most_every_30_seconds() -> None:
+    graph = FakeGraph()
+    asked = health(graph)
+    first = await asked.report()
+    for seconds in (0, 10, 19.9):
+        graph.time.pass_by(seconds)
+        assert await asked.report() is first
+    assert graph.calls == ["check"]
+    graph.time.pass_by(1)
+    assert await asked.report() is not first
+    assert graph.calls == ["check", "check"]
+
+
+async def test_all_who_ask_during_a_check_get_its_result() -> None:
+    answer = asyncio.Event()
+
+    class Slow(FakeGraph):
+        async def check_identity(self) -> None:
+            await super().check_identity()
+            await answer.wait()
+
+    graph = Slow()
+    asked = health(graph)
+    asking = [asyncio.create_task(asked.report()) for _ in range(20)]
+    await asyncio.sleep(0)
+    answer.set()
+    reports = await asyncio.gather(*asking)
+    assert graph.calls == ["check"]
+    assert len({id(report) for report in reports}) == 1
+
+
+async def test_a_failure_is_reported_kept_as_long_and_then_checked_again() -> None:
+    graph = FakeGraph(identity_failure=NO_TOKEN)
+    asked = health(graph)
+    assert (await asked.report()).failure is NO_TOKEN
+    graph.identity_failure = None
+    assert (await asked.report()).failure is NO_TOKEN
+    graph.time.pass_by(FRESH_SECONDS + 1)
+    assert (await asked.report()).failure is None
+    graph.identity_failure = NO_TOKEN
+    graph.time.pass_by(FRESH_SECONDS + 1)
+    assert (await asked.report()).failure is NO_TOKEN
+
+
+@pytest.mark.parametrize("interruption", [asyncio.CancelledError(), ZeroDivisionError()])
+async def test_a_check_that_was_interrupted_does_not_make_an_old_result_fresh(interruption: BaseException) -> None:
+    class Interrupted(FakeGraph):
+        interrupt = False
+
+        async def check_identity(self) -> None:
+            await super().check_identity()
+            if self.interrupt:
+                raise interruption
+
+    graph = Interrupted()
+    asked = health(graph)
+    first = await asked.report()
+    graph.time.pass_by(FRESH_SECONDS + 1)
+    graph.interrupt = True
+    with pytest.raises(type(interruption)):
+        await asked.report()
+    graph.interrupt = False
+    assert await asked.report() is not first
+
+
+async def test_a_bug_is_not_reported_as_a_failing_identity() -> None:
+    class Buggy(FakeGraph):
+        async def check_identity(self) -> None:
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await health(Buggy()).report()

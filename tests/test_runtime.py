@@ -1,0 +1,223 @@
+"""The composition root: one app per process, every exception an answer, everything closed at the end."""
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from activities import runtime as runtime_module
+from activities import wire
+from activities.errors import ErrorCode, PermanentError, Problem, SettingsError
+from activities.graph import MicrosoftGraph
+from activities.health import Health
+from activities.models import Defaults
+from activities.runtime import App, Runtime
+from activities.settings import NAMES
+from tests.fakes import LEARNER_ID, REGISTRATION_ID, FakeGraph
+
+REQUEST = wire.Request(request_id="request-1")
+SECRET = "the note of a learner"
+COURSE = {
+    "@odata.type": "#microsoft.graph.learningSelfInitiatedCourse",
+    "learnerUserId": LEARNER_ID,
+    "learningContentId": "content-1",
+    "status": "inProgress",
+}
+
+
+def app_with(graph: FakeGraph) -> App:
+    return App(Defaults(registration_id=REGISTRATION_ID), graph, Health(graph))
+
+
+class Builder:
+    """Builds the app, counts how often, and fails as long as ``error`` says."""
+
+    def __init__(self) -> None:
+        self.graph = FakeGraph()
+        self.built = 0
+        self.error: Exception | None = None
+
+    def __call__(self) -> App:
+        self.built += 1
+        if self.error is not None:
+            raise self.error
+        return app_with(self.graph)
+
+
+@pytest.fixture
+def build() -> Builder:
+    return Builder()
+
+
+@pytest.fixture
+def runtime(build: Builder) -> Runtime:
+    return Runtime(build)
+
+
+def raising(error: BaseException) -> Callable[[App, wire.Request], Any]:
+    async def use_case(_: App, request: wire.Request) -> wire.Response:
+        assert request
+        raise error
+
+    return use_case
+
+
+def told(response: wire.Response) -> dict[str, Any]:
+    error: dict[str, Any] = json.loads(response.body)["error"]
+    assert response.headers["x-ms-error-code"] == error["code"]
+    assert response.headers["x-ms-request-id"] == REQUEST.request_id
+    return error
+
+
+async def test_a_use_case_gets_the_app_and_the_request(runtime: Runtime, build: Builder) -> None:
+    async def use_case(app: App, request: wire.Request) -> wire.Response:
+        assert (app.graph, request) == (build.graph, REQUEST)
+        return wire.respond(200, {}, request)
+
+    assert (await runtime.answer(REQUEST, use_case)).status == 200
+
+
+async def test_an_expected_failure_is_answered_as_what_it_is(runtime: Runtime) -> None:
+    error = PermanentError(ErrorCode.INVALID_REQUEST, "wrong", problems=[Problem("required", "a is required", "a")])
+    response = await runtime.answer(REQUEST, raising(error))
+    assert response.status == 400
+    assert told(response)["details"] == [{"code": "required", "message": "a is required", "target": "a"}]
+
+
+class TestBugs:
+    @pytest.fixture
+    def bug(self) -> Exception:
+        """An exception whose text must go nowhere."""
+        return LookupError(SECRET)
+
+    async def test_a_bug_is_a_500_with_the_request_id_and_without_the_exceptions_text(
+        self, runtime: Runtime, bug: Exception
+    ) -> None:
+        response = await runtime.answer(REQUEST, raising(bug))
+        error = told(response)
+        assert response.status == 500
+        assert error["code"] == "internalError"
+        assert "request-1" in error["message"]
+        assert SECRET.encode() not in response.body
+        assert b"LookupError" not in response.body
+
+    async def test_the_traceback_is_logged_without_the_exceptions_text(
+        self, runtime: Runtime, bug: Exception, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        error = KeyError(SECRET)
+        error.__cause__ = bug
+        await runtime.answer(REQUEST, raising(error))
+        (record,) = [record for record in caplog.records if record.levelno == logging.ERROR]
+        line = record.getMessage()
+        assert line.startswith('internalError {"invocationId": "request-1"')
+        assert "test_runtime.py" in line
+        assert "builtins.KeyError" in line
+        assert "builtins.LookupError" in line  # The cause.
+        assert SECRET not in line
+        assert record.exc_info is None  # A handler would print the text.
+
+    async def test_a_bug_while_the_app_is_built_is_answered_as_well(
+        self, runtime: Runtime, build: Builder, bug: Exception
+    ) -> None:
+        build.error = bug
+        assert (await runtime.answer(REQUEST, runtime_module.health)).status == 500
+
+    async def test_the_invocation_that_is_cancelled_gets_no_answer(self, runtime: Runtime) -> None:
+        with pytest.raises(asyncio.CancelledError):
+            await runtime.answer(REQUEST, raising(asyncio.CancelledError()))
+
+
+class TestBuilding:
+    async def test_nothing_is_built_before_the_first_request(self, runtime: Runtime, build: Builder) -> None:
+        assert build.built == 0
+        await runtime.answer(REQUEST, runtime_module.health)
+        assert build.built == 1
+
+    async def test_the_app_is_built_once_for_all_requests(self, runtime: Runtime, build: Builder) -> None:
+        await asyncio.gather(*(runtime.answer(REQUEST, runtime_module.health) for _ in range(20)))
+        assert build.built == 1
+
+    async def test_a_wrong_setting_is_named_and_read_again_with_the_next_request(
+        self, runtime: Runtime, build: Builder
+    ) -> None:
+        build.error = SettingsError([Problem("invalidSetting", "GRAPH_BASE_URL must be a URL.", "GRAPH_BASE_URL")])
+        response = await runtime.answer(REQUEST, runtime_module.health)
+        error = told(response)
+        assert response.status == 500
+        assert "GRAPH_BASE_URL must be a URL." in error["message"]
+        assert [detail["target"] for detail in error["details"]] == ["GRAPH_BASE_URL"]
+        build.error = None
+        assert (await runtime.answer(REQUEST, runtime_module.health)).status == 200
+        assert build.built == 2
+
+
+class TestEnvironment:
+    @pytest.fixture(autouse=True)
+    def _no_settings(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name in NAMES:
+            monkeypatch.delenv(name, raising=False)
+
+    async def test_an_app_is_built_from_an_empty_environment(self) -> None:
+        app = runtime_module.build()
+        assert app.defaults == Defaults()
+        assert isinstance(app.graph, MicrosoftGraph)
+        await app.graph.close()
+
+    async def test_the_settings_reach_the_app(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("LEARNING_PROVIDER_ID", REGISTRATION_ID)
+        monkeypatch.setenv("ALLOWED_LEARNING_PROVIDER_IDS", REGISTRATION_ID)
+        monkeypatch.setenv("DEFAULT_TIME_ZONE", "Europe/Berlin")
+        app = runtime_module.build()
+        await app.graph.close()
+        assert app.defaults.registration_id == REGISTRATION_ID
+        assert app.defaults.allowed_registration_ids == {REGISTRATION_ID}
+        assert str(app.defaults.zone) == "Europe/Berlin"
+
+    def test_every_wrong_setting_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name in ("AZURE_CLIENT_ID", "GRAPH_BASE_URL", "DEFAULT_TIME_ZONE"):
+            monkeypatch.setenv(name, "nonsense")
+        with pytest.raises(SettingsError) as caught:
+            runtime_module.build()
+        assert {problem.target for problem in caught.value.problems} == {
+            "AZURE_CLIENT_ID",
+            "GRAPH_BASE_URL",
+            "DEFAULT_TIME_ZONE",
+        }
+
+
+def test_the_connections_are_closed_when_the_event_loop_ends(build: Builder) -> None:
+    """The worker tells nobody that it stops; its loop's end is the only sign."""
+    runtime = Runtime(build)
+
+    async def one_request() -> None:
+        await runtime.answer(REQUEST, runtime_module.health)
+        assert "close" not in build.graph.calls
+
+    asyncio.run(one_request())
+    assert build.graph.calls == ["check", "close"]
+
+
+class TestCreating:
+    @pytest.mark.parametrize("header", ["repeatability-request-id", "idempotency-key"])
+    async def test_a_repeated_request_carries_the_same_external_id(self, build: Builder, header: str) -> None:
+        request = wire.Request(json.dumps(COURSE).encode(), {header: "run-1"})
+        for _ in range(2):
+            response = await Runtime(build).answer(request, runtime_module.create(None))
+            assert response.status == 201
+        first, second = (activity.entity["externalCourseActivityId"] for _, activity in build.graph.stored)
+        assert first == second
+
+    async def test_the_log_tells_the_outcome_but_not_who_learns_what(
+        self, runtime: Runtime, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        caplog.set_level(logging.INFO, logger="activities")
+        body = json.dumps({**COURSE, "externalCourseActivityId": "ada@example.org"}).encode()
+        await runtime.answer(wire.Request(body, request_id="request-1"), runtime_module.create(None))
+        assert "activityAnswered" in caplog.text
+        assert '"outcome": "created"' in caplog.text
+        assert REGISTRATION_ID in caplog.text
+        for said in (LEARNER_ID, "content-1", "ada@example.org"):
+            assert said not in caplog.text

@@ -1,0 +1,127 @@
+"""The settings: an empty environment works, every rule, every problem at once, frozen."""
+
+from dataclasses import FrozenInstanceError, fields
+from datetime import UTC
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from activities.errors import ErrorCode, SettingsError
+from activities.settings import GRAPH_BASE_URL, NAMES, Settings
+from tests.records import OTHER_PROVIDER, PROVIDER
+
+
+def problem_targets(environ: dict[str, str]) -> list[str]:
+    """Return the names of the settings that cannot be used."""
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_environ(environ)
+    assert all(problem.message.startswith(f"{problem.target} ") for problem in caught.value.problems)
+    assert all(problem.message in caught.value.message for problem in caught.value.problems)
+    return [problem.target for problem in caught.value.problems]
+
+
+def test_an_empty_environment_works() -> None:
+    settings = Settings.from_environ({})
+    assert settings == Settings(
+        azure_client_id=None,
+        graph_base_url="https://graph.microsoft.com/v1.0",
+        learning_provider_id=None,
+        allowed_learning_provider_ids=frozenset(),
+        default_time_zone=UTC,
+    )
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\t"])
+def test_a_blank_setting_counts_as_not_set(blank: str) -> None:
+    assert Settings.from_environ(dict.fromkeys(NAMES, blank)) == Settings()
+
+
+def test_every_setting_is_read_and_surrounding_space_goes() -> None:
+    environ = {
+        "AZURE_CLIENT_ID": f" {OTHER_PROVIDER} ",
+        "GRAPH_BASE_URL": " https://graph.microsoft.com/beta/ ",
+        "LEARNING_PROVIDER_ID": f"{PROVIDER}\n",
+        "ALLOWED_LEARNING_PROVIDER_IDS": f" {PROVIDER.upper()} , {OTHER_PROVIDER},",
+        "DEFAULT_TIME_ZONE": " Europe/Berlin ",
+    }
+    assert environ.keys() == set(NAMES)
+    settings = Settings.from_environ({**environ, "PATH": "/bin"})
+    assert settings == Settings(
+        azure_client_id=OTHER_PROVIDER,
+        graph_base_url="https://graph.microsoft.com/beta",
+        learning_provider_id=PROVIDER,
+        allowed_learning_provider_ids=frozenset({PROVIDER, OTHER_PROVIDER}),
+        default_time_zone=ZoneInfo("Europe/Berlin"),
+    )
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(Settings)])
+def test_settings_are_frozen(name: str) -> None:
+    with pytest.raises(FrozenInstanceError):
+        setattr(Settings(), name, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("AZURE_CLIENT_ID", "my-identity"),
+        ("LEARNING_PROVIDER_ID", "LinkedIn"),
+        ("LEARNING_PROVIDER_ID", f"{{{PROVIDER}}}"),
+        ("ALLOWED_LEARNING_PROVIDER_IDS", "LinkedIn"),
+        ("ALLOWED_LEARNING_PROVIDER_IDS", f"{PROVIDER};{OTHER_PROVIDER}"),
+        ("DEFAULT_TIME_ZONE", "Mars/Olympus"),
+        ("DEFAULT_TIME_ZONE", "localtime"),
+        ("GRAPH_BASE_URL", "graph.microsoft.com/v1.0"),
+        ("GRAPH_BASE_URL", "http://graph.microsoft.com/v1.0"),
+        ("GRAPH_BASE_URL", "http://localhost.example.com/v1.0"),
+        ("GRAPH_BASE_URL", "http://10.0.0.1/v1.0"),
+        ("GRAPH_BASE_URL", "ftp://127.0.0.1/v1.0"),
+        ("GRAPH_BASE_URL", "https://"),
+        ("GRAPH_BASE_URL", "https://[::1/v1.0"),
+        ("GRAPH_BASE_URL", "https://graph.microsoft.com:port/v1.0"),
+        ("GRAPH_BASE_URL", "https://user:secret@graph.microsoft.com/v1.0"),
+        ("GRAPH_BASE_URL", "https://graph.microsoft.com/v1.0?a=b"),
+        ("GRAPH_BASE_URL", "https://graph.microsoft.com/v1.0#a"),
+        ("GRAPH_BASE_URL", "https://graph.microsoft.us/v1.0"),
+        ("GRAPH_BASE_URL", "https://DOD-graph.microsoft.us/v1.0"),
+        ("GRAPH_BASE_URL", "https://microsoftgraph.chinacloudapi.cn/v1.0"),
+    ],
+)
+def test_a_setting_that_cannot_be_used_is_named(name: str, value: str) -> None:
+    assert problem_targets({name: value}) == [name]
+
+
+@pytest.mark.parametrize("value", [",", " , ,"])
+def test_a_list_of_allowed_providers_without_one_does_not_mean_any(value: str) -> None:
+    assert problem_targets({"ALLOWED_LEARNING_PROVIDER_IDS": value}) == ["ALLOWED_LEARNING_PROVIDER_IDS"]
+
+
+@pytest.mark.parametrize("host", ["localhost:8085", "127.0.0.1:8085", "127.8.8.8", "[::1]:8085"])
+def test_plain_http_is_for_this_machine_alone(host: str) -> None:
+    assert Settings.from_environ({"GRAPH_BASE_URL": f"http://{host}/v1.0"}).graph_base_url == f"http://{host}/v1.0"
+
+
+def test_the_default_provider_must_be_an_allowed_one() -> None:
+    environ = {"LEARNING_PROVIDER_ID": PROVIDER, "ALLOWED_LEARNING_PROVIDER_IDS": OTHER_PROVIDER}
+    assert problem_targets(environ) == ["LEARNING_PROVIDER_ID"]
+    environ["ALLOWED_LEARNING_PROVIDER_IDS"] += f",{PROVIDER}"
+    for spelling in (PROVIDER, PROVIDER.upper()):
+        environ["LEARNING_PROVIDER_ID"] = spelling
+        assert Settings.from_environ(environ).learning_provider_id == spelling
+
+
+def test_all_problems_are_told_at_once() -> None:
+    assert sorted(problem_targets(dict.fromkeys(NAMES, "not usable"))) == sorted(NAMES)
+
+
+def test_settings_that_cannot_be_used_are_transient_because_the_same_request_works_once_they_are_corrected() -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_environ({"AZURE_CLIENT_ID": "my-identity"})
+    assert caught.value.code is ErrorCode.INTERNAL_ERROR
+    assert caught.value.retry_after_seconds >= 60
+    assert not caught.value.may_have_executed
+    assert "my-identity" not in caught.value.message, "a setting may be a secret that stands in the wrong place"
+
+
+def test_graph_is_the_global_cloud_by_default() -> None:
+    assert Settings().graph_base_url == GRAPH_BASE_URL == "https://graph.microsoft.com/v1.0"
