@@ -1,0 +1,37 @@
+"""A closed-loop load: so many callers, each sending its next request when it has the answer to the last."""
+
+import asyncio
+import json
+import time
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+from uuid import uuid4
+
+import aiohttp
+
+
+async def creates_per_second(url: str, example: Mapping[str, Any], *, callers: int, seconds: float) -> float:
+    """Return how many creates per second a host answers with 201.
+
+    Each request has its own external id, so that nothing is a repetition.
+
+    Raises:
+        RuntimeError: an answer was not 201.
+    """
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=callers)) as session:
+        begun = time.perf_counter()
+
+        async def call() -> int:
+            answered = 0
+            while time.perf_counter() - begun < seconds:
+                body = json.dumps({**example, "externalCourseActivityId": str(uuid4())})
+                async with session.post(url, data=body, headers={"Content-Type": "application/json"}) as response:
+                    if response.status != HTTPStatus.CREATED:
+                        raise RuntimeError(f"{url} answered {response.status}: {await response.text()}")
+                    await response.read()
+                answered += 1
+            return answered
+
+        answered = sum(await asyncio.gather(*(call() for _ in range(callers))))
+        return answered / (time.perf_counter() - begun)
