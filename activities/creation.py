@@ -64,9 +64,12 @@ def identify(request: ActivityRequest, *, idempotency_key: str | None) -> Activi
     """
     if request.activity.external_course_activity_id:
         return request
-    external_id = (
-        uuid5(_KEY_NAMESPACE, f"{request.registration_id.casefold()}:{idempotency_key}") if idempotency_key else uuid4()
-    )
+    if idempotency_key:
+        # A header can hold bytes that are no text; they, too, name one request.
+        name = f"{request.registration_id.casefold()}:{idempotency_key}".encode(errors="backslashreplace")
+        external_id = uuid5(_KEY_NAMESPACE, name)
+    else:
+        external_id = uuid4()
     activity = request.activity.model_copy(update={"external_course_activity_id": str(external_id)})
     return ActivityRequest(request.registration_id, activity)
 

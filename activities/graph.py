@@ -105,7 +105,7 @@ class MicrosoftGraph:
         # OData doubles a quote inside a quoted key; the SDK only percent-encodes it.
         activity = provider.learning_course_activities_with_externalcourse_activity_id(external_id.replace("'", "''"))
         response = await self._send("find", activity.get, timeout_seconds=timeout_seconds)
-        return None if response.status_code == httpx.codes.NOT_FOUND else _stored(response)
+        return None if translation.says_absent(response.status_code, response.content) else _stored(response)
 
     async def check_identity(self) -> None:
         """Get a token. See ``GraphGateway``."""
@@ -141,6 +141,8 @@ class MicrosoftGraph:
         )
         # Reading peerRecommended and later values needs it; otherwise they come back as unknownFutureValue.
         configuration.headers.add("Prefer", "include-unknown-enum-members")
+        # Microsoft's support finds a request by it, and the app's log has it, too.
+        configuration.headers.add("client-request-id", telemetry.invocation_id())
         begun = time.monotonic()
         try:
             async with asyncio.timeout(timeout_seconds):

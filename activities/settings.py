@@ -1,10 +1,9 @@
 """The app's settings: the environment, read once, checked completely, frozen. Nothing else reads the environment."""
 
-import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 from activities import dates, forms
 from activities.errors import Problem, SettingsError
@@ -14,6 +13,9 @@ GRAPH_BASE_URL = "https://graph.microsoft.com/v1.0"
 # Viva Learning's activities exist in the global cloud alone.
 # Source: https://learn.microsoft.com/graph/deployments#microsoft-graph-and-graph-explorer-service-root-endpoints
 _NATIONAL_CLOUDS = frozenset({"graph.microsoft.us", "dod-graph.microsoft.us", "microsoftgraph.chinacloudapi.cn"})
+
+# The SDK sends a token over http to these names only.
+_THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1"})
 
 NAMES = (
     "AZURE_CLIENT_ID",
@@ -85,13 +87,6 @@ def _why_no_graph(url: str) -> str | None:
         return "must be a plain URL such as https://graph.microsoft.com/v1.0"
     if parts.hostname in _NATIONAL_CLOUDS:
         return "names a national cloud, where Microsoft Graph does not offer learning course activities"
-    if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(parts)):
+    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _THIS_MACHINE):
         return "must start with https:// (http:// only for a server on this machine)"
     return None
-
-
-def _is_loopback(parts: SplitResult) -> bool:
-    try:
-        return parts.hostname == "localhost" or ipaddress.ip_address(parts.hostname or "").is_loopback
-    except ValueError:
-        return False

@@ -49,6 +49,11 @@ def invocation(invocation_id: str, headers: Mapping[str, str]) -> Iterator[None]
         _correlation.reset(token)
 
 
+def invocation_id() -> str:
+    """Return the id of the invocation that is running, or "" outside of one."""
+    return _correlation.get().get("invocationId", "")
+
+
 def event(name: str, **fields: object) -> None:
     """Log one event at INFO; values are codes, counts and ids, never what a caller wrote."""
     _log.info("%s %s", name, json.dumps({**_correlation.get(), **fields}))

@@ -105,6 +105,12 @@ def entity(status: int, body: bytes) -> dict[str, Any] | None:
     return answer if isinstance(answer, dict) and isinstance(answer.get("id"), str) else None
 
 
+def says_absent(status: int, body: bytes) -> bool:
+    """Tell whether Graph itself says that there is no such activity; a gateway's 404 page says nothing about it."""
+    code, _, _ = _graph_error(_json(body))
+    return status == HTTPStatus.NOT_FOUND and code != ""
+
+
 def translate(status: int, headers: Mapping[str, str], body: bytes, *, now: datetime) -> ActivityError:
     """Return the error for an answer of Graph that holds no entity.
 

@@ -57,6 +57,11 @@ class TestIdentify:
         one, other = (identify(activity_request(None), idempotency_key="") for _ in range(2))
         assert external_id(one) != external_id(other)
 
+    def test_a_key_that_is_no_text_is_a_key_too(self) -> None:
+        """A header's bytes that are not UTF-8 reach the app as lone surrogates."""
+        keys = ["run-\udce9", "run-\udcea"]
+        assert len({identify(activity_request(""), idempotency_key=key).activity for key in keys}) == len(keys)
+
     def test_the_id_of_a_key_never_changes(self) -> None:
         """A change would make every repeated request of a flow a second activity."""
         derived = identify(activity_request(None), idempotency_key="run-1")

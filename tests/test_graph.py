@@ -17,6 +17,7 @@ from aiohttp import web
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from activities import telemetry
 from activities.errors import ActivityError, ErrorCode, TransientError
 from activities.graph import MicrosoftGraph
 from activities.models import ActivityRequest, Defaults
@@ -104,6 +105,13 @@ async def test_the_sdk_changes_nothing_of_an_activity(
     request = assignment_request(**properties)
     await create(graph, request)
     assert json.loads(wire.sent[-1].content) == request.activity.to_graph()
+
+
+async def test_graph_is_told_the_invocation_that_asks(graph: MicrosoftGraph, wire: Wire) -> None:
+    """Microsoft's support finds the request by it."""
+    with telemetry.invocation("the-invocation", {}):
+        await graph.create_activity(activity_request(), timeout_seconds=5)
+    assert wire.sent[0].headers["client-request-id"] == "the-invocation"
 
 
 async def test_the_answer_is_kept_as_graph_wrote_it(graph: MicrosoftGraph, wire: Wire) -> None:
@@ -232,6 +240,14 @@ class TestLookUp:
     async def test_graphs_404_means_that_there_is_none(self, graph: MicrosoftGraph, wire: Wire) -> None:
         wire.reply = lambda _: httpx.Response(404, json={"error": {"code": "notFound"}})
         assert await graph.find_activity(REGISTRATION_ID, "x", timeout_seconds=5) is None
+
+    @pytest.mark.parametrize("body", [b"", b"<html>Not found</html>", b"{}", b'{"error":{}}'])
+    async def test_a_404_that_is_not_graphs_own_does_not_mean_absent(
+        self, graph: MicrosoftGraph, wire: Wire, body: bytes
+    ) -> None:
+        wire.reply = lambda _: httpx.Response(404, content=body)
+        with pytest.raises(ActivityError):
+            await graph.find_activity(REGISTRATION_ID, "external", timeout_seconds=5)
 
     async def test_an_external_id_too_long_for_an_address_is_no_bug(self, graph: MicrosoftGraph, wire: Wire) -> None:
         with pytest.raises(TransientError):

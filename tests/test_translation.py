@@ -231,6 +231,8 @@ class TestRetryAfter:
             ("Sun, 22 Nov 2026 10:01:30 GMT", 90.0),
             ("Sun, 22 Nov 2026 11:01:30 +0100", 90.0),
             ("Sunday, 22-Nov-26 10:01:30 GMT", 90.0),
+            ("Sun, 22 Nov 2026 10:01:30", 90.0),
+            ("Sun, 22 Nov 2026 10:01:30 -0000", 90.0),
             ("Sun, 22 Nov 2026 09:00:00 GMT", 0.0),
             ("Thu, 01 Jan 1970 00:00:00 GMT", 0.0),
         ],
@@ -253,6 +255,8 @@ class TestRetryAfter:
             "99999999999999999999",
             "22 Nov",
             ";",
+            "Sun, 22 Nov 2026 10:01:30 +9999999999999",
+            "Sun, 22 Nov 99999999999999999999 10:01:30 GMT",
         ],
     )
     def test_garbage_counts_as_absent(self, status: int, header: str) -> None:
