@@ -58,6 +58,8 @@ def _parser() -> argparse.ArgumentParser:
 
     host = commands.add_parser("host", parents=[server, app], help="only the Functions host")
     host.add_argument("--port", type=int, required=True, metavar="N", help="0: any free port")
+    lock_help = "for how long a received queue message is locked (default: 600, as in Azure)"
+    host.add_argument("--queue-lock-seconds", type=_lock_seconds, default=600, metavar="S", help=lock_help)
 
     graph = commands.add_parser("graph", parents=[server], help="only the Graph and identity emulators")
     graph.add_argument("--port", type=int, required=True, metavar="N", help="0: any free port")
@@ -68,3 +70,11 @@ def _parser() -> argparse.ArgumentParser:
 
     commands.add_parser("demo", help="the main job, start to end, then exit")
     return parser
+
+
+def _lock_seconds(text: str) -> int:
+    # https://learn.microsoft.com/rest/api/storageservices/get-messages, whose unit is a whole second.
+    seconds = int(text)
+    if not 1 <= seconds <= 7 * 24 * 3600:
+        raise argparse.ArgumentTypeError("a lock lasts from 1 second to 7 days")
+    return seconds

@@ -28,11 +28,18 @@ def app_environment(graph_url: str, *, storage_ports: tuple[int, int, int] = STO
     return {
         "FUNCTIONS_WORKER_RUNTIME": "python",
         "AzureWebJobsStorage": storage_connection_string(*storage_ports),
+        "ACTIVITY_QUEUE": "learning-activities",
         "IDENTITY_ENDPOINT": f"{graph_url}/msi/token",
         "IDENTITY_HEADER": IDENTITY_HEADER,
         "GRAPH_BASE_URL": f"{graph_url}/v1.0",
         "LEARNING_PROVIDER_ID": LEARNING_PROVIDER_ID,
     }
+
+
+def storage_options(ports: tuple[int, int, int]) -> list[str]:
+    """Return the options with which `python -m local storage` serves blobs, queues and tables on these ports."""
+    names = ("--blob-port", "--queue-port", "--table-port")
+    return [text for name, port in zip(names, ports, strict=True) for text in (name, str(port))]
 
 
 def storage_connection_string(blob_port: int, queue_port: int, table_port: int) -> str:

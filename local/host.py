@@ -1,194 +1,81 @@
-"""A small Functions host: the app's HTTP functions, run by Microsoft's own Python worker library.
+"""A small Functions host: the app's HTTP and queue functions, run by Microsoft's own Python worker library.
 
-It behaves as the real host does around an HTTP invocation, oddities included (a wrong method is 404, a chunked body
-arrives empty, an empty query value is dropped): what works here works there. It is not the real host: no extension
-bundle, no scale controller, no key store, no Easy Auth, no per-function instances, and HTTP triggers only.
+It behaves as the real host does around an invocation: `local.http_functions` and `local.queues` say how and where not.
+It is not the real host: no extension bundle, no scale controller, no key store, no Easy Auth, no per-function
+instances (all functions share this process), no function timeout, connection strings instead of identities for
+queues, and no other triggers or bindings. A function with one of those is named in the log and not run.
 
-When asked to stop, it ends as the platform ends a worker: running invocations may finish, nothing of the app is
-closed or finalised.
+When asked to stop, it ends as the platform ends a worker: nothing more is received, running invocations may finish,
+nothing of the app is closed or finalised.
 """
 
 import argparse
 import asyncio
-import hmac
-import json
 import logging
 import os
-import secrets
 import socket
 import sys
-import uuid
 from pathlib import Path
-from urllib.parse import parse_qsl
 
-from aiohttp import web
-
-from local.lifecycle import StartError, listen
-from local.protos import RpcHttp, TypedData
-from local.routes import Route, RouteTable
-from local.serving import read_body, serve
-from local.worker import AppLoadError, Function, InvocationError, invoke, load_app
-
-# https://learn.microsoft.com/azure/azure-functions/functions-bindings-http-webhook-trigger#limits
-BODY_LIMIT_BYTES = 104_857_600
+from local.host_json import HostJson, read_host_json
+from local.http_functions import HttpFunctions
+from local.lifecycle import listen
+from local.queue_bindings import bind_queue
+from local.queues import QueueListener
+from local.serving import SHUTDOWN_SECONDS, serve
+from local.worker import AppLoadError, Function, load_app
 
 logger = logging.getLogger("local.host")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Serve an app's HTTP functions until asked to stop; arguments `app`, `port`, `function_key` and `lifeline`.
+    """Serve an app until asked to stop; arguments `app`, `port`, `function_key`, `queue_lock_seconds` and `lifeline`.
 
     Returns:
         1 when the app cannot be loaded. When asked to stop, it ends the process instead of returning.
 
     Raises:
-        StartError: the port is taken, or the directory holds no host.json that can be read.
+        StartError: the port is taken, the directory holds no host.json that can be read, or a queue trigger cannot be
+            resolved.
     """
     app = Path(arguments.app).resolve()
-    prefix = read_route_prefix(app)
+    host_json = read_host_json(app)
     listener = listen(arguments.port)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     # The worker library's own lines (one per invocation) go to the platform's log in Azure, never to the app's.
     logging.getLogger("azure.functions").setLevel(logging.WARNING)
     try:
-        asyncio.run(_serve_app(app, prefix, listener, arguments))
+        asyncio.run(_serve_app(app, host_json, listener, arguments))
     except AppLoadError as error:
         print(f"The function app in {app} cannot be loaded.\n{error}", file=sys.stderr)
         return 1
     return 0
 
 
-async def _serve_app(app: Path, prefix: str, listener: socket.socket, arguments: argparse.Namespace) -> None:
-    functions = await load_app(app)
-    host = Host(functions, prefix=prefix, function_key=arguments.function_key)
-    await serve(host.answer, listener, lifeline=arguments.lifeline)
+async def _serve_app(app: Path, host_json: HostJson, listener: socket.socket, arguments: argparse.Namespace) -> None:
+    by_trigger: dict[str, list[Function]] = {}
+    for function in await load_app(app):
+        by_trigger.setdefault(function.trigger["type"], []).append(function)
+    http = HttpFunctions(
+        by_trigger.pop("httpTrigger", []), prefix=host_json.route_prefix, function_key=arguments.function_key
+    )
+    queues = [
+        QueueListener(
+            bind_queue(function, os.environ), options=host_json.queues, lock_seconds=arguments.queue_lock_seconds
+        )
+        for function in by_trigger.pop("queueTrigger", [])
+    ]
+    for trigger, functions in by_trigger.items():
+        for function in functions:
+            logger.warning("%s is not run: this host has no %s.", function.name, trigger)
+
+    async def stop_queues() -> None:
+        await asyncio.gather(*(queue.stop(SHUTDOWN_SECONDS) for queue in queues))
+
+    for queue in queues:
+        queue.start()
+    await serve(http.answer, listener, lifeline=arguments.lifeline, on_stop=stop_queues)
     # The platform gives an app no moment to close its clients: leaving here spares complaints about that.
     sys.stdout.flush()
     logging.shutdown()
     os._exit(0)
-
-
-def read_route_prefix(app: Path) -> str:
-    """Return `extensions.http.routePrefix` of an app's host.json, by default `api`.
-
-    Raises:
-        StartError: there is no host.json, or it is not JSON.
-    """
-    path = app / "host.json"
-    try:
-        settings = json.loads(path.read_text(encoding="utf-8"))
-        prefix: str = settings.get("extensions", {}).get("http", {}).get("routePrefix", "api")
-    except FileNotFoundError as error:
-        raise StartError(f"There is no function app in {app}: host.json is missing.") from error
-    except (ValueError, AttributeError) as error:
-        raise StartError(f"{path} is not a host.json that can be read: {error}.") from error
-    return prefix
-
-
-class Host:
-    """The functions of an app behind their routes.
-
-    Args:
-        functions: as the worker indexed them.
-        prefix: the first part of every route.
-        function_key: what a caller must show wherever the authorization level is not anonymous; None lets everybody in.
-    """
-
-    def __init__(self, functions: list[Function], *, prefix: str, function_key: str | None) -> None:
-        self._key = function_key.encode() if function_key else None
-        routes = []
-        for function in functions:
-            trigger = function.trigger
-            if trigger["type"] != "httpTrigger":
-                logger.warning("%s is not run: this host has no %s.", function.name, trigger["type"])
-                continue
-            template = "/".join(part for part in (prefix.strip("/"), trigger.get("route", function.name)) if part)
-            methods = frozenset(method.upper() for method in trigger.get("methods") or ())
-            routes.append(Route(template=template, methods=methods, target=function))
-        try:
-            self._routes = RouteTable(routes)
-        except ValueError as error:
-            raise AppLoadError(str(error)) from error
-        self._open = {function.id for function in functions if _is_anonymous(function)}
-
-    async def answer(self, request: web.BaseRequest) -> web.Response:
-        """Answer one request as the real host would."""
-        path, _, query_string = request.raw_path.partition("?")
-        found = self._routes.find(request.method, path)
-        if found is None:
-            is_landing_page = request.method == "GET" and path == "/"
-            return web.Response(text="Your function app is up and running.") if is_landing_page else _empty(404)
-        function, parameters = found
-        query = parse_query(query_string)
-        if not self._is_allowed(function, request, query):
-            return _empty(401)
-        length = request.content_length or 0
-        if length > BODY_LIMIT_BYTES:
-            return _empty(413)
-        body = await read_body(request) if length > 0 else b""
-        http = RpcHttp(
-            method=request.method,
-            url=f"http://{request.host}{request.raw_path}",
-            headers=join_headers(request),
-            params=parameters,
-            query=query,
-            body=TypedData(bytes=body) if body else TypedData(),
-        )
-        return await self._invoke(function, http)
-
-    def _is_allowed(self, function: Function, request: web.BaseRequest, query: dict[str, str]) -> bool:
-        if self._key is None or function.id in self._open:
-            return True
-        given = request.headers.get("x-functions-key", query.get("code", ""))
-        return hmac.compare_digest(given.encode(errors="surrogateescape"), self._key)
-
-    async def _invoke(self, function: Function, http: RpcHttp) -> web.Response:
-        invocation_id = str(uuid.uuid4())
-        headers = http.headers
-        try:
-            returned = await invoke(
-                function,
-                TypedData(http=http),
-                invocation_id=invocation_id,
-                # Without the caller's, the host starts a trace of its own.
-                trace_parent=headers.get("traceparent") or f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-00",
-                trace_state=headers.get("tracestate", ""),
-            )
-            return _to_response(returned)
-        except InvocationError as error:
-            logger.error("Executed %r (Failed, Id=%s) %s", function.name, invocation_id, error)  # noqa: TRY400 - The message holds the app's stack; the host's own says nothing.
-            return _empty(500)
-
-
-def parse_query(query: str) -> dict[str, str]:
-    """Return a query string's values by key: without empty ones, several of one key joined with a comma."""
-    values: dict[str, str] = {}
-    for key, value in parse_qsl(query):
-        values[key] = f"{values[key]},{value}" if key in values else value
-    return values
-
-
-def join_headers(request: web.BaseRequest) -> dict[str, str]:
-    """Return a request's headers under lower-case names, several of one name joined with a comma."""
-    headers: dict[str, str] = {}
-    for name, value in request.headers.items():
-        key = name.lower()
-        headers[key] = f"{headers[key]},{value}" if key in headers else value
-    return headers
-
-
-def _is_anonymous(function: Function) -> bool:
-    return str(function.trigger.get("authLevel", "function")).lower() == "anonymous"
-
-
-def _empty(status: int) -> web.Response:
-    return web.Response(status=status)
-
-
-def _to_response(returned: TypedData | None) -> web.Response:
-    if returned is None:
-        return _empty(204)
-    if returned.WhichOneof("data") == "string":
-        return web.Response(text=returned.string)
-    http = returned.http
-    return web.Response(status=int(http.status_code), headers=http.headers, body=http.body.bytes)

@@ -17,7 +17,12 @@ type Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 async def serve(
-    handler: Handler, listener: socket.socket, *, lifeline: bool, cancel_when_client_leaves: bool = False
+    handler: Handler,
+    listener: socket.socket,
+    *,
+    lifeline: bool,
+    cancel_when_client_leaves: bool = False,
+    on_stop: Callable[[], Awaitable[None]] | None = None,
 ) -> None:
     """Answer requests until asked to stop, then let those that are running finish, for 5 seconds at most.
 
@@ -26,6 +31,7 @@ async def serve(
         listener: where to accept connections.
         lifeline: also stop when standard input closes.
         cancel_when_client_leaves: cancel the handler when its client closes the connection.
+        on_stop: called at the moment of being asked to stop; it is waited for together with the requests.
     """
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
@@ -47,7 +53,7 @@ async def serve(
         announce(url_of(listener.getsockname()[1]))
         await stop.wait()
     finally:
-        await runner.cleanup()
+        await asyncio.gather(runner.cleanup(), *([on_stop()] if on_stop else []))
 
 
 async def read_body(request: web.BaseRequest) -> bytes:

@@ -9,14 +9,14 @@ import queue
 import sys
 from contextlib import ExitStack
 
-from local.environment import app_environment
+from local.environment import app_environment, storage_options
 from local.lifecycle import announce, call_on_stop
 from local.processes import started
 
 SUMMARY = """
   Function app     {host}/api
   Graph, identity  {graph}
-  Storage          ports {ports} (Azurite, in memory)
+  Storage          ports {ports} (Azurite, in memory); the queue is {queue}
 
 Try it:
   curl -i {host}/api/activities -H 'Content-Type: application/json'{key} -d @tests/samples/assignment.request.json
@@ -47,8 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
             child = started(command, *options, env=env, on_exit=lambda name, code: ended.put((name, code)))
             return children.enter_context(child).url
 
-        names = ("--blob-port", "--queue-port", "--table-port")
-        start("storage", *(text for name, port in zip(names, storage_ports, strict=True) for text in (name, str(port))))
+        start("storage", *storage_options(storage_ports))
         graph = start("graph", "--port", str(arguments.graph_port))
         # What is already in the environment wins: that is how a person changes one setting.
         environment = {**app_environment(graph, storage_ports=storage_ports), **os.environ}
@@ -58,7 +57,10 @@ def run(arguments: argparse.Namespace) -> int:
         announce(host)
         ports = ", ".join(str(port) for port in storage_ports)
         key_header = f" -H 'x-functions-key: {key}'" if key else ""
-        print(SUMMARY.format(host=host, graph=graph, ports=ports, key=key_header), flush=True)
+        print(
+            SUMMARY.format(host=host, graph=graph, ports=ports, key=key_header, queue=environment["ACTIVITY_QUEUE"]),
+            flush=True,
+        )
         first = ended.get()
     if first is None:
         return 0

@@ -6,7 +6,9 @@ in module globals.
 
 import json
 import os
+import secrets
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -25,6 +27,14 @@ class AppLoadError(Exception):
 
 class InvocationError(Exception):
     """A function raised; the message holds its exception and stack."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """Which trace an invocation continues, as the headers of W3C's Trace Context spell it."""
+
+    parent: str
+    state: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,20 +87,28 @@ async def invoke(
     data: protos.TypedData,
     *,
     invocation_id: str,
-    trace_parent: str = "",
-    trace_state: str = "",
+    trace: Trace | None = None,
+    trigger_metadata: Mapping[str, protos.TypedData] | None = None,
 ) -> protos.TypedData | None:
     """Run a function on the data of its trigger and return what it returned.
+
+    Args:
+        function: what to run.
+        data: what its trigger's parameter gets.
+        invocation_id: as the function's context shows it.
+        trace: of the caller; without it, the host starts one of its own.
+        trigger_metadata: what the host knows of the event besides its data.
 
     Raises:
         InvocationError: it raised, or returned what its binding cannot carry.
     """
+    trace = trace or Trace(parent=f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-00")
     invocation = SimpleNamespace(
         invocation_id=invocation_id,
         function_id=function.id,
         input_data=[protos.ParameterBinding(name=function.trigger["name"], data=data)],
-        trigger_metadata={},
-        trace_context=SimpleNamespace(trace_parent=trace_parent, trace_state=trace_state, attributes={}),
+        trigger_metadata=dict(trigger_metadata or {}),
+        trace_context=SimpleNamespace(trace_parent=trace.parent, trace_state=trace.state, attributes={}),
         retry_context=_NO_RETRY,
     )
     answer = await runtime.invocation_request(

@@ -6,6 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from local.environment import storage_connection_string
 from local.processes import Child, started
 from tests.local.calls import SAMPLE_APP, Graph
 
@@ -50,3 +51,9 @@ def host(host_process: Child) -> Iterator[httpx.Client]:
     """A client of the running host."""
     with httpx.Client(base_url=host_process.url) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def storage(storage_ports: tuple[int, int, int]) -> str:
+    """The connection string of the Azurite that all tests share."""
+    return storage_connection_string(*storage_ports)

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from local.host import BODY_LIMIT_BYTES
+from local.http_functions import BODY_LIMIT_BYTES
 from local.processes import Child, started
 from tests.local.calls import SAMPLE_APP
 
@@ -81,7 +81,7 @@ def test_without_a_route_the_function_has_its_name_and_any_method(host: httpx.Cl
     [
         ("GET", "/api/nothing"),
         ("GET", "/echo"),
-        ("GET", "/api/sample"),
+        ("GET", "/api/scheduled"),
         ("DELETE", "/api/echo"),
         ("OPTIONS", "/api/echo"),
         ("HEAD", "/api/echo"),
@@ -113,7 +113,7 @@ def test_what_the_app_logs_stands_in_the_log_with_time_level_and_logger(host: ht
 def test_a_function_that_this_host_does_not_run_is_named_in_the_log(host: httpx.Client, host_log: Path) -> None:
     host.get("/")
 
-    assert "WARNING local.host queued is not run: this host has no queueTrigger." in host_log.read_text()
+    assert "WARNING local.host scheduled is not run: this host has no timerTrigger." in host_log.read_text()
 
 
 def test_the_callers_trace_goes_on(host: httpx.Client) -> None:

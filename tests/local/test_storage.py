@@ -81,6 +81,7 @@ def test_the_apps_environment_has_every_setting_that_the_emulators_decide() -> N
     assert app_environment("http://127.0.0.1:8085") == {
         "FUNCTIONS_WORKER_RUNTIME": "python",
         "AzureWebJobsStorage": "UseDevelopmentStorage=true",
+        "ACTIVITY_QUEUE": "learning-activities",
         "IDENTITY_ENDPOINT": "http://127.0.0.1:8085/msi/token",
         "IDENTITY_HEADER": "local-identity-header",
         "GRAPH_BASE_URL": "http://127.0.0.1:8085/v1.0",

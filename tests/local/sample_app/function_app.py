@@ -85,10 +85,10 @@ async def settings(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001 
     return func.HttpResponse(json.dumps(dict(os.environ)), mimetype="application/json")
 
 
-@app.queue_trigger(arg_name="message", queue_name="sample", connection="AzureWebJobsStorage")
-async def queued(message: func.QueueMessage) -> None:
-    """Wait for messages, which no HTTP host brings."""
-    logger.info("%s", message.id)
+@app.timer_trigger(arg_name="timer", schedule="0 0 3 * * *")
+async def scheduled(timer: func.TimerRequest) -> None:
+    """Wait for a timer, which this host does not have."""
+    logger.info("%s", timer.past_due)
 
 
 @app.route("crash", methods=["POST"], auth_level=func.AuthLevel.ANONYMOUS)
