@@ -5,38 +5,61 @@ import asyncio
 import contextlib
 import json
 import statistics
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench.load import creates_per_second
-from local.environment import app_environment
+from local.environment import app_environment, storage_options
+from local.lifecycle import free_ports
 from local.processes import started
 
 HERE = Path(__file__).parent
 EXAMPLE = json.loads((HERE.parent / "tests" / "samples" / "assignment.request.json").read_text(encoding="utf-8"))
-PRODUCT, PLAIN_SDK = "this app", "plain SDK function"
-APPS = {PRODUCT: HERE.parent, PLAIN_SDK: HERE / "plain_sdk"}
 
 
-async def measure(urls: dict[str, str], *, callers: int, rounds: int, seconds: float) -> dict[str, list[float]]:
-    """Return the creates per second of each app, round by round."""
-    figures: dict[str, list[float]] = {name: [] for name in urls}
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A function app under load, and whether its requests can be repeated (which costs the product storage calls)."""
+
+    name: str
+    directory: Path
+    with_external_id: bool
+
+
+KEYLESS = Candidate("this app", HERE.parent, with_external_id=False)
+EXACTLY_ONCE = Candidate("this app, exactly once", HERE.parent, with_external_id=True)
+PLAIN_SDK = Candidate("plain SDK function", HERE / "plain_sdk", with_external_id=True)
+CANDIDATES = (KEYLESS, EXACTLY_ONCE, PLAIN_SDK)
+
+type Figures = Mapping[Candidate, list[float]]
+
+
+async def measure(hosts: Mapping[Path, str], *, callers: int, rounds: int, seconds: float) -> Figures:
+    """Return the creates per second of each candidate, round by round."""
+    figures: dict[Candidate, list[float]] = {candidate: [] for candidate in CANDIDATES}
     for _ in range(rounds):
-        for name, url in urls.items():
-            figures[name].append(await creates_per_second(url, EXAMPLE, callers=callers, seconds=seconds))
+        for candidate in CANDIDATES:
+            url = f"{hosts[candidate.directory]}/api/assignments"
+            with_id = candidate.with_external_id
+            figures[candidate].append(
+                await creates_per_second(url, EXAMPLE, with_external_id=with_id, callers=callers, seconds=seconds)
+            )
     return figures
 
 
-def report(callers: int, figures: dict[str, list[float]]) -> str:
+def report(callers: int, figures: Figures) -> str:
     """Say the ratio first: figures drift from machine to machine, ratios of one run hardly."""
-    ratios = [ours / plain for ours, plain in zip(figures[PRODUCT], figures[PLAIN_SDK], strict=True)]
-    title = f"{callers} caller{'s' if callers > 1 else ''}"
-    spread = f"round by round {min(ratios):.1f} to {max(ratios):.1f}"
-    rows = [f"{title}: {PRODUCT} / {PLAIN_SDK} = {statistics.median(ratios):.1f} ({spread})"]
-    rows += [
-        f"  {name:20} {statistics.median(each):7.0f} creates/s (of {min(each):.0f} to {max(each):.0f})"
-        for name, each in figures.items()
+    lines = [f"{callers} caller{'s' if callers > 1 else ''}"]
+    for ours in (KEYLESS, EXACTLY_ONCE):
+        ratios = [mine / plain for mine, plain in zip(figures[ours], figures[PLAIN_SDK], strict=True)]
+        spread = f"round by round {min(ratios):.1f} to {max(ratios):.1f}"
+        lines.append(f"  {ours.name} / {PLAIN_SDK.name} = {statistics.median(ratios):.1f} ({spread})")
+    lines += [
+        f"  {candidate.name:24} {statistics.median(each):7.0f} creates/s (of {min(each):.0f} to {max(each):.0f})"
+        for candidate, each in figures.items()
     ]
-    return "\n".join(rows)
+    return "\n".join(lines)
 
 
 def main() -> None:
@@ -44,18 +67,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--callers", type=int, nargs="+", default=[1, 32], metavar="N")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=3.0, help="for each app in each round")
+    parser.add_argument("--seconds", type=float, default=3.0, help="for each candidate in each round")
     options = parser.parse_args()
     with contextlib.ExitStack() as stack:
+        blob, queue, table = free_ports([0, 0, 0])
+        ports = (blob, queue, table)
+        stack.enter_context(started("storage", *storage_options(ports)))
         graph = stack.enter_context(started("graph", "--port", "0"))
-        environment = app_environment(graph.url)
-        urls = {}
-        for name, directory in APPS.items():
-            host = stack.enter_context(started("host", "--port", "0", "--app", str(directory), env=environment))
-            urls[name] = f"{host.url}/api/assignments"
-        asyncio.run(measure(urls, callers=1, rounds=1, seconds=1.0))
+        environment = app_environment(graph.url, storage_ports=ports)
+        hosts = {
+            directory: stack.enter_context(started("host", "--port", "0", "--app", str(directory), env=environment)).url
+            for directory in {candidate.directory for candidate in CANDIDATES}
+        }
+        asyncio.run(measure(hosts, callers=1, rounds=1, seconds=1.0))
         for callers in options.callers:
-            figures = asyncio.run(measure(urls, callers=callers, rounds=options.rounds, seconds=options.seconds))
+            figures = asyncio.run(measure(hosts, callers=callers, rounds=options.rounds, seconds=options.seconds))
             print(report(callers, figures), flush=True)
 
 
