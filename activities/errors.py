@@ -30,6 +30,8 @@ class ErrorCode(StrEnum):
     THROTTLED = "throttled"
     GRAPH_FAULT = "graphFault"
     GRAPH_UNAVAILABLE = "graphUnavailable"
+    STORAGE_UNAVAILABLE = "storageUnavailable"
+    CREATE_IN_PROGRESS = "createInProgress"
     IDENTITY_UNAVAILABLE = "identityUnavailable"
     OUTCOME_UNKNOWN = "outcomeUnknown"
     INTERNAL_ERROR = "internalError"

@@ -22,10 +22,6 @@ from urllib.parse import urlsplit
 
 import aiohttp
 import httpx
-from azure.core.credentials import AccessToken
-from azure.core.credentials_async import AsyncTokenCredential
-from azure.core.exceptions import ClientAuthenticationError
-from azure.identity.aio import ManagedIdentityCredential
 from httpx_aiohttp import AiohttpTransport
 from kiota_abstractions.base_request_configuration import RequestConfiguration
 from kiota_abstractions.default_query_parameters import QueryParameters
@@ -45,13 +41,13 @@ from msgraph.graph_service_client import GraphServiceClient
 from msgraph_core import GraphClientFactory
 
 from activities import telemetry, translation
-from activities.errors import ErrorCode, TransientError
+from activities.errors import TransientError
 from activities.gateway import StoredActivity
+from activities.identity import managed_identity
 from activities.models import ActivityRequest, Assignment
 
 # Locally Graph has another address, but the token is always one for Microsoft Graph.
 SCOPE = "https://graph.microsoft.com/.default"
-IDENTITY_SECONDS = 8.0
 CONNECT_SECONDS = 5.0
 
 # aiohttp's errors that are raised before a byte of the request is written.
@@ -71,8 +67,7 @@ class MicrosoftGraph:
     def __init__(
         self, *, base_url: str, client_id: str | None, transport: httpx.AsyncBaseTransport | None = None
     ) -> None:
-        # The library's own retry would spend IDENTITY_SECONDS on its first two pauses.
-        self._credential = PatientCredential(ManagedIdentityCredential(client_id=client_id, retry_total=2))
+        self._credential = managed_identity(client_id)
         host = urlsplit(base_url).hostname or ""
         self._transport = transport or AiohttpTransport()
         http = httpx.AsyncClient(
@@ -160,42 +155,6 @@ class MicrosoftGraph:
         return response
 
 
-class PatientCredential(AsyncTokenCredential):
-    """A credential that answers or fails in words within ``IDENTITY_SECONDS``, asking only once for all who wait.
-
-    Raises:
-        TransientError: ``identityUnavailable``, whatever the identity library raised: nothing else can have failed.
-    """
-
-    def __init__(self, credential: AsyncTokenCredential) -> None:
-        self._credential = credential
-        self._asking: asyncio.Task[AccessToken] | None = None
-
-    async def get_token(self, *scopes: str, **options: Any) -> AccessToken:
-        """Return a token from the credential's cache, or ask the identity endpoint."""
-        if self._asking is None or self._asking.done() or options.get("claims"):
-            self._asking = asyncio.create_task(self._ask(*scopes, **options))
-        # A caller that gives up must not take the answer from the others.
-        return await asyncio.shield(self._asking)
-
-    async def _ask(self, *scopes: str, **options: Any) -> AccessToken:
-        try:
-            async with asyncio.timeout(IDENTITY_SECONDS):
-                return await self._credential.get_token(*scopes, **options)
-        except Exception as error:
-            telemetry.failure("identityFailed", error)
-            raise _identity_unavailable(error) from error
-
-    async def close(self) -> None:
-        """Close the connection to the identity endpoint."""
-        if self._asking is not None:
-            self._asking.cancel()
-        await self._credential.close()
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.close()
-
-
 def translate_failure(error: Exception) -> TransientError:
     """Return the error for a request that got no answer: not sent, or perhaps executed.
 
@@ -206,22 +165,6 @@ def translate_failure(error: Exception) -> TransientError:
     if any(isinstance(cause, _NOT_SENT) for cause in causes):
         return translation.unreachable()
     return translation.unanswered()
-
-
-def _identity_unavailable(error: Exception) -> TransientError:
-    # CredentialUnavailableError, too, is a ClientAuthenticationError: the endpoint is missing or said no.
-    advice = (
-        "An admin has to check that the function app has a managed identity and that the setting AZURE_CLIENT_ID, "
-        "if it is there, is the client ID of an identity assigned to the app."
-        if isinstance(error, ClientAuthenticationError)
-        else "The identity service did not answer; it usually does again within a minute. If not, an admin has to "
-        "check the function app's managed identity."
-    )
-    return TransientError(
-        ErrorCode.IDENTITY_UNAVAILABLE,
-        f"The function app could not get a token for its managed identity; nothing was created. {advice}",
-        retry_after_seconds=translation.DEFAULT_RETRY_AFTER_SECONDS,
-    )
 
 
 def _sdk_model(request: ActivityRequest) -> LearningCourseActivity:

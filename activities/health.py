@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from activities.errors import ActivityError
 from activities.gateway import GraphGateway
+from activities.idempotency import Ledger
 
 # The route is anonymous: nobody may use it to hammer the identity endpoint.
 FRESH_SECONDS = 30.0
@@ -22,10 +23,13 @@ class Report:
 
 
 class Health:
-    """Checks the identity, and remembers the result; all who ask during a check get its result."""
+    """Checks identity and storage, and remembers the result; all who ask during a check get its result."""
 
-    def __init__(self, graph: GraphGateway, *, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, graph: GraphGateway, ledger: Ledger | None = None, *, now: Callable[[], float] = time.monotonic
+    ) -> None:
         self._graph = graph
+        self._ledger = ledger
         self._now = now
         self._checking = asyncio.Lock()
         self._report: Report | None = None
@@ -44,6 +48,8 @@ class Health:
         checked_at = datetime.now(UTC)
         try:
             await self._graph.check_identity()
+            if self._ledger is not None:
+                await self._ledger.check()
         except ActivityError as error:
             return Report(checked_at, error)
         return Report(checked_at)

@@ -1,6 +1,7 @@
 """The app's settings: the environment, read once, checked completely, frozen. Nothing else reads the environment."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from urllib.parse import urlsplit
@@ -23,7 +24,41 @@ NAMES = (
     "LEARNING_PROVIDER_ID",
     "ALLOWED_LEARNING_PROVIDER_IDS",
     "DEFAULT_TIME_ZONE",
+    "ACTIVITY_QUEUE",
+    "CLAIM_LEASE_SECONDS",
+    "AzureWebJobsStorage",
+    "AzureWebJobsStorage__accountName",
+    "AzureWebJobsStorage__queueServiceUri",
+    "AzureWebJobsStorage__tableServiceUri",
+    "AzureWebJobsStorage__clientId",
 )
+ACTIVITY_QUEUE = "learning-activities"
+CLAIM_LEASE_SECONDS = "60"
+LONGEST_SUFFIX = len("-batches")  # Of the queues that belong to it.
+# Source: https://learn.microsoft.com/rest/api/storageservices/naming-queues-and-metadata
+_QUEUE_NAME = re.compile(rf"(?=.{{3,{63 - LONGEST_SUFFIX}}}$)[a-z0-9]+(?:-[a-z0-9]+)*", re.ASCII)
+# What one of them has to name, of which the storage libraries need all.
+_CONNECTION_STRINGS = (
+    {"usedevelopmentstorage"},
+    {"accountname", "accountkey"},
+    {"accountname", "sharedaccesssignature"},
+    {"tableendpoint", "queueendpoint", "sharedaccesssignature"},
+)
+_STORAGE_ACCOUNT = re.compile(r"[a-z0-9]{3,24}", re.ASCII)
+_SERVICE_URL = re.compile(r"https://[a-z0-9.-]+(?::\d{1,5})?/?", re.ASCII | re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """Where the function app's storage is: a connection string, or addresses and an identity.
+
+    Source: https://learn.microsoft.com/azure/azure-functions/functions-reference#connecting-to-host-storage-with-an-identity
+    """
+
+    connection_string: str | None = None
+    queue_url: str = ""
+    table_url: str = ""
+    client_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +70,9 @@ class Settings:
     learning_provider_id: str | None = None
     allowed_learning_provider_ids: frozenset[str] = frozenset()
     default_time_zone: tzinfo = UTC
+    activity_queue: str = ACTIVITY_QUEUE
+    claim_lease_seconds: float = 60.0
+    storage: Storage | None = None
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> "Settings":
@@ -44,37 +82,91 @@ class Settings:
             SettingsError: one problem for each setting that cannot be used.
         """
         said = {name: value for name in NAMES if (value := environ.get(name, "").strip())}
-        problems: list[Problem] = []
-
-        def refuse(name: str, must: str) -> None:
-            problems.append(Problem("invalidSetting", f"{name} {must}.", name))
-
-        for name in ("AZURE_CLIENT_ID", "LEARNING_PROVIDER_ID"):
-            if name in said and not forms.is_guid(said[name]):
-                refuse(name, "must be a GUID")
-        allowed = frozenset(one.strip().casefold() for one in said.get("ALLOWED_LEARNING_PROVIDER_IDS", "").split(","))
-        allowed -= {""}
-        provider = said.get("LEARNING_PROVIDER_ID")
-        # Only commas would otherwise mean "any provider", the opposite of what somebody wanted.
-        if "ALLOWED_LEARNING_PROVIDER_IDS" in said and not (allowed and all(forms.is_guid(one) for one in allowed)):
-            refuse("ALLOWED_LEARNING_PROVIDER_IDS", "must be GUIDs with commas between them")
-        elif allowed and provider and provider.casefold() not in allowed:
-            refuse("LEARNING_PROVIDER_ID", "must be among ALLOWED_LEARNING_PROVIDER_IDS")
-        base_url = said.get("GRAPH_BASE_URL", GRAPH_BASE_URL).rstrip("/")
-        if reason := _why_no_graph(base_url):
-            refuse("GRAPH_BASE_URL", reason)
+        problems = [
+            Problem("invalidSetting", f"{name} {must}.", name)
+            for name, must in (*_wrong_forms(said), *_wrong_providers(said), *_wrong_storage(said))
+            if must
+        ]
         zone = dates.find_zone(said.get("DEFAULT_TIME_ZONE", "UTC"))
-        if zone is None:
-            refuse("DEFAULT_TIME_ZONE", 'must be an IANA or Windows time zone such as "Europe/Berlin"')
         if problems or zone is None:
             raise SettingsError(problems)
         return cls(
             azure_client_id=said.get("AZURE_CLIENT_ID"),
-            graph_base_url=base_url,
-            learning_provider_id=provider,
-            allowed_learning_provider_ids=allowed,
+            graph_base_url=_graph_base_url(said),
+            learning_provider_id=said.get("LEARNING_PROVIDER_ID"),
+            allowed_learning_provider_ids=_allowed(said),
             default_time_zone=zone,
+            activity_queue=said.get("ACTIVITY_QUEUE", ACTIVITY_QUEUE),
+            claim_lease_seconds=float(said.get("CLAIM_LEASE_SECONDS", CLAIM_LEASE_SECONDS)),
+            storage=_storage(said),
         )
+
+
+def _wrong_forms(said: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield each setting and what it must be, if its value alone is wrong, else an empty text."""
+    for name in ("AZURE_CLIENT_ID", "LEARNING_PROVIDER_ID"):
+        yield name, "" if name not in said or forms.is_guid(said[name]) else "must be a GUID"
+    yield "GRAPH_BASE_URL", _why_no_graph(_graph_base_url(said)) or ""
+    known = dates.find_zone(said.get("DEFAULT_TIME_ZONE", "UTC"))
+    yield "DEFAULT_TIME_ZONE", "" if known else 'must be an IANA or Windows time zone such as "Europe/Berlin"'
+    queue = said.get("ACTIVITY_QUEUE", ACTIVITY_QUEUE)
+    name_rule = "must be a queue name: small letters, digits and single hyphens, 3 to 55 characters"
+    yield "ACTIVITY_QUEUE", "" if _QUEUE_NAME.fullmatch(queue) else name_rule
+    lease = said.get("CLAIM_LEASE_SECONDS", CLAIM_LEASE_SECONDS)
+    whole = re.fullmatch(r"[1-9]\d{0,3}", lease, re.ASCII)
+    yield "CLAIM_LEASE_SECONDS", "" if whole else "must be a whole number of seconds from 1 to 9999"
+
+
+def _wrong_providers(said: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield what is wrong with the providers that may be written to."""
+    allowed, provider = _allowed(said), said.get("LEARNING_PROVIDER_ID")
+    # Only commas would otherwise mean "any provider", the opposite of what somebody wanted.
+    if "ALLOWED_LEARNING_PROVIDER_IDS" in said and not (allowed and all(forms.is_guid(one) for one in allowed)):
+        yield "ALLOWED_LEARNING_PROVIDER_IDS", "must be GUIDs with commas between them"
+    elif allowed and provider and provider.casefold() not in allowed:
+        yield "LEARNING_PROVIDER_ID", "must be among ALLOWED_LEARNING_PROVIDER_IDS"
+
+
+def _wrong_storage(said: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield each setting of the storage account that the storage libraries could not use."""
+    parts = said.get("AzureWebJobsStorage", "").split(";")
+    names = {name.strip().casefold() for name, _, value in (part.partition("=") for part in parts) if value}
+    known = any(needed <= names for needed in _CONNECTION_STRINGS)
+    yield "AzureWebJobsStorage", "" if "AzureWebJobsStorage" not in said or known else "must be a connection string"
+    account = said.get("AzureWebJobsStorage__accountName")
+    named = account is None or _STORAGE_ACCOUNT.fullmatch(account)
+    yield "AzureWebJobsStorage__accountName", "" if named else "must be a storage account: 3 to 24 letters and digits"
+    for service in ("queue", "table"):
+        name = f"AzureWebJobsStorage__{service}ServiceUri"
+        plain = name not in said or _SERVICE_URL.fullmatch(said[name])
+        yield name, "" if plain else f"must be a URL such as https://contoso.{service}.core.windows.net"
+    name = "AzureWebJobsStorage__clientId"
+    yield name, "" if name not in said or forms.is_guid(said[name]) else "must be a GUID"
+
+
+def _allowed(said: Mapping[str, str]) -> frozenset[str]:
+    ids = said.get("ALLOWED_LEARNING_PROVIDER_IDS", "").split(",")
+    return frozenset(one.strip().casefold() for one in ids if one.strip())
+
+
+def _graph_base_url(said: Mapping[str, str]) -> str:
+    return said.get("GRAPH_BASE_URL", GRAPH_BASE_URL).rstrip("/")
+
+
+def _storage(said: Mapping[str, str]) -> Storage | None:
+    if "AzureWebJobsStorage" in said:
+        return Storage(connection_string=said["AzureWebJobsStorage"])
+    account = said.get("AzureWebJobsStorage__accountName")
+    urls = {
+        service: said.get(
+            f"AzureWebJobsStorage__{service}ServiceUri",
+            f"https://{account}.{service}.core.windows.net" if account else "",
+        ).rstrip("/")
+        for service in ("queue", "table")
+    }
+    if not all(urls.values()):
+        return None
+    return Storage(None, urls["queue"], urls["table"], said.get("AzureWebJobsStorage__clientId"))
 
 
 def _why_no_graph(url: str) -> str | None:

@@ -4,10 +4,11 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Never
+from urllib.parse import urlencode
 from uuid import uuid4
 
 from activities import dates, forms
@@ -15,6 +16,8 @@ from activities.creation import Creation, Outcome
 from activities.errors import ActivityError, ErrorCode, PermanentError, Problem, TransientError
 from activities.health import Report
 
+PAGE_SIZE = 50
+LARGEST_PAGE = 1000
 LARGEST_ACTIVITY_BYTES = 1_048_576  # An activity has a dozen short properties and one note.
 # A caller's id is echoed only if it is one: a header must not be able to write another header.
 _PLAIN_TOKEN = re.compile(r"[!-~]{1,128}")
@@ -35,6 +38,8 @@ HTTP_STATUS = {
     ErrorCode.GRAPH_FAULT: HTTPStatus.BAD_GATEWAY,
     ErrorCode.GRAPH_UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
     ErrorCode.IDENTITY_UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
+    ErrorCode.STORAGE_UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
+    ErrorCode.CREATE_IN_PROGRESS: HTTPStatus.SERVICE_UNAVAILABLE,
     ErrorCode.OUTCOME_UNKNOWN: HTTPStatus.GATEWAY_TIMEOUT,
     ErrorCode.INTERNAL_ERROR: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
@@ -46,6 +51,8 @@ class Request:
 
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
+    url: str = ""
+    query: Mapping[str, str] = field(default_factory=dict)
     request_id: str = field(default_factory=lambda: str(uuid4()))
 
     @property
@@ -128,6 +135,29 @@ def encode_health(report: Report, request: Request) -> Response:
     failed = encode_error(report.failure, request)
     said |= {"status": "unhealthy", **json.loads(failed.body)}
     return respond(HTTPStatus.SERVICE_UNAVAILABLE, said, request, failed.headers)
+
+
+def encode_failures(failures: Sequence[Mapping[str, Any]], after: str, request: Request) -> Response:
+    """Answer with one page of failures; without ``nextLink`` it is the last."""
+    said: dict[str, Any] = {"failures": failures}
+    if after:
+        # "code" is the host's name for the function key, which belongs in no link.
+        query = {name: value for name, value in request.query.items() if name.casefold() != "code"} | {"after": after}
+        said["nextLink"] = f"{request.url.partition('?')[0]}?{urlencode(query)}"
+    return respond(HTTPStatus.OK, said, request)
+
+
+def page_size(request: Request) -> int:
+    """Return how many items a page of the answer has: ``top`` of the query, 1 to 1,000, else 50.
+
+    Raises:
+        PermanentError: ``invalidRequest``.
+    """
+    said = request.query.get("top", str(PAGE_SIZE)).strip()
+    if re.fullmatch(r"[1-9]\d{0,3}", said, re.ASCII) and int(said) <= LARGEST_PAGE:
+        return int(said)
+    message = f"top must be a whole number from 1 to {LARGEST_PAGE}."
+    raise PermanentError(ErrorCode.INVALID_REQUEST, message, target="top")
 
 
 def encode_bug(request: Request) -> Response:

@@ -1,11 +1,13 @@
-"""The main job, start to end: Microsoft's two example requests through the real worker, and what Graph stored of them.
+"""The main job, start to end: Microsoft's two example requests over HTTP and through the queue, and what Graph stored.
 
 It judges, too: every answer is compared with the documented one, and the exit code is 0 only if all were alike.
 """
 
 import asyncio
+import base64
 import json
 import tempfile
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -14,12 +16,14 @@ from typing import Any
 from uuid import uuid4
 
 import aiohttp
+from azure.storage.queue.aio import QueueClient
 
-from local.environment import app_environment
-from local.lifecycle import ROOT
+from local.environment import app_environment, storage_options
+from local.lifecycle import ROOT, free_ports
 from local.processes import started
 
 EXAMPLES = ROOT / "tests" / "samples"
+PATIENCE_SECONDS = 30
 # Given by Graph itself, so different each time.
 GIVEN_BY_GRAPH = ("id", "@odata.context")
 
@@ -31,6 +35,7 @@ class Demo:
     """One run: talks to a host and to the Graph emulator behind it, prints, and counts what was not as documented."""
 
     session: aiohttp.ClientSession
+    queue: QueueClient
     host_url: str
     graph_url: str
     deviations: list[str] = field(default_factory=list)
@@ -51,6 +56,22 @@ class Demo:
         self._expect(f"{name}: response", _without_given(answer), documented)
         self._expect(f"{name}: what Graph received", received, request)
         self._expect(f"{name}: what Graph stored", stored | answer, stored)
+
+    async def queue_example(self, name: str, *, base64_encoded: bool) -> None:
+        """Put one of the examples into the queue, as text or as Power Automate's connector does, and wait for Graph."""
+        request = _example(f"{name}.request.json") | {"externalCourseActivityId": str(uuid4())}
+        text = json.dumps(request)
+        message = base64.b64encode(text.encode()).decode() if base64_encoded else text
+        _print_json(f"Into the queue {self.queue.queue_name}, {'as base64' if base64_encoded else 'as text'}", request)
+        await self.queue.send_message(message)
+        stored: Json = {}
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while not stored:
+                await asyncio.sleep(0.1)
+                stored = await self._stored(request["externalCourseActivityId"])
+        received = stored.pop("received")
+        _print_json("What Microsoft Graph stored", stored)
+        self._expect(f"{name} through the queue: what Graph received", received, request)
 
     async def send_invalid(self) -> None:
         """Send what a maker might send by mistake; the answer has to name every mistake."""
@@ -85,28 +106,35 @@ def main() -> int:
     with ExitStack() as stack:
         logs = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         print("Starting storage (Azurite), Microsoft Graph with managed identity, and the Functions host …", flush=True)
-        stack.enter_context(
-            started("storage", "--blob-port", "0", "--queue-port", "0", "--table-port", "0", log=logs / "storage.log")
-        )
+        blob, queue, table = free_ports([0, 0, 0])
+        ports = (blob, queue, table)
+        stack.enter_context(started("storage", *storage_options(ports), log=logs / "storage.log"))
         graph = stack.enter_context(started("graph", "--port", "0", log=logs / "graph.log"))
-        environment = app_environment(graph.url)
+        environment = app_environment(graph.url, storage_ports=ports)
         host = stack.enter_context(started("host", "--port", "0", env=environment, log=logs / "host.log"))
-        deviations = asyncio.run(_run(host.url, graph.url))
+        deviations = asyncio.run(_run(host.url, graph.url, environment))
     for deviation in deviations:
         print(f"Not as documented: {deviation}")
     if not deviations:
-        print("Everything was as documented.")
+        print("\nEverything was as documented.")
     return 1 if deviations else 0
 
 
-async def _run(host_url: str, graph_url: str) -> list[str]:
-    async with aiohttp.ClientSession() as session:
-        demo = Demo(session, host_url, graph_url)
+async def _run(host_url: str, graph_url: str, environment: Mapping[str, str]) -> list[str]:
+    connection_string, queue_name = environment["AzureWebJobsStorage"], environment["ACTIVITY_QUEUE"]
+    async with (
+        aiohttp.ClientSession() as session,
+        QueueClient.from_connection_string(connection_string, queue_name) as queue,
+    ):
+        demo = Demo(session, queue, host_url, graph_url)
         _headline("1. An assignment: the API page's first example")
         await demo.create_example("assignment")
         _headline("2. A self-initiated course: the API page's second example")
         await demo.create_example("self-initiated")
-        _headline("3. A request with mistakes")
+        _headline("3. Both through the storage queue")
+        await demo.queue_example("assignment", base64_encoded=False)
+        await demo.queue_example("self-initiated", base64_encoded=True)
+        _headline("4. A request with mistakes")
         await demo.send_invalid()
         return demo.deviations
 

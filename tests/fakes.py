@@ -1,6 +1,6 @@
-"""Microsoft Graph and the clock, in memory: what the use case is tested against.
+"""Microsoft Graph, the ledger and the clock, in memory: what the use cases are tested against.
 
-Held to the same contract as the real gateway by ``test_gateway_contract``.
+Held to the same contracts as the real ones by ``test_gateway_contract`` and ``test_ledger_contract``.
 """
 
 from collections import deque
@@ -11,8 +11,9 @@ from uuid import uuid4
 
 from activities import translation
 from activities.creation import Clock
-from activities.errors import ActivityError
+from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
 from activities.gateway import StoredActivity
+from activities.idempotency import Claim, Completed
 from activities.models import ActivityRequest, Defaults
 from activities.validation import parse_activity
 
@@ -146,3 +147,90 @@ class FakeGraph:
             raise translation.unanswered()
         if fault.error is not None:
             raise fault.error
+
+
+@dataclass
+class _Record:
+    """What the ledger knows of an activity: in progress until ``stored``."""
+
+    content_hash: str
+    etag: str
+    lease_until: float
+    stored: StoredActivity | None = None
+
+
+@dataclass
+class FakeLedger:
+    """Implements ``Ledger``: keeps its records in memory, by its own clock, and fails on demand.
+
+    ``calls`` says in which order what was asked: "claim", "renew", "complete", "release", "check".
+    """
+
+    time: FakeTime = field(default_factory=FakeTime)
+    lease_seconds: float = 60.0
+    calls: list[str] = field(default_factory=list)
+    # What each of these operations fails with, until it is taken out again.
+    failures: dict[str, ActivityError] = field(default_factory=dict)
+    _records: dict[tuple[str, str], _Record] = field(default_factory=dict)
+
+    async def claim(self, request: ActivityRequest, content_hash: str) -> Claim | Completed:
+        """Claim an activity. See ``Ledger``."""
+        self._begin("claim")
+        key = (request.registration_id.casefold(), request.activity.external_course_activity_id or "")
+        claim = Claim(key, str(uuid4()), content_hash, etag="")
+        record = self._records.get(key)
+        if record is not None:
+            if record.stored is not None:
+                return self._completed(record, record.stored, content_hash)
+            remaining = record.lease_until - self.time.seconds
+            if remaining > 0:
+                message = "Somebody else is at it."
+                raise TransientError(ErrorCode.CREATE_IN_PROGRESS, message, retry_after_seconds=min(remaining, 5.0))
+            claim.left_behind = True
+        self._write(claim, lease_until=self.time.seconds + self.lease_seconds)
+        return claim
+
+    async def renew(self, claim: Claim) -> None:
+        """Extend a lease. See ``Ledger``."""
+        self._begin("renew")
+        if self._holds(claim):
+            self._write(claim, lease_until=self.time.seconds + self.lease_seconds)
+
+    async def complete(self, claim: Claim, stored: StoredActivity) -> None:
+        """Remember an answer. See ``Ledger``."""
+        self._begin("complete")
+        if self._holds(claim):
+            self._write(claim, lease_until=0.0, stored=StoredActivity(stored.entity))
+
+    async def release(self, claim: Claim, *, outcome_known: bool) -> None:
+        """Give a claim up. See ``Ledger``."""
+        self._begin("release")
+        if not self._holds(claim):
+            return
+        if outcome_known:
+            del self._records[claim.key]
+        else:
+            self._write(claim, lease_until=self.time.seconds)
+
+    async def check(self) -> None:
+        """Fail as told. See ``Ledger``."""
+        self._begin("check")
+
+    def _begin(self, operation: str) -> None:
+        self.calls.append(operation)
+        if operation in self.failures:
+            raise self.failures[operation]
+
+    def _holds(self, claim: Claim) -> bool:
+        record = self._records.get(claim.key)
+        return record is not None and record.etag == claim.etag
+
+    def _write(self, claim: Claim, *, lease_until: float, stored: StoredActivity | None = None) -> None:
+        claim.etag = str(uuid4())
+        self._records[claim.key] = _Record(claim.content_hash, claim.etag, lease_until, stored)
+
+    def _completed(self, record: _Record, stored: StoredActivity, content_hash: str) -> Completed:
+        if record.content_hash == content_hash:
+            return Completed(stored)
+        message = f"Created before (id {stored.id}), with other content."
+        raise PermanentError(ErrorCode.ACTIVITY_EXISTS, message, target="externalCourseActivityId")

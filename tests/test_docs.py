@@ -2,17 +2,20 @@
 
 import json
 import re
+from datetime import UTC, datetime
 
 import function_app
-from activities import settings, wire
+from activities import ledger, settings, wire
 from activities.errors import ErrorCode
+from activities.messages import Failure, Record
 from activities.models import Assignment, SelfInitiatedCourse
 from local.lifecycle import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+QUEUE = (ROOT / "docs" / "queue.md").read_text(encoding="utf-8")
 REQUESTS = (ROOT / "docs" / "requests.md").read_text(encoding="utf-8")
 # Read by the Functions host and its tools, not by the app.
-PLATFORM_SETTINGS = {"AzureWebJobsStorage", "FUNCTIONS_WORKER_RUNTIME"}
+PLATFORM_SETTINGS = {"FUNCTIONS_WORKER_RUNTIME", "AzureWebJobsStorage__credential"}
 
 
 def section(text: str, title: str) -> str:
@@ -44,13 +47,28 @@ def test_the_settings_table_the_example_file_and_the_code_name_the_same_settings
 def test_the_route_table_has_every_route() -> None:
     functions = function_app.app.get_functions()
     triggers = [trigger.get_dict_repr() for function in functions if (trigger := function.get_trigger())]
-    routes = {f"{method.value} /api/{trigger['route']}" for trigger in triggers for method in trigger["methods"]}
+    http = [trigger for trigger in triggers if trigger["type"] == "httpTrigger"]
+    routes = {f"{method.value} /api/{trigger['route']}" for trigger in http for method in trigger["methods"]}
     assert first_cells(section(README, "The request and the answer")) == routes
 
 
 def test_the_property_table_has_every_property_of_both_kinds() -> None:
     names = {field.alias for model in (Assignment, SelfInitiatedCourse) for field in model.model_fields.values()}
     assert first_cells(section(REQUESTS, "Properties")) == {*names, "@odata.type"}
+
+
+def test_every_queue_and_table_is_named() -> None:
+    names = {settings.ACTIVITY_QUEUE, f"{settings.ACTIVITY_QUEUE}-failed", f"{settings.ACTIVITY_QUEUE}-poison"}
+    assert {name for name in names if f"`{name}`" not in QUEUE} == set()
+    assert f"`{ledger.TABLE}`" in README
+
+
+def test_every_property_of_a_failure_stands_in_its_example() -> None:
+    """The example is what a flow maker pastes into "Parse JSON"."""
+    example = json.loads(re.findall(r"```json\n(.*?)```", QUEUE, re.DOTALL)[0])
+    now = datetime.now(UTC)
+    failure = Failure("id", "code", "message", (), 1, now, now, record=Record({}, "origin", now, now))
+    assert example.keys() == failure.to_json().keys()
 
 
 def test_every_command_that_the_readme_names_exists() -> None:
@@ -61,7 +79,7 @@ def test_every_command_that_the_readme_names_exists() -> None:
 
 
 def test_every_file_that_the_documents_link_to_exists() -> None:
-    for document in ("README.md", "docs/requests.md", "CHANGELOG.md"):
+    for document in ("README.md", "docs/requests.md", "docs/queue.md", "CHANGELOG.md"):
         text = (ROOT / document).read_text(encoding="utf-8")
         for link in re.findall(r"\]\((?!https?:|#)([^)#]+)", text):
             assert (ROOT / document).parent.joinpath(link).exists(), f"{document}: {link}"

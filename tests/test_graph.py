@@ -276,7 +276,7 @@ MODULES_AFTER_FIRST_CREATE = """
 import asyncio, sys
 import httpx
 from azure.core.credentials import AccessToken
-from activities import graph
+from activities import graph, identity
 from tests.fakes import activity_request
 
 class Credential:
@@ -285,7 +285,7 @@ class Credential:
     async def close(self): ...
 
 async def main():
-    graph.ManagedIdentityCredential = Credential
+    identity.ManagedIdentityCredential = Credential
     entity = {"id": "a", "@odata.type": "#microsoft.graph.user"}
     answer = httpx.MockTransport(lambda _: httpx.Response(201, json=entity))
     gateway = graph.MicrosoftGraph(base_url="https://graph.microsoft.com/v1.0", client_id=None, transport=answer)

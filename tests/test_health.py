@@ -6,9 +6,10 @@ import pytest
 
 from activities.errors import ErrorCode, TransientError
 from activities.health import FRESH_SECONDS, Health
-from tests.fakes import FakeGraph
+from tests.fakes import FakeGraph, FakeLedger
 
 NO_TOKEN = TransientError(ErrorCode.IDENTITY_UNAVAILABLE, "no token", retry_after_seconds=30)
+NO_STORAGE = TransientError(ErrorCode.STORAGE_UNAVAILABLE, "no storage", retry_after_seconds=30)
 
 
 def health(graph: FakeGraph) -> Health:
@@ -19,6 +20,18 @@ async def test_the_identity_is_checked() -> None:
     graph = FakeGraph()
     assert (await health(graph).report()).failure is None
     assert graph.calls == ["check"]
+
+
+async def test_identity_and_storage_are_checked_once_each() -> None:
+    graph, ledger = FakeGraph(), FakeLedger()
+    asked = Health(graph, ledger, now=graph.time.clock.now)
+    assert {(await asked.report()).failure for _ in range(3)} == {None}
+    assert (graph.calls, ledger.calls) == (["check"], ["check"])
+
+
+async def test_storage_that_fails_is_reported() -> None:
+    ledger = FakeLedger(failures={"check": NO_STORAGE})
+    assert (await Health(FakeGraph(), ledger).report()).failure is NO_STORAGE
 
 
 async def test_it_is_checked_at_most_every_30_seconds() -> None:

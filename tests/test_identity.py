@@ -13,9 +13,10 @@ from aiohttp.test_utils import RawTestServer
 from azure.core.pipeline.transport import AioHttpTransport
 from azure.identity.aio import ManagedIdentityCredential
 
-from activities import graph as graph_module
+from activities import identity as identity_module
 from activities.errors import ErrorCode, TransientError
-from activities.graph import SCOPE, MicrosoftGraph, PatientCredential
+from activities.graph import SCOPE, MicrosoftGraph
+from activities.identity import PatientCredential
 from tests.endpoints import IDENTITY_HEADER, TOKEN, Answer, IdentityEndpoint, forget_identity, identity_endpoint
 
 GRAPH = "https://graph.microsoft.com/v1.0"
@@ -170,13 +171,13 @@ class TestFailures:
     async def test_an_endpoint_that_never_answers(
         self, endpoint: IdentityEndpoint, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(graph_module, "IDENTITY_SECONDS", 0.2)
+        monkeypatch.setattr(identity_module, "IDENTITY_SECONDS", 0.2)
         endpoint.answer = hang
         assert "did not answer" in (await failure()).message
 
     async def test_no_identity_and_no_azure(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Without IDENTITY_ENDPOINT the library asks an address that outside Azure swallows every packet."""
-        monkeypatch.setattr(graph_module, "IDENTITY_SECONDS", 0.2)
+        monkeypatch.setattr(identity_module, "IDENTITY_SECONDS", 0.2)
         forget_identity(monkeypatch)
         async with RawTestServer(hang) as nowhere:
             monkeypatch.setenv("AZURE_POD_IDENTITY_AUTHORITY_HOST", str(nowhere.make_url("")))

@@ -8,15 +8,19 @@ from typing import Any
 
 import pytest
 
+from activities import operations, wire
 from activities import runtime as runtime_module
-from activities import wire
 from activities.errors import ErrorCode, PermanentError, Problem, SettingsError
-from activities.graph import MicrosoftGraph
+from activities.failures import Failures
 from activities.health import Health
 from activities.models import Defaults
-from activities.runtime import App, Runtime
-from activities.settings import NAMES
-from tests.fakes import LEARNER_ID, REGISTRATION_ID, FakeGraph
+from activities.queueing import PATIENCE
+from activities.queues import Queue
+from activities.runtime import App, Runtime, Store
+from activities.settings import NAMES, Storage
+from activities.tables import Table
+from tests.error_shape import assert_error
+from tests.fakes import LEARNER_ID, REGISTRATION_ID, FakeGraph, FakeLedger
 
 REQUEST = wire.Request(request_id="request-1")
 SECRET = "the note of a learner"
@@ -28,15 +32,24 @@ COURSE = {
 }
 
 
-def app_with(graph: FakeGraph) -> App:
-    return App(Defaults(registration_id=REGISTRATION_ID), graph, Health(graph))
+def store_with(ledger: FakeLedger) -> Store:
+    """Return a store of which nothing but the ledger can be used; closing it is written into the ledger's calls."""
+    nowhere = Storage(connection_string="UseDevelopmentStorage=true")
+    queue = Queue(nowhere, "learning-activities", credential=None)
+    failures = Failures(Table(nowhere, "none", credential=None), queue=queue, failed_queue=queue, patience=PATIENCE)
+
+    async def close() -> None:
+        ledger.calls.append("close")
+
+    return Store(ledger, failures, queue, (close,))
 
 
 class Builder:
-    """Builds the app, counts how often, and fails as long as ``error`` says."""
+    """Builds the app, counts how often, and fails as long as ``error`` says; without a ledger it has no storage."""
 
     def __init__(self) -> None:
         self.graph = FakeGraph()
+        self.ledger: FakeLedger | None = FakeLedger()
         self.built = 0
         self.error: Exception | None = None
 
@@ -44,7 +57,8 @@ class Builder:
         self.built += 1
         if self.error is not None:
             raise self.error
-        return app_with(self.graph)
+        store = store_with(self.ledger) if self.ledger else None
+        return App(Defaults(registration_id=REGISTRATION_ID), self.graph, Health(self.graph, self.ledger), store)
 
 
 @pytest.fixture
@@ -123,7 +137,7 @@ class TestBugs:
         self, runtime: Runtime, build: Builder, bug: Exception
     ) -> None:
         build.error = bug
-        assert (await runtime.answer(REQUEST, runtime_module.health)).status == 500
+        assert (await runtime.answer(REQUEST, operations.get_health)).status == 500
 
     async def test_the_invocation_that_is_cancelled_gets_no_answer(self, runtime: Runtime) -> None:
         with pytest.raises(asyncio.CancelledError):
@@ -133,24 +147,24 @@ class TestBugs:
 class TestBuilding:
     async def test_nothing_is_built_before_the_first_request(self, runtime: Runtime, build: Builder) -> None:
         assert build.built == 0
-        await runtime.answer(REQUEST, runtime_module.health)
+        await runtime.answer(REQUEST, operations.get_health)
         assert build.built == 1
 
     async def test_the_app_is_built_once_for_all_requests(self, runtime: Runtime, build: Builder) -> None:
-        await asyncio.gather(*(runtime.answer(REQUEST, runtime_module.health) for _ in range(20)))
+        await asyncio.gather(*(runtime.answer(REQUEST, operations.get_health) for _ in range(20)))
         assert build.built == 1
 
     async def test_a_wrong_setting_is_named_and_read_again_with_the_next_request(
         self, runtime: Runtime, build: Builder
     ) -> None:
         build.error = SettingsError([Problem("invalidSetting", "GRAPH_BASE_URL must be a URL.", "GRAPH_BASE_URL")])
-        response = await runtime.answer(REQUEST, runtime_module.health)
+        response = await runtime.answer(REQUEST, operations.get_health)
         error = told(response)
         assert response.status == 500
         assert "GRAPH_BASE_URL must be a URL." in error["message"]
         assert [detail["target"] for detail in error["details"]] == ["GRAPH_BASE_URL"]
         build.error = None
-        assert (await runtime.answer(REQUEST, runtime_module.health)).status == 200
+        assert (await runtime.answer(REQUEST, operations.get_health)).status == 200
         assert build.built == 2
 
 
@@ -163,15 +177,41 @@ class TestEnvironment:
     async def test_an_app_is_built_from_an_empty_environment(self) -> None:
         app = runtime_module.build()
         assert app.defaults == Defaults()
-        assert isinstance(app.graph, MicrosoftGraph)
-        await app.graph.close()
+        assert app.store is None
+        await app.close()
+
+    @pytest.mark.parametrize(
+        "storage",
+        [
+            {"AzureWebJobsStorage": "UseDevelopmentStorage=true"},
+            {"AzureWebJobsStorage": f"AccountName=contoso;AccountKey={'a' * 86}==;EndpointSuffix=core.windows.net"},
+            {"AzureWebJobsStorage": "AccountName=contoso;SharedAccessSignature=sv=2024&sig=a"},
+            {
+                "AzureWebJobsStorage": "SharedAccessSignature=sv=2024&sig=a;"
+                "TableEndpoint=https://contoso.table.core.windows.net;QueueEndpoint=https://contoso.queue.core.windows.net"
+            },
+            {"AzureWebJobsStorage__accountName": "contoso"},
+            {
+                "AzureWebJobsStorage__tableServiceUri": "https://contoso.table.core.windows.net",
+                "AzureWebJobsStorage__queueServiceUri": "https://contoso.queue.core.windows.net",
+            },
+        ],
+    )
+    async def test_with_storage_there_is_a_ledger_whose_lease_is_the_settings(
+        self, monkeypatch: pytest.MonkeyPatch, storage: dict[str, str]
+    ) -> None:
+        for name, value in {**storage, "CLAIM_LEASE_SECONDS": "7"}.items():
+            monkeypatch.setenv(name, value)
+        app = runtime_module.build()
+        assert app.required_store().ledger.lease_seconds == 7
+        await app.close()
 
     async def test_the_settings_reach_the_app(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("LEARNING_PROVIDER_ID", REGISTRATION_ID)
         monkeypatch.setenv("ALLOWED_LEARNING_PROVIDER_IDS", REGISTRATION_ID)
         monkeypatch.setenv("DEFAULT_TIME_ZONE", "Europe/Berlin")
         app = runtime_module.build()
-        await app.graph.close()
+        await app.close()
         assert app.defaults.registration_id == REGISTRATION_ID
         assert app.defaults.allowed_registration_ids == {REGISTRATION_ID}
         assert str(app.defaults.zone) == "Europe/Berlin"
@@ -193,29 +233,62 @@ def test_the_connections_are_closed_when_the_event_loop_ends(build: Builder) -> 
     runtime = Runtime(build)
 
     async def one_request() -> None:
-        await runtime.answer(REQUEST, runtime_module.health)
+        await runtime.answer(REQUEST, operations.get_health)
         assert "close" not in build.graph.calls
 
     asyncio.run(one_request())
     assert build.graph.calls == ["check", "close"]
+    assert build.ledger is not None
+    assert build.ledger.calls == ["check", "close"]
 
 
 class TestCreating:
     @pytest.mark.parametrize("header", ["repeatability-request-id", "idempotency-key"])
+    async def test_a_repeated_request_gets_the_first_answer(
+        self, runtime: Runtime, build: Builder, header: str
+    ) -> None:
+        request = wire.Request(json.dumps(COURSE).encode(), {header: "run-1"})
+        first, second = [await runtime.answer(request, operations.create(None)) for _ in range(2)]
+        assert (first.status, second.status) == (201, 200)
+        assert first.body == second.body
+        assert build.graph.calls == ["create"]
+
+    @pytest.mark.parametrize("header", ["repeatability-request-id", "idempotency-key"])
     async def test_a_repeated_request_carries_the_same_external_id(self, build: Builder, header: str) -> None:
+        """Also on a machine that cannot know of the first."""
         request = wire.Request(json.dumps(COURSE).encode(), {header: "run-1"})
         for _ in range(2):
-            response = await Runtime(build).answer(request, runtime_module.create(None))
+            build.ledger = FakeLedger()
+            response = await Runtime(build).answer(request, operations.create(None))
             assert response.status == 201
         first, second = (activity.entity["externalCourseActivityId"] for _, activity in build.graph.stored)
         assert first == second
+
+    async def test_without_a_key_nothing_is_remembered(self, runtime: Runtime, build: Builder) -> None:
+        for _ in range(2):
+            response = await runtime.answer(wire.Request(json.dumps(COURSE).encode()), operations.create(None))
+            assert response.status == 201
+        assert build.ledger is not None
+        assert build.ledger.calls == []
+        assert build.graph.calls == ["create", "create"]
+
+    async def test_without_storage_only_a_request_without_a_key_is_carried_out(
+        self, runtime: Runtime, build: Builder
+    ) -> None:
+        build.ledger = None
+        keyed = {**COURSE, "externalCourseActivityId": "course-1"}
+        response = await runtime.answer(wire.Request(json.dumps(keyed).encode()), operations.create(None))
+        assert_error(response, 503, "storageUnavailable")
+        response = await runtime.answer(wire.Request(json.dumps(COURSE).encode()), operations.create(None))
+        assert response.status == 201
+        assert build.graph.calls == ["create"]
 
     async def test_the_log_tells_the_outcome_but_not_who_learns_what(
         self, runtime: Runtime, caplog: pytest.LogCaptureFixture
     ) -> None:
         caplog.set_level(logging.INFO, logger="activities")
         body = json.dumps({**COURSE, "externalCourseActivityId": "ada@example.org"}).encode()
-        await runtime.answer(wire.Request(body, request_id="request-1"), runtime_module.create(None))
+        await runtime.answer(wire.Request(body, request_id="request-1"), operations.create(None))
         assert "activityAnswered" in caplog.text
         assert '"outcome": "created"' in caplog.text
         assert REGISTRATION_ID in caplog.text

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from activities.errors import ErrorCode, SettingsError
-from activities.settings import GRAPH_BASE_URL, NAMES, Settings
+from activities.settings import GRAPH_BASE_URL, NAMES, Settings, Storage
 from tests.records import OTHER_PROVIDER, PROVIDER
 
 
@@ -28,6 +28,9 @@ def test_an_empty_environment_works() -> None:
         learning_provider_id=None,
         allowed_learning_provider_ids=frozenset(),
         default_time_zone=UTC,
+        activity_queue="learning-activities",
+        claim_lease_seconds=60,
+        storage=None,
     )
 
 
@@ -43,8 +46,14 @@ def test_every_setting_is_read_and_surrounding_space_goes() -> None:
         "LEARNING_PROVIDER_ID": f"{PROVIDER}\n",
         "ALLOWED_LEARNING_PROVIDER_IDS": f" {PROVIDER.upper()} , {OTHER_PROVIDER},",
         "DEFAULT_TIME_ZONE": " Europe/Berlin ",
+        "ACTIVITY_QUEUE": " other-activities ",
+        "CLAIM_LEASE_SECONDS": " 5 ",
+        "AzureWebJobsStorage__accountName": " contoso ",
+        "AzureWebJobsStorage__queueServiceUri": " https://queues.example.org/ ",
+        "AzureWebJobsStorage__tableServiceUri": " https://tables.example.org ",
+        "AzureWebJobsStorage__clientId": f" {PROVIDER} ",
     }
-    assert environ.keys() == set(NAMES)
+    assert environ.keys() == set(NAMES) - {"AzureWebJobsStorage"}, "it goes before all that begin with its name"
     settings = Settings.from_environ({**environ, "PATH": "/bin"})
     assert settings == Settings(
         azure_client_id=OTHER_PROVIDER,
@@ -52,6 +61,13 @@ def test_every_setting_is_read_and_surrounding_space_goes() -> None:
         learning_provider_id=PROVIDER,
         allowed_learning_provider_ids=frozenset({PROVIDER, OTHER_PROVIDER}),
         default_time_zone=ZoneInfo("Europe/Berlin"),
+        activity_queue="other-activities",
+        claim_lease_seconds=5,
+        storage=Storage(None, "https://queues.example.org", "https://tables.example.org", PROVIDER),
+    )
+    connection_string = f"AccountName=contoso;AccountKey={'a' * 86}=="
+    assert Settings.from_environ({**environ, "AzureWebJobsStorage": f" {connection_string}\n"}).storage == Storage(
+        connection_string
     )
 
 
@@ -71,6 +87,18 @@ def test_settings_are_frozen(name: str) -> None:
         ("ALLOWED_LEARNING_PROVIDER_IDS", f"{PROVIDER};{OTHER_PROVIDER}"),
         ("DEFAULT_TIME_ZONE", "Mars/Olympus"),
         ("DEFAULT_TIME_ZONE", "localtime"),
+        *(("ACTIVITY_QUEUE", name) for name in ("ab", "Activities", "-a-b", "a--b", "a_b", "aktivitäten", "a" * 56)),
+        *(("CLAIM_LEASE_SECONDS", text) for text in ("0", "-1", "1.5", "1e3", "a minute", "10000", "٣")),
+        *(
+            ("AzureWebJobsStorage", text)
+            for text in ("contoso", "AccountName=contoso", "AccountName=a;AccountKey=", "SharedAccessSignature=s")
+        ),
+        ("AzureWebJobsStorage__accountName", "contoso.table.core.windows.net"),
+        ("AzureWebJobsStorage__accountName", "Contoso"),
+        ("AzureWebJobsStorage__queueServiceUri", "http://contoso.queue.core.windows.net"),
+        ("AzureWebJobsStorage__tableServiceUri", "https://contoso.table.core.windows.net/activityledger"),
+        ("AzureWebJobsStorage__tableServiceUri", "https://contoso.table.core.windows.net?sv=2024"),
+        ("AzureWebJobsStorage__clientId", "my-identity"),
         ("GRAPH_BASE_URL", "graph.microsoft.com/v1.0"),
         ("GRAPH_BASE_URL", "http://graph.microsoft.com/v1.0"),
         ("GRAPH_BASE_URL", "http://localhost.example.com/v1.0"),
@@ -99,6 +127,24 @@ def test_a_list_of_allowed_providers_without_one_does_not_mean_any(value: str) -
 @pytest.mark.parametrize("host", ["localhost:8085", "127.0.0.1:8085", "[::1]:8085"])
 def test_plain_http_is_for_this_machine_alone(host: str) -> None:
     assert Settings.from_environ({"GRAPH_BASE_URL": f"http://{host}/v1.0"}).graph_base_url == f"http://{host}/v1.0"
+
+
+@pytest.mark.parametrize("name", ["abc", "a" * 55, "1-2-3"])
+def test_the_longest_name_leaves_room_for_those_of_the_queues_that_belong_to_it(name: str) -> None:
+    queue = Settings.from_environ({"ACTIVITY_QUEUE": name}).activity_queue
+    assert queue == name
+    assert len(f"{queue}-batches") <= 63
+
+
+@pytest.mark.parametrize("text", ["UseDevelopmentStorage=true", "AccountName=a;AccountKey=b;"])
+def test_a_connection_string_is_storage(text: str) -> None:
+    assert Settings.from_environ({"AzureWebJobsStorage": text}).storage == Storage(connection_string=text)
+
+
+def test_an_account_name_is_enough_for_storage_with_an_identity() -> None:
+    assert Settings.from_environ({"AzureWebJobsStorage__accountName": "contoso"}).storage == Storage(
+        None, "https://contoso.queue.core.windows.net", "https://contoso.table.core.windows.net"
+    )
 
 
 def test_the_default_provider_must_be_an_allowed_one() -> None:

@@ -10,11 +10,11 @@ from tests.end_to_end.stack import Stack, assert_discreet
 
 
 @pytest.fixture(scope="session")
-def running_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def running_stack(tmp_path_factory: pytest.TempPathFactory, storage_ports: tuple[int, int, int]) -> Iterator[Stack]:
     """Run the stack once for all end-to-end tests, and read its log when they are done."""
     logs = tmp_path_factory.mktemp("logs")
     with started("graph", "--port", "0", log=logs / "graph.log") as graph:
-        environment = app_environment(graph.url)
+        environment = app_environment(graph.url, storage_ports=storage_ports)
         with started("host", "--port", "0", env=environment, log=logs / "host.log") as host:
             stack = Stack(host.url, graph.url, logs / "host.log")
             yield stack

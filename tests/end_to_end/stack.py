@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 
@@ -30,6 +31,11 @@ def example(name: str, **properties: Any) -> Json:
     """Return one of Microsoft's example bodies with other or further properties."""
     body: Json = json.loads((SAMPLES / f"{name}.json").read_text(encoding="utf-8"))
     return {**body, **properties}
+
+
+def own_example(name: str, **properties: Any) -> Json:
+    """Return an example body with an external id of its own: the page gives all of them the same one."""
+    return example(name, externalCourseActivityId=str(uuid4()), **properties)
 
 
 @dataclass
@@ -90,6 +96,7 @@ def _secrets(value: object) -> set[str]:
 def assert_discreet(stack: Stack) -> None:
     """Check that a host's whole log holds nothing that a caller wrote, and no token."""
     log = stack.log.read_text(encoding="utf-8")
-    assert " activities " in log, "the log has none of the app's events: is it captured?"
+    if stack.said:
+        assert " activities " in log, "the log has none of the app's events: is it captured?"
     assert "eyJ" not in log, "a token begins like this"
     assert [said for said in stack.said if said in log] == []

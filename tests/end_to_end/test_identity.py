@@ -7,15 +7,15 @@ import pytest
 
 from local.environment import app_environment
 from local.processes import started
-from tests.end_to_end.stack import Stack, assert_discreet, example
+from tests.end_to_end.stack import Stack, assert_discreet, own_example
 from tests.error_shape import assert_error
 
 
 @pytest.fixture
-def fresh(running_stack: Stack, tmp_path: Path) -> Iterator[Stack]:
+def fresh(running_stack: Stack, tmp_path: Path, storage_ports: tuple[int, int, int]) -> Iterator[Stack]:
     """A host of its own, which has no token yet, in front of the emulator of all."""
     running_stack.reset()
-    environment = app_environment(running_stack.graph_url)
+    environment = app_environment(running_stack.graph_url, storage_ports=storage_ports)
     log = tmp_path / "host.log"
     with started("host", "--port", "0", env=environment, log=log) as host:
         stack = Stack(host.url, running_stack.graph_url, log)
@@ -29,7 +29,7 @@ def fresh(running_stack: Stack, tmp_path: Path) -> Iterator[Stack]:
 )
 def test_an_identity_that_fails_or_hangs_is_a_503_within_ten_seconds(fresh: Stack, fault: dict[str, object]) -> None:
     fresh.arm({"operation": "token", "times": 20, **fault})
-    response = fresh.post("activities", example("assignment.request"))
+    response = fresh.post("activities", own_example("assignment.request"))
     assert_error(response, 503, "identityUnavailable")
     assert response.elapsed.total_seconds() < 10
     assert "admin" in response.json()["error"]["message"]
@@ -47,7 +47,7 @@ def test_health_asks_for_a_token_once_however_often_it_is_asked(fresh: Stack) ->
 
 def test_one_token_serves_all_requests(fresh: Stack) -> None:
     for _ in range(5):
-        assert fresh.post("activities", example("self-initiated.request")).status_code == 201
+        assert fresh.post("activities", own_example("self-initiated.request")).status_code == 201
     assert fresh.get("health").json()["status"] == "healthy"
     assert fresh.calls().count("token") == 1
 
@@ -55,6 +55,6 @@ def test_one_token_serves_all_requests(fresh: Stack) -> None:
 def test_a_missing_permission_is_named(fresh: Stack) -> None:
     """The token of an identity without the role is fine; only Graph says what is missing."""
     fresh.change_tenant(roles=["LearningSelfInitiatedCourse.ReadWrite.All"])
-    response = fresh.post("activities", example("assignment.request"))
+    response = fresh.post("activities", own_example("assignment.request"))
     assert_error(response, 424, "graphPermissionMissing")
     assert "LearningAssignedCourse.ReadWrite.All" in response.json()["error"]["message"]

@@ -38,18 +38,21 @@ def test_the_worker_finds_exactly_the_functions_of_the_contract() -> None:
     )
     assert finished.returncode == 0, finished.stderr
     triggers = json.loads(finished.stdout.splitlines()[-1])
+    queue = triggers.pop("create_from_queue")
+    assert (queue["type"], queue["queueName"], queue["connection"]) == (
+        "queueTrigger",
+        "%ACTIVITY_QUEUE%",
+        "AzureWebJobsStorage",
+    )
     found = {
-        name: (
-            trigger["type"],
-            trigger["route"],
-            [method.upper() for method in trigger["methods"]],
-            trigger["authLevel"],
-        )
+        name: (trigger["type"], trigger["route"], trigger["methods"], trigger["authLevel"])
         for name, trigger in triggers.items()
     }
     assert found == {
         "create_activity": ("httpTrigger", "activities", ["POST"], "FUNCTION"),
         "create_assignment": ("httpTrigger", "assignments", ["POST"], "FUNCTION"),
         "create_self_initiated_course": ("httpTrigger", "self-initiated-courses", ["POST"], "FUNCTION"),
+        "list_failures": ("httpTrigger", "failures", ["GET"], "FUNCTION"),
+        "replay_failures": ("httpTrigger", "failures/replay", ["POST"], "FUNCTION"),
         "get_health": ("httpTrigger", "health", ["GET"], "ANONYMOUS"),
     }

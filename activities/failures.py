@@ -1,0 +1,195 @@
+"""What could not be created from the queues: kept in a table, told on a queue, put back once the cause is repaired.
+
+Two entities for a failure: one under its id, so that a message that is delivered twice fails once, and one under its
+time, newest first, so that pages can be read. Storage Queues can show only their first 32 messages.
+"""
+
+import base64
+import json
+import re
+import zlib
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
+
+from activities.errors import Problem
+from activities.messages import Failure, Record, encode, encode_failure
+from activities.queues import Queue, Sent
+from activities.tables import PROPERTY_BYTES, Table
+
+PARTITION = "failures"
+_LARGEST_PAGE = 1000  # Of Table Storage, which refuses to be asked for more.
+_ID = re.compile(r"[0-9a-f]{32}")
+# What a queue message cannot hold, because it travels in XML: https://www.w3.org/TR/xml/#charsets
+_NO_XML = re.compile(r"[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+type Entity = dict[str, Any]
+
+
+class Failures:
+    """The failures of one activity queue.
+
+    Args:
+        table: Where they are kept.
+        queue: The activity queue, into which a replay puts them back.
+        failed_queue: Where each is told to people and flows.
+        patience: How long a record that is put back may be tried.
+    """
+
+    def __init__(self, table: Table, *, queue: Queue, failed_queue: Queue, patience: timedelta) -> None:
+        self._table = table
+        self._queue = queue
+        self._failed_queue = failed_queue
+        self._patience = patience
+
+    async def add(self, failure: Failure) -> None:
+        """Keep a failure and tell it; the same failure added again is neither kept nor told twice.
+
+        If the process dies in the middle, the message is delivered again and the rest is done then: only the message on
+        the failed queue could stand there twice, with the same id.
+        """
+        by_id = _key(f"id-{failure.id}")
+        known = {**by_id, "At": _row(failure), "MessageId": "", "PopReceipt": ""}
+        try:
+            await self._table.call(lambda: self._table.client.create_entity(known))
+        except ResourceExistsError:
+            known = dict(await self._table.call(lambda: self._table.client.get_entity(**_arguments(by_id))))
+        if known["MessageId"]:
+            return
+        await self._table.call(lambda: self._table.client.upsert_entity(_entity(failure, known["At"])))
+        sent = await self._failed_queue.put(encode_failure(failure))
+        told = {**by_id, "MessageId": sent.message_id, "PopReceipt": sent.pop_receipt}
+        await self._table.call(lambda: self._table.client.update_entity(told))
+
+    async def page(self, *, code: str | None, size: int, after: str) -> tuple[list[Failure], str]:
+        """Return failures, newest first, and where the next page begins ("" after the last)."""
+        found: list[Entity] = []
+        entities = self._table.client.query_entities(
+            f"PartitionKey eq '{PARTITION}' and RowKey gt @after and RowKey lt 'at.'"
+            + (" and Code eq @code" if code else ""),
+            parameters={"after": after or "at-", "code": code or ""},
+            results_per_page=min(size + 1, _LARGEST_PAGE),
+        )
+        pages = entities.by_page()
+        while len(found) <= size:
+            # A page can be empty although another follows: the service stops its search after a while.
+            page = await self._table.call(lambda: _next_page(pages))
+            if page is None:
+                return [_failure(entity) for entity in found], ""
+            found += page
+        return [_failure(entity) for entity in found[:size]], str(found[size - 1]["RowKey"])
+
+    async def get(self, failure_id: str) -> Failure | None:
+        """Return one failure, or None when there is none with this id."""
+        if not _ID.fullmatch(failure_id):
+            return None
+        try:
+            known = await self._table.call(lambda: self._table.client.get_entity(PARTITION, f"id-{failure_id}"))
+            return _failure(await self._table.call(lambda: self._table.client.get_entity(PARTITION, known["At"])))
+        except ResourceNotFoundError:
+            return None
+
+    async def replay(self, failure: Failure) -> None:
+        """Put what failed back into the activity queue, with a new deadline, and forget the failure.
+
+        It is put back before it is forgotten: if the process dies in between it is put back again, and the ledger
+        knows it then. Nothing happens if somebody else has put it back since it was read.
+
+        Raises:
+            PermanentError: ``requestTooLarge``: it fits into no message.
+            TransientError: ``storageUnavailable``.
+        """
+        by_id = f"id-{failure.id}"
+        try:
+            known = await self._table.call(lambda: self._table.client.get_entity(PARTITION, by_id))
+        except ResourceNotFoundError:
+            return
+        await self._queue.put(self._again(failure))
+        if known["MessageId"]:
+            await self._failed_queue.take_back(Sent(known["MessageId"], known["PopReceipt"]))
+        for row in (known["At"], by_id):
+            await self._forget(row)
+
+    def _again(self, failure: Failure) -> str:
+        if failure.record is None:
+            return _text(failure.body or b"")
+        deadline = datetime.now(UTC) + self._patience
+        return encode(replace(failure.record, attempts=0, replays=failure.record.replays + 1, deadline=deadline))
+
+    async def _forget(self, row: str) -> None:
+        try:
+            await self._table.call(lambda: self._table.client.delete_entity(PARTITION, row))
+        except ResourceNotFoundError:
+            return
+
+
+async def _next_page(pages: AsyncIterator[AsyncIterator[Entity]]) -> list[Entity] | None:
+    async for page in pages:
+        return [entity async for entity in page]
+    return None
+
+
+def _text(body: bytes) -> str:
+    """Return a message that is read as this body: the body itself, or in base64 if a message cannot hold it."""
+    text = body.decode("utf-8", errors="replace")
+    return text if text.encode() == body and not _NO_XML.search(text) else base64.b64encode(body).decode()
+
+
+def _key(row: str) -> Entity:
+    return {"PartitionKey": PARTITION, "RowKey": row}
+
+
+def _arguments(key: Entity) -> dict[str, str]:
+    return {"partition_key": key["PartitionKey"], "row_key": key["RowKey"]}
+
+
+def _row(failure: Failure) -> str:
+    """Return a row key that sorts the newest first."""
+    milliseconds = int(failure.failed_at.timestamp() * 1000)
+    return f"at-{10**14 - milliseconds:015}-{failure.id}"
+
+
+def _entity(failure: Failure, row: str) -> Entity:
+    said = failure.to_json()
+    if failure.record is not None:
+        said |= {
+            "origin": failure.record.origin,
+            "deadline": failure.record.deadline.isoformat(),
+            "replays": failure.record.replays,
+        }
+    content = zlib.compress(json.dumps(said).encode())
+    parts = {
+        f"Content{begin // PROPERTY_BYTES}": content[begin : begin + PROPERTY_BYTES]
+        for begin in range(0, len(content), PROPERTY_BYTES)
+    }
+    return {**_key(row), "Code": failure.code, **parts}
+
+
+def _failure(entity: Entity) -> Failure:
+    parts = sorted((name for name in entity if name.startswith("Content")), key=lambda name: int(name[7:]))
+    said = json.loads(zlib.decompress(b"".join(entity[name] for name in parts)))
+    first_seen = datetime.fromisoformat(said["firstSeenAt"])
+    record = None
+    if "origin" in said:
+        record = Record(
+            said["activity"],
+            said["origin"],
+            first_seen,
+            datetime.fromisoformat(said["deadline"]),
+            said["attempts"],
+            said["replays"],
+        )
+    return Failure(
+        said["id"],
+        said["code"],
+        said["message"],
+        tuple(Problem(one["code"], one["message"], one["target"]) for one in said["details"]),
+        said["attempts"],
+        first_seen,
+        datetime.fromisoformat(said["failedAt"]),
+        record=record,
+        body=base64.b64decode(said["bodyBase64"]) if "bodyBase64" in said else None,
+    )

@@ -1,0 +1,137 @@
+"""What becomes of a queue message: created, put back with a delay, or set aside with a readable reason. Never lost.
+
+The host deletes a message when the function returns, so whatever a record still needs is written to a queue before.
+Source: https://learn.microsoft.com/azure/azure-functions/functions-bindings-storage-queue-trigger
+"""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from activities import creation, telemetry
+from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
+from activities.failures import Failures
+from activities.gateway import GraphGateway
+from activities.idempotency import Ledger, create_once
+from activities.messages import Delivery, Failure, Record, decode, encode
+from activities.models import Defaults
+from activities.queues import Queue
+from activities.validation import parse_activity
+
+PATIENCE = timedelta(hours=24)
+# A queue hides a message for at most seven days.
+LONGEST_DELAY_SECONDS = 7 * 24 * 3600
+# An admin has to act first; the first tries cover a grant that takes its time.
+_ADMIN_CODES = frozenset(
+    {
+        ErrorCode.PROVIDER_NOT_ENABLED,
+        ErrorCode.PROVIDER_NOT_REGISTERED,
+        ErrorCode.SERVICE_PLAN_MISSING,
+        ErrorCode.GRAPH_PERMISSION_MISSING,
+    }
+)
+_ADMIN_ATTEMPTS, _ADMIN_DELAY_SECONDS = 3, 300.0
+_BUG_ATTEMPTS, _BUG_DELAY_SECONDS = 5, 60.0
+_LONGEST_BACKOFF_SECONDS = 900.0
+_MOST_DOUBLINGS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class QueueWorker:
+    """Handles the deliveries of the activity queue.
+
+    Args:
+        queue: The activity queue, to put records back into.
+        failures: Where records go that are refused for good.
+        now: The clock.
+        jitter: A random number from 0 to 1, so that what was put back together does not come back together.
+    """
+
+    defaults: Defaults
+    graph: GraphGateway
+    ledger: Ledger
+    queue: Queue
+    failures: Failures
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    jitter: Callable[[], float] = random.random
+
+    async def handle(self, delivery: Delivery) -> None:
+        """Bring every record of a message to one of its three ends; one bad record does not stop the others.
+
+        Raises:
+            TransientError: ``storageUnavailable``: an end could not be written down; the host delivers again, and
+                the ledger makes what was done already harmless.
+        """
+        try:
+            records = decode(delivery, now=self.now(), patience=PATIENCE)
+        except PermanentError as error:
+            telemetry.event("messageRefused", code=error.code)
+            await self.failures.add(Failure.of_message(delivery, error, now=self.now()))
+            return
+        for record in records:
+            await self._handle(record.tried())
+
+    async def _handle(self, record: Record) -> None:
+        try:
+            await self._create(record)
+        except ActivityError as error:
+            delay_seconds = self._delay_seconds(record, error)
+            if delay_seconds is None:
+                await self._set_aside(record, error)
+            else:
+                await self._put_back(record, error, delay_seconds)
+        except Exception as error:  # noqa: BLE001 (a bug must not take the message's other records with it)
+            telemetry.failure("internalError", error)
+            await self._after_bug(record)
+
+    async def _create(self, record: Record) -> None:
+        wanted = parse_activity(record.content, kind=None, defaults=self.defaults)
+        identified = creation.identify(wanted, idempotency_key=f"queue:{record.origin}")
+        created = await create_once(identified, graph=self.graph, ledger=self.ledger, patience_seconds=0)
+        telemetry.event(
+            "activityAnswered",
+            outcome=created.outcome,
+            registrationId=identified.registration_id,
+            graphRequestId=created.stored.graph_request_id,
+            attempts=record.attempts,
+        )
+
+    def _delay_seconds(self, record: Record, error: ActivityError) -> float | None:
+        """Return how long the record waits before it is tried again, or None when it is not."""
+        if isinstance(error, PermanentError):
+            if error.code not in _ADMIN_CODES or record.attempts >= _ADMIN_ATTEMPTS:
+                return None
+            delay = _ADMIN_DELAY_SECONDS
+        elif error.code is ErrorCode.THROTTLED or not isinstance(error, TransientError):
+            delay = error.retry_after_seconds if isinstance(error, TransientError) else _BUG_DELAY_SECONDS
+        else:
+            backoff = min(2.0 ** min(record.attempts, _MOST_DOUBLINGS), _LONGEST_BACKOFF_SECONDS)
+            delay = max(error.retry_after_seconds, backoff)
+        # Never earlier than Graph asked for.
+        delay = min(delay * (1 + 0.2 * self.jitter()), LONGEST_DELAY_SECONDS)
+        return delay if self.now() + timedelta(seconds=delay) < record.deadline else None
+
+    async def _after_bug(self, record: Record) -> None:
+        error = TransientError(
+            ErrorCode.INTERNAL_ERROR,
+            "Something went wrong inside the function app; its log has the details under the time of the attempts.",
+            retry_after_seconds=_BUG_DELAY_SECONDS,
+        )
+        if record.attempts < _BUG_ATTEMPTS and (delay := self._delay_seconds(record, error)) is not None:
+            await self._put_back(record, error, delay)
+        else:
+            await self._set_aside(record, error)
+
+    async def _put_back(self, record: Record, error: ActivityError, delay_seconds: float) -> None:
+        try:
+            message = encode(record)
+        except PermanentError as too_large:
+            await self._set_aside(record, too_large)
+            return
+        telemetry.event("putBack", code=error.code, attempts=record.attempts, delaySeconds=round(delay_seconds))
+        await self.queue.put(message, delay_seconds=delay_seconds)
+
+    async def _set_aside(self, record: Record, error: ActivityError) -> None:
+        telemetry.event("setAside", code=error.code, attempts=record.attempts)
+        await self.failures.add(Failure.of_record(record, error, now=self.now()))

@@ -1,0 +1,85 @@
+"""A lease is short, so that a crash holds nobody up for long; a slow Graph must lose no claim because of that."""
+
+import asyncio
+
+from activities.creation import Outcome
+from activities.errors import ErrorCode, TransientError
+from activities.gateway import StoredActivity
+from activities.idempotency import Claim, Completed, content_hash, create_once
+from activities.models import ActivityRequest
+from tests.fakes import FakeGraph, FakeLedger, activity_request
+
+REQUEST = activity_request()
+NO_STORAGE = TransientError(ErrorCode.STORAGE_UNAVAILABLE, "no storage", retry_after_seconds=30)
+
+
+class SlowGraph(FakeGraph):
+    """Begins a create and ends it only when it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.go_on, self.done = asyncio.Event(), asyncio.Event()
+
+    async def create_activity(self, request: ActivityRequest, *, timeout_seconds: float) -> StoredActivity:
+        await self.go_on.wait()
+        self.done.set()
+        return await super().create_activity(request, timeout_seconds=timeout_seconds)
+
+
+class RenewedLedger(FakeLedger):
+    """Tells that a renewal began, and ends it only when it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__(lease_seconds=0.003)
+        self.renewals = 0
+        self.renewing, self.go_on = asyncio.Event(), asyncio.Event()
+
+    async def renew(self, claim: Claim) -> None:
+        self.renewals += 1
+        self.renewing.set()
+        await self.go_on.wait()
+        await super().renew(claim)
+
+    async def renewed(self, times: int) -> None:
+        """Wait until so many renewals have begun."""
+        while self.renewals < times:
+            self.renewing.clear()
+            await self.renewing.wait()
+
+
+async def test_the_lease_is_renewed_as_long_as_graph_takes_and_no_longer() -> None:
+    graph, ledger = SlowGraph(), RenewedLedger()
+    ledger.go_on.set()
+    creating = asyncio.create_task(create_once(REQUEST, graph=graph, ledger=ledger))
+    async with asyncio.timeout(10):
+        await ledger.renewed(3)
+        graph.go_on.set()
+        assert (await creating).outcome is Outcome.CREATED
+    assert ledger.calls[-1] == "complete"
+    assert set(ledger.calls[1:-1]) == {"renew"}
+
+
+async def test_a_renewal_under_way_ends_before_the_answer_is_remembered() -> None:
+    """It changes the claim: an answer that is written meanwhile would be taken for one of a lost lease."""
+    graph, ledger = SlowGraph(), RenewedLedger()
+    creating = asyncio.create_task(create_once(REQUEST, graph=graph, ledger=ledger))
+    async with asyncio.timeout(10):
+        await ledger.renewed(1)
+        graph.go_on.set()
+        await graph.done.wait()
+        assert not creating.done()
+        ledger.go_on.set()
+        await creating
+    assert ledger.calls == ["claim", "renew", "complete"]
+    assert isinstance(await ledger.claim(REQUEST, content_hash(REQUEST)), Completed)
+
+
+async def test_a_renewal_that_fails_takes_nothing_away() -> None:
+    graph, ledger = SlowGraph(), RenewedLedger()
+    ledger.failures["renew"] = NO_STORAGE
+    ledger.go_on.set()
+    creating = asyncio.create_task(create_once(REQUEST, graph=graph, ledger=ledger))
+    async with asyncio.timeout(10):
+        await ledger.renewed(2)
+        graph.go_on.set()
+        assert (await creating).outcome is Outcome.CREATED
