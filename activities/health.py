@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from activities.errors import ActivityError
+from activities.errors import ActivityError, storage_unavailable
 from activities.gateway import GraphGateway
 from activities.idempotency import Ledger
 
@@ -23,10 +23,16 @@ class Report:
 
 
 class Health:
-    """Checks identity and storage, and remembers the result; all who ask during a check get its result."""
+    """Checks identity and storage, and remembers the result; all who ask during a check get its result.
+
+    Args:
+        graph: Knows the identity.
+        ledger: Knows the storage; None where none is set.
+        now: The clock, in seconds.
+    """
 
     def __init__(
-        self, graph: GraphGateway, ledger: Ledger | None = None, *, now: Callable[[], float] = time.monotonic
+        self, graph: GraphGateway, ledger: Ledger | None, *, now: Callable[[], float] = time.monotonic
     ) -> None:
         self._graph = graph
         self._ledger = ledger
@@ -48,8 +54,9 @@ class Health:
         checked_at = datetime.now(UTC)
         try:
             await self._graph.check_identity()
-            if self._ledger is not None:
-                await self._ledger.check()
+            if self._ledger is None:
+                raise storage_unavailable()
+            await self._ledger.check()
         except ActivityError as error:
             return Report(checked_at, error)
         return Report(checked_at)

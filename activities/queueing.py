@@ -75,7 +75,7 @@ class QueueWorker:
     async def _handle(self, record: Record) -> None:
         try:
             await self._create(record)
-        except ActivityError as error:
+        except (PermanentError, TransientError) as error:
             delay_seconds = self._delay_seconds(record, error)
             if delay_seconds is None:
                 await self._set_aside(record, error)
@@ -97,14 +97,14 @@ class QueueWorker:
             attempts=record.attempts,
         )
 
-    def _delay_seconds(self, record: Record, error: ActivityError) -> float | None:
+    def _delay_seconds(self, record: Record, error: PermanentError | TransientError) -> float | None:
         """Return how long the record waits before it is tried again, or None when it is not."""
         if isinstance(error, PermanentError):
             if error.code not in _ADMIN_CODES or record.attempts >= _ADMIN_ATTEMPTS:
                 return None
             delay = _ADMIN_DELAY_SECONDS
-        elif error.code is ErrorCode.THROTTLED or not isinstance(error, TransientError):
-            delay = error.retry_after_seconds if isinstance(error, TransientError) else _BUG_DELAY_SECONDS
+        elif error.code is ErrorCode.THROTTLED:
+            delay = error.retry_after_seconds
         else:
             backoff = min(2.0 ** min(record.attempts, _MOST_DOUBLINGS), _LONGEST_BACKOFF_SECONDS)
             delay = max(error.retry_after_seconds, backoff)

@@ -10,8 +10,9 @@ from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.exceptions import AzureError, HttpResponseError, ResourceExistsError, ResourceNotFoundError
 from azure.storage.queue.aio import QueueClient
 
+from activities.errors import storage_unavailable
 from activities.settings import Storage
-from activities.tables import STORAGE_SECONDS, storage_unavailable
+from activities.tables import STORAGE_SECONDS
 
 # The library's own retry would begin after 15 s, which is more than STORAGE_SECONDS.
 _OPTIONS: dict[str, Any] = {

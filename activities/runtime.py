@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 
 from activities import telemetry, wire
-from activities.errors import ActivityError
+from activities.errors import ActivityError, storage_unavailable
 from activities.failures import Failures
 from activities.gateway import GraphGateway
 from activities.graph import MicrosoftGraph
@@ -18,7 +18,7 @@ from activities.models import Defaults
 from activities.queueing import PATIENCE, QueueWorker
 from activities.queues import Queue
 from activities.settings import Settings
-from activities.tables import Table, storage_unavailable
+from activities.tables import Table
 from activities.throttling import ThrottledGraph
 
 

@@ -8,7 +8,7 @@ from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.exceptions import AzureError, ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
 from azure.data.tables.aio import TableClient
 
-from activities.errors import ErrorCode, TransientError
+from activities.errors import storage_unavailable
 from activities.settings import Storage
 
 STORAGE_SECONDS = 10.0
@@ -61,14 +61,3 @@ class Table:
         except ResourceExistsError:
             # Somebody else is making it at this moment, and it is not there before that is done.
             await asyncio.sleep(_WHILE_IT_IS_MADE_SECONDS)
-
-
-def storage_unavailable() -> TransientError:
-    """Return the error for a storage account that does not answer or does not let the app in."""
-    return TransientError(
-        ErrorCode.STORAGE_UNAVAILABLE,
-        "The function app cannot reach its storage account, so it cannot tell whether this was done before; nothing "
-        "was created. It usually passes within a minute; if not, an admin has to check the setting AzureWebJobsStorage "
-        "and the roles of the app's identity.",
-        retry_after_seconds=30.0,
-    )

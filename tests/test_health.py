@@ -13,7 +13,7 @@ NO_STORAGE = TransientError(ErrorCode.STORAGE_UNAVAILABLE, "no storage", retry_a
 
 
 def health(graph: FakeGraph) -> Health:
-    return Health(graph, now=graph.time.clock.now)
+    return Health(graph, FakeLedger(), now=graph.time.clock.now)
 
 
 async def test_the_identity_is_checked() -> None:
@@ -32,6 +32,13 @@ async def test_identity_and_storage_are_checked_once_each() -> None:
 async def test_storage_that_fails_is_reported() -> None:
     ledger = FakeLedger(failures={"check": NO_STORAGE})
     assert (await Health(FakeGraph(), ledger).report()).failure is NO_STORAGE
+
+
+async def test_storage_that_is_not_set_is_reported() -> None:
+    """Requests that can be repeated would all be refused."""
+    failure = (await Health(FakeGraph(), None).report()).failure
+    assert failure is not None
+    assert failure.code is ErrorCode.STORAGE_UNAVAILABLE
 
 
 async def test_it_is_checked_at_most_every_30_seconds() -> None:
