@@ -28,7 +28,6 @@ OWNERS = {
     "kiota_authentication_azure": {"graph"},
     "kiota_http": {"graph"},
     "msgraph": {"graph"},
-    "msgraph_core": {"graph"},
     "os": {"runtime"},  # For os.environ, and nothing else.
     "tzlocal": {"dates"},
 }
