@@ -75,6 +75,10 @@ class Stack:
         requests = httpx.get(f"{self.graph_url}/_emulator/requests").json()["requests"]
         return [request["operation"] for request in requests]
 
+    def graph_calls(self) -> list[str]:
+        """Return the operations that Graph was asked for; the first test of a host asks for a token, too."""
+        return [call for call in self.calls() if call != "token"]
+
     def reset(self) -> None:
         """Bring the emulator back to its beginning."""
         for resource in ("faults", "tenant", "activities", "requests"):
