@@ -3,7 +3,10 @@
 GET PATCH DELETE  /_emulator/tenant      who is registered, licensed, permitted; DELETE: as at the start
 GET POST  DELETE  /_emulator/faults      what goes wrong next (`local.faults`)
 GET       DELETE  /_emulator/activities  what was created, with the exact JSON it was made from
-GET       DELETE  /_emulator/requests    what was called; never a token
+GET       DELETE  /_emulator/requests    what was called, and how often each operation; never a token
+
+A `$batch` request is shown as one call, and each request in it as one of its own, after it, with `batched` true. So
+`counts` says how often something was asked for, and the calls that are not `batched` are the HTTP requests.
 """
 
 import json

@@ -76,6 +76,18 @@ READY_MADE: dict[str, dict[str, Any]] = {
     "internal-error-empty": {"status": 500},
     **_throttling("throttled", 429, "tooManyRequests"),
     **_throttling("unavailable", 503, "serviceUnavailable"),
+    "throttling-window": {
+        "operation": "any",
+        "status": 429,
+        "body": _error("tooManyRequests", "Too many requests."),
+        "forSeconds": 5,
+    },
+    # Nobody documents whether these resources may be batched, so how Graph would refuse it is a guess (unverified).
+    "batch-refused": {
+        "operation": "batch",
+        "status": 400,
+        "body": _error("BadRequest", "The resource 'learningCourseActivities' is not supported in a batch."),
+    },
     "bad-gateway-html": {
         "status": 502,
         "contentType": "text/html",

@@ -4,6 +4,7 @@ Pure data; whoever carries responses to a client makes the waiting, hanging and 
 """
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -13,7 +14,11 @@ from typing import Any
 from local.fault_catalogue import READY_MADE
 from local.messages import Ending, Response
 
-OPERATIONS = ("create", "find", "token")
+OPERATIONS = ("create", "find", "batch", "token")
+# Graph throttles an app for whatever it asks.
+_ANY = "any"
+_ANY_OPERATION = ("create", "find")
+_THROTTLING = (429, 503)
 
 
 class FaultError(ValueError):
@@ -22,18 +27,25 @@ class FaultError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What happens to the next `times` calls of an operation, for one provider or for all.
+    """What happens to the next calls of an operation, for one provider or for all.
 
     The fields are those of `POST /_emulator/faults`:
+    `operation`: create, find, any (one of these two), batch (the HTTP request that holds others) or token;
+    `times`: so many calls; `forSeconds`: instead, every call from the first one on for so long, and Retry-After of a
+    429 or 503 counts down what is left;
     `status`, `headers`, `body` (an object is sent as JSON, a text as it is), `contentType`: an answer instead of the
     operation's; `retryAfterDateSeconds`: a Retry-After header with a date so much later; `execute`: the operation is
     carried out nevertheless; `delaySeconds`: later than usual; `disconnect`: the connection closes without an answer;
     `hang`: no answer until the client goes away or faults are cleared. Without status, disconnect and hang the
     operation's own answer is given.
+
+    A request inside a batch has faults like any other. Only, a batch comes as late as the latest of its requests, and
+    a request whose connection would break or hang is answered 504 there.
     """
 
     operation: str = "create"
     times: int = 1
+    for_seconds: float = 0
     registration_id: str | None = None
     status: int | None = None
     headers: dict[str, Any] | None = None
@@ -45,6 +57,8 @@ class Fault:
     disconnect: bool = False
     hang: bool = False
     name: str | None = None
+    until: datetime | None = None
+    """When a fault that lasts for seconds ends; its first call decides."""
 
     @classmethod
     def from_json(cls, content: Any) -> "Fault":
@@ -73,10 +87,12 @@ class Fault:
         return fault
 
     def _check(self) -> None:
-        if self.operation not in OPERATIONS:
-            raise FaultError(f"'operation' must be one of: {', '.join(OPERATIONS)}.")
+        if self.operation not in {*OPERATIONS, _ANY}:
+            raise FaultError(f"'operation' must be one of: {', '.join((*OPERATIONS, _ANY))}.")
         if self.times < 1:
             raise FaultError("'times' must be at least 1.")
+        if self.for_seconds < 0 or (self.for_seconds and self.times > 1):
+            raise FaultError("A fault lasts for a number of times or, with 'forSeconds', of seconds.")
         if self.status is not None and not 200 <= self.status <= 599:  # noqa: PLR2004 - HTTP's final statuses.
             raise FaultError("'status' must be from 200 to 599.")
         if self.disconnect and self.hang:
@@ -92,7 +108,23 @@ class Fault:
     def applies_to(self, operation: str, registration_id: str) -> bool:
         """Say whether the fault is meant for this call."""
         wanted = self.registration_id
-        return self.operation == operation and (wanted is None or wanted.lower() == registration_id)
+        meant = _ANY_OPERATION if self.operation == _ANY else (self.operation,)
+        return operation in meant and (wanted is None or wanted.lower() == registration_id)
+
+    def begun(self, now: datetime) -> "Fault":
+        """Return the fault with its end, if it lasts for seconds and this is its first call."""
+        lasts = self.for_seconds and not self.until
+        return replace(self, until=now + timedelta(seconds=self.for_seconds)) if lasts else self
+
+    def is_over(self, now: datetime) -> bool:
+        """Say whether the seconds for which it lasts are over."""
+        return self.until is not None and self.until <= now
+
+    def used(self) -> "Fault | None":
+        """Return what is left of the fault after a call."""
+        if self.for_seconds:
+            return self
+        return replace(self, times=self.times - 1) if self.times > 1 else None
 
     def apply(self, execute: Callable[[], Response], now: datetime) -> Response:
         """Return what becomes of a call; `execute` carries it out and returns its real answer."""
@@ -107,6 +139,8 @@ class Fault:
 
     def _answer(self, status: int, now: datetime) -> Response:
         headers = {name: str(value) for name, value in (self.headers or {}).items()}
+        if self.until and status in _THROTTLING:
+            headers.setdefault("Retry-After", str(math.ceil((self.until - now).total_seconds())))
         if self.retry_after_date_seconds is not None:
             later = now + timedelta(seconds=self.retry_after_date_seconds)
             headers["Retry-After"] = format_datetime(later, usegmt=True)
@@ -120,6 +154,7 @@ _FIELDS: dict[str, tuple[str, tuple[type, ...], str]] = {
     "name": ("name", (str,), "a text"),
     "operation": ("operation", (str,), "a text"),
     "times": ("times", (int,), "a whole number"),
+    "forSeconds": ("for_seconds", (int, float), "a number"),
     "registrationId": ("registration_id", (str,), "a text"),
     "status": ("status", (int,), "a whole number"),
     "headers": ("headers", (dict,), "an object"),
@@ -135,7 +170,7 @@ _FIELDS: dict[str, tuple[str, tuple[type, ...], str]] = {
 
 
 class Faults:
-    """The armed faults; the first one that fits a call is used, and gone after its last time."""
+    """The armed faults; the first one that fits a call is used, and gone after its last time or second."""
 
     def __init__(self) -> None:
         self.armed: list[Fault] = []
@@ -150,12 +185,14 @@ class Faults:
         """
         self.armed += [Fault.from_json(fault) for fault in (content if isinstance(content, list) else [content])]
 
-    def take(self, operation: str, registration_id: str) -> Fault | None:
-        """Return the fault for a call and use it up once; None when there is none."""
-        for index, fault in enumerate(self.armed):
-            if fault.applies_to(operation, registration_id):
-                remaining = [replace(fault, times=fault.times - 1)] if fault.times > 1 else []
-                self.armed[index : index + 1] = remaining
+    def take(self, operation: str, registration_id: str, now: datetime) -> Fault | None:
+        """Return the fault for a call at a moment and use it up once; None when there is none."""
+        self.armed = [fault for fault in self.armed if not fault.is_over(now)]
+        for index, armed in enumerate(self.armed):
+            if armed.applies_to(operation, registration_id):
+                fault = armed.begun(now)
+                remaining = fault.used()
+                self.armed[index : index + 1] = [remaining] if remaining else []
                 return fault
         return None
 

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import unquote
 
+from local import json_batch
 from local.environment import IDENTITY_HEADER
 from local.faults import Faults
 from local.identity import Identity
@@ -26,7 +27,11 @@ _ALTERNATE_KEY = re.compile(rf"{_COLLECTION}\(({'|'.join(EXTERNAL_ID_SPELLINGS)}
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call that reached Graph or the identity endpoint; `status` is None when nobody got an answer."""
+    """One call that reached Graph or the identity endpoint; `status` is None when nobody got an answer.
+
+    A `$batch` request is one call, and so is each request in it, which is `batched`: those that are not are the HTTP
+    requests, those for create and find are what was asked for, however it came.
+    """
 
     time: datetime
     method: str
@@ -35,6 +40,7 @@ class Call:
     registration_id: str
     status: int | None
     authorized: bool
+    batched: bool
 
     def as_json(self) -> dict[str, Any]:
         """Return the call as `GET /_emulator/requests` shows it."""
@@ -46,6 +52,7 @@ class Call:
             "registrationId": self.registration_id or None,
             "status": self.status,
             "authorized": self.authorized,
+            "batched": self.batched,
         }
 
 
@@ -63,7 +70,7 @@ class Emulator:
 
     Args:
         identity_header: what the app must send for a token, as IDENTITY_HEADER tells it.
-        latency_seconds: how long every answer of Graph takes.
+        latency_seconds: how long every answer of Graph takes, that to a whole batch as well.
     """
 
     def __init__(self, *, identity_header: str = IDENTITY_HEADER, latency_seconds: float = 0) -> None:
@@ -77,9 +84,14 @@ class Emulator:
     def handle(self, request: Request) -> Response:
         """Answer one request, with whatever fault is armed for it."""
         operation = self._operation(request)
-        fault = self.faults.take(operation.name, operation.registration_id)
+        fault = self.faults.take(operation.name, operation.registration_id, request.now)
+        position = len(self.calls)
         response = fault.apply(operation.execute, request.now) if fault else operation.execute()
-        self.calls.append(
+        if request.batched and response.ending is not Ending.ANSWER:
+            # There is no connection of its own that could break or hang.
+            response = replace(_error(request, _NO_ANSWER), delay_seconds=response.delay_seconds)
+        self.calls.insert(  # A batch comes before its requests.
+            position,
             Call(
                 time=request.now,
                 method=request.method,
@@ -88,9 +100,10 @@ class Emulator:
                 registration_id=operation.registration_id,
                 status=response.status if response.ending is Ending.ANSWER else None,
                 authorized="authorization" in request.headers,
-            )
+                batched=request.batched,
+            ),
         )
-        return response if operation.name == "token" else self._as_graph(request, response)
+        return response if request.batched or operation.name == "token" else self._as_graph(request, response)
 
     def _as_graph(self, request: Request, response: Response) -> Response:
         headers = {**_correlation(request), **response.headers}
@@ -101,6 +114,8 @@ class Emulator:
         match request.method, [unquote(segment) for segment in request.path.split("/")]:
             case "GET", ["", "msi", "token"]:
                 return _Operation("token", "", lambda: self.identity.answer(request, self.tenant.roles))
+            case "POST", ["", "v1.0", "$batch"] if not request.batched:
+                return _Operation("batch", "", lambda: self._batch(request))
             case method, ["", "v1.0", "employeeExperience", "learningProviders", provider, resource]:
                 registration_id = provider.lower()
                 key = _ALTERNATE_KEY.fullmatch(resource)
@@ -128,6 +143,14 @@ class Emulator:
 
         return self._authorized(request, 200, find)
 
+    def _batch(self, request: Request) -> Response:
+        try:
+            self.identity.roles_of(request.headers.get("authorization", ""), request.now)
+            batched = json_batch.read(request)
+        except GraphError as refusal:
+            return _error(request, refusal)
+        return json_batch.to_response({request_id: self.handle(one) for request_id, one in batched.items()})
+
     def _authorized(
         self, request: Request, status: int, operation: Callable[[frozenset[str]], dict[str, Any]]
     ) -> Response:
@@ -139,6 +162,8 @@ class Emulator:
 
 
 _WRONG_PATH = GraphError(404, "notFound", "There is no such resource.")
+# As Graph's gateway answers: an error without words.
+_NO_ANSWER = GraphError(504, "UnknownError", "")
 _WRONG_METHOD = GraphError(
     405,
     "methodNotAllowed",

@@ -4,13 +4,13 @@ A wrong method is 404, a chunked body arrives empty, an empty query value is dro
 It opens no port.
 """
 
-import hmac
 import logging
 import uuid
 from urllib.parse import parse_qsl
 
 from aiohttp import web
 
+from local.function_keys import FunctionKey
 from local.protos import RpcHttp, TypedData
 from local.routes import Route, RouteTable
 from local.serving import read_body
@@ -28,14 +28,14 @@ class HttpFunctions:
     Args:
         functions: those with an HTTP trigger.
         prefix: the first part of every route.
-        function_key: what a caller must show wherever the authorization level is not anonymous; None lets everybody in.
+        key: what a caller must show wherever the authorization level is not anonymous.
 
     Raises:
         AppLoadError: a route uses what this host does not support.
     """
 
-    def __init__(self, functions: list[Function], *, prefix: str, function_key: str | None) -> None:
-        self._key = function_key.encode() if function_key else None
+    def __init__(self, functions: list[Function], *, prefix: str, key: FunctionKey) -> None:
+        self._key = key
         routes = []
         for function in functions:
             trigger = function.trigger
@@ -57,7 +57,7 @@ class HttpFunctions:
             return web.Response(text="Your function app is up and running.") if is_landing_page else _empty(404)
         function, parameters = found
         query = parse_query(query_string)
-        if not self._is_allowed(function, request, query):
+        if function.id not in self._open and not self._key.is_shown(request, query):
             return _empty(401)
         length = request.content_length or 0
         if length > BODY_LIMIT_BYTES:
@@ -72,12 +72,6 @@ class HttpFunctions:
             body=TypedData(bytes=body) if body else TypedData(),
         )
         return await self._invoke(function, http)
-
-    def _is_allowed(self, function: Function, request: web.BaseRequest, query: dict[str, str]) -> bool:
-        if self._key is None or function.id in self._open:
-            return True
-        given = request.headers.get("x-functions-key", query.get("code", ""))
-        return hmac.compare_digest(given.encode(errors="surrogateescape"), self._key)
 
     async def _invoke(self, function: Function, http: RpcHttp) -> web.Response:
         invocation_id = str(uuid.uuid4())

@@ -16,7 +16,8 @@ from urllib.parse import parse_qsl
 class Request:
     """One HTTP request and the moment it came.
 
-    `path` is percent-encoded as it was sent, `headers` have lower-case names, `now` has a time zone.
+    `path` is percent-encoded as it was sent, `headers` have lower-case names, `now` has a time zone, `batched` says
+    that it came inside another one.
     """
 
     method: str
@@ -25,6 +26,7 @@ class Request:
     headers: Mapping[str, str]
     body: bytes
     now: datetime
+    batched: bool = False
 
     @classmethod
     def from_wire(

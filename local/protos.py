@@ -2,7 +2,7 @@
 
 The worker library never imports protobuf: it reads attributes of what it is given and builds its answers from the
 module it is given as `protos`, which is this one. Names and fields are those of FunctionRpc.proto
-(https://github.com/Azure/azure-functions-language-worker-protobuf). What HTTP and queue functions do not need
+(https://github.com/Azure/azure-functions-language-worker-protobuf). What HTTP, queue and timer functions do not need
 is missing on purpose, cookies and retry policies among it: the worker then fails loudly with the name.
 """
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from local.app_settings import fill_in
 from local.lifecycle import StartError
 from local.worker import Function
 
@@ -16,7 +17,6 @@ DEFAULT_CONNECTION = "AzureWebJobsStorage"
 LONGEST_QUEUE_NAME = 63
 _QUEUE_NAME = re.compile(r"[a-z0-9](?:-?[a-z0-9])+")
 _SHORTEST_QUEUE_NAME = 3
-_SETTING = re.compile("%([^%]+)%")
 _POISON = "-poison"
 
 
@@ -48,13 +48,7 @@ def bind_queue(function: Function, environ: Mapping[str, str]) -> QueueBinding:
 
 
 def _queue_name(function: str, template: str, environ: Mapping[str, str]) -> str:
-    def value_of(match: re.Match[str]) -> str:
-        value = environ.get(match[1])
-        if not value:
-            raise StartError(f"The function {function} listens to the queue {template}: set {match[1]} to its name.")
-        return value
-
-    name = _SETTING.sub(value_of, template).lower()
+    name = fill_in(template, environ, use=f"The function {function} listens to the queue {template}").lower()
     if not (_QUEUE_NAME.fullmatch(name) and _SHORTEST_QUEUE_NAME <= len(name) <= LONGEST_QUEUE_NAME):
         raise StartError(
             f"The function {function} listens to the queue {name!r}, which is no possible name of a queue."

@@ -23,7 +23,7 @@ from local.host_json import QueueOptions
 from local.lifecycle import StartError
 from local.queue_bindings import QueueBinding
 from local.queue_messages import NotTextError, UndecodableBodyError, decode_body, to_input, to_trigger_metadata
-from local.worker import InvocationError, invoke
+from local.worker import execute
 
 MIN_POLLING_SECONDS = 0.1
 MAX_POLLING_SECONDS = 2.0
@@ -80,6 +80,12 @@ class QueueListener:
                 await asyncio.wait({self._receiving})
                 if self._running:
                     await asyncio.wait(self._running)
+
+    async def run(self, text: str) -> None:
+        """Call the function for a text as if the queue had just given it; nothing is read or completed there."""
+        message = QueueMessage(id=str(uuid.uuid4()), pop_receipt="", dequeue_count=1)
+        data = to_input(text.encode(errors="replace"), self._function.trigger)
+        await execute(self._function, data, trigger_metadata=to_trigger_metadata(message, data))
 
     def _say_why(self, receiving: asyncio.Task[None]) -> None:
         if error := receiving.exception():
@@ -141,21 +147,20 @@ class QueueListener:
 
     async def _call(self, message: QueueMessage, body: bytes) -> bool:
         """Run the function and say whether it returned; meanwhile keep the message locked."""
-        invocation_id = str(uuid.uuid4())
+        try:
+            data = to_input(body, self._function.trigger)
+        except NotTextError as error:
+            logger.warning("Message %s is not for %r: %s", message.id, self._function.name, error)
+            return False
         finished = asyncio.Event()
         renewing = asyncio.create_task(self._renew_lock(message, finished))
         try:
-            data = to_input(body, self._function.trigger)
             metadata = to_trigger_metadata(message, data)
-            await invoke(self._function, data, invocation_id=invocation_id, trigger_metadata=metadata)
-        except (InvocationError, NotTextError) as error:
-            logger.error("Executed %r (Failed, Id=%s) %s", self._function.name, invocation_id, error)  # noqa: TRY400 - The message holds the app's stack; the host's own says nothing.
-            return False
+            return await execute(self._function, data, trigger_metadata=metadata)
         finally:
             finished.set()
             # Not cancelled: a renewal under way changes the pop receipt, which completing needs to know.
             await renewing
-        return True
 
     async def _renew_lock(self, message: QueueMessage, finished: asyncio.Event) -> None:
         pause = self._lock_seconds / 2

@@ -42,17 +42,7 @@ def parse_activity(body: bytes, content_type: str) -> dict[str, Any]:
     Raises:
         GraphError: with Graph's status, code, message and details.
     """
-    if content_type.partition(";")[0].strip().lower() != "application/json":
-        raise GraphError(415, "UnsupportedMediaType", "The Content-Type must be application/json.")
-    try:
-        activity = json.loads(body)
-    except ValueError:
-        activity = None
-    if not isinstance(activity, dict):
-        raise _malformed(
-            "Unable to read JSON request payload. Please ensure Content-Type header is set and payload is of valid"
-            " JSON format."
-        )
+    activity = parse_object(body, content_type)
     properties = TYPES[_type_of(activity)]
     for name, value in activity.items():
         if name.startswith("@"):
@@ -65,6 +55,26 @@ def parse_activity(body: bytes, content_type: str) -> dict[str, Any]:
         raise _malformed(f"Multiple properties with the name '{EXTERNAL_ID_SPELLINGS[1]}' were detected in a resource.")
     _check_fields(activity, properties)
     return activity
+
+
+def parse_object(body: bytes, content_type: str) -> dict[str, Any]:
+    """Return the JSON object in a request's body.
+
+    Raises:
+        GraphError: it says that it is something else, or it is.
+    """
+    if content_type.partition(";")[0].strip().lower() != "application/json":
+        raise GraphError(415, "UnsupportedMediaType", "The Content-Type must be application/json.")
+    try:
+        content = json.loads(body)
+    except ValueError:
+        content = None
+    if not isinstance(content, dict):
+        raise _malformed(
+            "Unable to read JSON request payload. Please ensure Content-Type header is set and payload is of valid"
+            " JSON format."
+        )
+    return content
 
 
 def is_assignment(activity: Mapping[str, Any]) -> bool:

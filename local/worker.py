@@ -5,9 +5,11 @@ in module globals.
 """
 
 import json
+import logging
 import os
 import secrets
 import sys
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +20,7 @@ import azure_functions_runtime as runtime  # type: ignore[import-untyped] # Micr
 
 from local import protos
 
+logger = logging.getLogger("local.worker")
 _NO_RETRY = SimpleNamespace(retry_count=0, max_retry_count=0, exception=None)
 
 
@@ -118,3 +121,16 @@ async def invoke(
         raise InvocationError(f"{answer.result.exception.message}\n{answer.result.exception.stack_trace}".rstrip())
     returned: protos.TypedData | None = answer.return_value
     return returned
+
+
+async def execute(
+    function: Function, data: protos.TypedData, *, trigger_metadata: Mapping[str, protos.TypedData] | None = None
+) -> bool:
+    """Run a function for an event that nobody waits for, and say whether it returned; why not stands in the log."""
+    invocation_id = str(uuid.uuid4())
+    try:
+        await invoke(function, data, invocation_id=invocation_id, trigger_metadata=trigger_metadata)
+    except InvocationError as error:
+        logger.error("Executed %r (Failed, Id=%s) %s", function.name, invocation_id, error)  # noqa: TRY400 - The message holds the app's stack; the host's own says nothing.
+        return False
+    return True

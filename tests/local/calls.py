@@ -55,19 +55,26 @@ class Answer:
 class Graph:
     """An emulator without a socket, called with a token that carries the tenant's roles."""
 
-    def __init__(self) -> None:
-        self.emulator = Emulator()
+    def __init__(self, *, latency_seconds: float = 0) -> None:
+        self.emulator = Emulator(latency_seconds=latency_seconds)
         self._control = Control(self.emulator)
+        self._now = NOW
+
+    def at(self, now: datetime) -> "Graph":
+        """Let it be so late."""
+        self._now = now
+        return self
 
     def call(
         self, method: str, target: str, content: Any = None, *, headers: Mapping[str, str] | None = None
     ) -> Answer:
         """Call any address; `content` is sent as JSON unless it is bytes."""
         body = content if isinstance(content, bytes) else b"" if content is None else json.dumps(content).encode()
-        token, _ = self.emulator.identity.issue(self.emulator.tenant.roles, now=NOW)
+        token, _ = self.emulator.identity.issue(self.emulator.tenant.roles, now=self._now)
         defaults = {"authorization": f"Bearer {token}", "content-type": "application/json"}
         sent = {**defaults, **(headers or {})}
-        return Answer(self._control.handle(Request.from_wire(method, target, headers=sent.items(), body=body, now=NOW)))
+        request = Request.from_wire(method, target, headers=sent.items(), body=body, now=self._now)
+        return Answer(self._control.handle(request))
 
     def create(self, activity: Any, *, target: str = ACTIVITIES, headers: Mapping[str, str] | None = None) -> Answer:
         """Create an activity."""
@@ -76,6 +83,10 @@ class Graph:
     def find(self, external_id: str, *, headers: Mapping[str, str] | None = None) -> Answer:
         """Look an activity up; `external_id` as it stands in the address."""
         return self.call("GET", f"{ACTIVITIES}(externalcourseActivityId='{external_id}')", headers=headers)
+
+    def batch(self, *requests: Any, headers: Mapping[str, str] | None = None) -> Answer:
+        """Send requests as one batch."""
+        return self.call("POST", "/v1.0/$batch", {"requests": list(requests)}, headers=headers)
 
     def patch_tenant(self, **changes: Any) -> Answer:
         """Change the tenant."""

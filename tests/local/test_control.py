@@ -80,7 +80,7 @@ def test_calls_are_recorded_in_order_and_counted_by_operation(graph: Graph) -> N
     graph.call("GET", "/v1.0//employeeExperience")
 
     shown = graph.call("GET", "/_emulator/requests").json
-    assert shown["counts"] == {"create": 1, "find": 1, "token": 1}
+    assert shown["counts"] == {"create": 1, "find": 1, "batch": 0, "token": 1}
     keys = ("method", "path", "operation", "registrationId", "status")
     assert [tuple(call[key] for key in keys) for call in shown["requests"]] == [
         ("POST", ACTIVITIES, "create", LEARNING_PROVIDER_ID, None),
@@ -89,6 +89,7 @@ def test_calls_are_recorded_in_order_and_counted_by_operation(graph: Graph) -> N
         ("GET", "/v1.0//employeeExperience", None, None, 404),
     ]
     assert {call["time"] for call in shown["requests"]} == {NOW.isoformat()}
+    assert {call["batched"] for call in shown["requests"]} == {False}
 
 
 def test_recorded_calls_say_whether_there_was_a_token_but_never_which(graph: Graph) -> None:
@@ -104,7 +105,7 @@ def test_recorded_calls_say_whether_there_was_a_token_but_never_which(graph: Gra
 def test_recorded_calls_can_be_forgotten(graph: Graph) -> None:
     graph.create(ASSIGNMENT)
 
-    counts = {"create": 0, "find": 0, "token": 0}
+    counts = {"create": 0, "find": 0, "batch": 0, "token": 0}
     assert graph.call("DELETE", "/_emulator/requests").json == {"counts": counts, "requests": []}
 
 

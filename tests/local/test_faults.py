@@ -12,6 +12,8 @@ from local.tenant import OTHER_LEARNING_PROVIDER_ID
 from tests.local.calls import ACTIVITIES, NOW, Graph, sample
 
 ASSIGNMENT = sample("assignment.request")
+PROVIDER = ASSIGNMENT["learningProviderId"]
+OTHER = ACTIVITIES.replace(PROVIDER, OTHER_LEARNING_PROVIDER_ID)
 
 
 def test_a_fault_happens_as_often_as_armed_and_then_no_more(graph: Graph) -> None:
@@ -38,8 +40,38 @@ def test_a_fault_may_be_for_one_provider(graph: Graph) -> None:
     graph.arm({"registrationId": OTHER_LEARNING_PROVIDER_ID.upper(), "status": 500})
 
     assert graph.create(ASSIGNMENT).status == 201
-    other = ACTIVITIES.replace(ASSIGNMENT["learningProviderId"], OTHER_LEARNING_PROVIDER_ID)
-    assert graph.create(ASSIGNMENT, target=other).status == 500
+    assert graph.create(ASSIGNMENT, target=OTHER).status == 500
+
+
+def test_a_fault_may_be_for_whatever_is_asked_of_graph(graph: Graph) -> None:
+    graph.arm({"operation": "any", "status": 500, "times": 2})
+
+    assert [graph.create(ASSIGNMENT).status, graph.find("unknown").status] == [500, 500]
+    assert graph.find("unknown").status == 404
+
+
+def test_a_fault_may_last_for_seconds_from_its_first_call_on(graph: Graph) -> None:
+    graph.arm({"name": "throttling-window", "forSeconds": 2.5, "registrationId": PROVIDER})
+
+    begin = NOW + timedelta(hours=1)
+    answers = [graph.at(begin + timedelta(seconds=seconds)).create(ASSIGNMENT) for seconds in (0, 1, 2.4, 2.5)]
+
+    assert [answer.status for answer in answers] == [429, 429, 429, 201]
+    assert [answer.headers.get("Retry-After") for answer in answers] == ["3", "2", "1", None]
+    assert graph.call("GET", "/_emulator/faults").json["armed"] == []
+
+
+def test_while_one_provider_is_throttled_another_is_not(graph: Graph) -> None:
+    graph.arm({"name": "throttling-window", "registrationId": PROVIDER})
+
+    assert (graph.create(ASSIGNMENT).status, graph.find("unknown").status) == (429, 429)
+    assert graph.create({**ASSIGNMENT, "learningContentId": "x"}, target=OTHER).status != 429
+
+
+def test_only_throttling_tells_how_long_a_fault_lasts(graph: Graph) -> None:
+    graph.arm({"status": 500, "forSeconds": 60})
+
+    assert "Retry-After" not in graph.create(ASSIGNMENT).headers
 
 
 def test_the_answer_is_what_was_armed(graph: Graph) -> None:
@@ -96,10 +128,10 @@ def test_a_token_may_be_refused(graph: Graph) -> None:
 @pytest.mark.parametrize("name", READY_MADE)
 def test_every_ready_made_fault_does_what_it_says(graph: Graph, name: str) -> None:
     graph.arm({"name": name})
-
-    answer = graph.create(ASSIGNMENT)
-
     content = READY_MADE[name]
+
+    answer = graph.batch({}) if content.get("operation") == "batch" else graph.create(ASSIGNMENT)
+
     endings = {"disconnect": Ending.DISCONNECT, "hang": Ending.HANG}
     assert answer.ending == endings.get(name.removesuffix("-executed"), Ending.ANSWER)
     assert len(graph.stored) == name.endswith("-executed")
@@ -146,11 +178,13 @@ def test_clearing_disarms(graph: Graph) -> None:
     [
         ({"statusCode": 500}, "A fault has no 'statusCode'. It has: name, operation,"),
         ({"name": "nonsense"}, "There is no fault named 'nonsense'. There are: provider-not-registered,"),
-        ({"operation": "delete", "status": 500}, "'operation' must be one of: create, find, token."),
+        ({"operation": "delete", "status": 500}, "'operation' must be one of: create, find, batch, token, any."),
         ({"status": "500"}, "'status' must be a whole number."),
         ({"status": True}, "'status' must be a whole number."),
         ({"status": 42}, "'status' must be from 200 to 599."),
         ({"status": 500, "times": 0}, "'times' must be at least 1."),
+        ({"status": 500, "times": 2, "forSeconds": 1}, "A fault lasts for a number of times or, with 'forSeconds',"),
+        ({"status": 500, "forSeconds": -1}, "A fault lasts for a number of times or, with 'forSeconds', of seconds."),
         ({"hang": True, "disconnect": True}, "A fault either disconnects or hangs."),
         ({"body": {}}, "An answer with a body or headers needs a 'status'."),
         ("hang", "A fault is an object."),

@@ -13,6 +13,7 @@ import pytest
 from local.http_functions import BODY_LIMIT_BYTES
 from local.processes import Child, started
 from tests.local.calls import SAMPLE_APP
+from tests.local.queue_calls import wait_for
 
 
 def converse(child: Child, request: bytes, until: bytes) -> bytes:
@@ -82,6 +83,7 @@ def test_without_a_route_the_function_has_its_name_and_any_method(host: httpx.Cl
         ("GET", "/api/nothing"),
         ("GET", "/echo"),
         ("GET", "/api/scheduled"),
+        ("GET", "/admin/host/status"),
         ("DELETE", "/api/echo"),
         ("OPTIONS", "/api/echo"),
         ("HEAD", "/api/echo"),
@@ -92,6 +94,39 @@ def test_no_route_and_a_wrong_method_are_404_without_a_body(host: httpx.Client, 
     answer = host.request(method, path)
 
     assert (answer.status_code, answer.content) == (404, b"")
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "content", "headers"),
+    [
+        (
+            "page",
+            200,
+            "<p>grün</p>".encode(),
+            {
+                "content-type": "text/html; charset=utf-8",
+                "content-security-policy": "default-src 'none'; style-src 'sha256-a+/='",
+                "refresh": "5",
+            },
+        ),
+        (
+            "file",
+            200,
+            bytes(range(256)),
+            {"content-type": "text/csv; charset=utf-16", "content-disposition": "attachment; filename=a.csv"},
+        ),
+        ("elsewhere", 302, b"", {"location": "/api/echo?a=b%20c"}),
+        ("nothing", 202, b"", {"location": "../x", "retry-after": "7"}),
+    ],
+)
+def test_what_a_function_answers_passes_unchanged(
+    host: httpx.Client, name: str, status: int, content: bytes, headers: dict[str, str]
+) -> None:
+    answer = host.get(f"/api/formats/{name}")
+
+    assert (answer.status_code, answer.content) == (status, content)
+    assert headers.items() <= dict(answer.headers).items()
+    assert answer.headers["content-length"] == str(len(content))
 
 
 def test_an_exception_is_500_without_a_body_and_stands_in_the_log(host: httpx.Client, host_log: Path) -> None:
@@ -113,7 +148,7 @@ def test_what_the_app_logs_stands_in_the_log_with_time_level_and_logger(host: ht
 def test_a_function_that_this_host_does_not_run_is_named_in_the_log(host: httpx.Client, host_log: Path) -> None:
     host.get("/")
 
-    assert "WARNING local.host scheduled is not run: this host has no timerTrigger." in host_log.read_text()
+    assert "WARNING local.host stored is not run: this host has no blobTrigger." in host_log.read_text()
 
 
 def test_the_callers_trace_goes_on(host: httpx.Client) -> None:
@@ -178,6 +213,21 @@ def test_with_a_function_key_callers_must_show_it(
     assert answer.status_code == status
     if status == 401:
         assert answer.content == b""
+
+
+@pytest.mark.parametrize(("headers", "status"), [({}, 401), ({"x-functions-key": "the-key"}, 202)])
+def test_with_a_function_key_who_runs_a_function_by_hand_must_show_it(
+    locked_host: httpx.Client, headers: dict[str, str], status: int
+) -> None:
+    answer = locked_host.post("/admin/functions/scheduled", json={"input": ""}, headers=headers)
+
+    assert answer.status_code == status
+
+
+def test_a_timer_function_runs_by_hand_beside_http_functions(host: httpx.Client, host_log: Path) -> None:
+    assert host.post("/admin/functions/scheduled", json={}).status_code == 202
+
+    wait_for(lambda: "INFO sample scheduled, past due: False" in host_log.read_text())
 
 
 def test_an_anonymous_function_asks_for_no_key(locked_host: httpx.Client) -> None:

@@ -16,7 +16,14 @@ def bound(queue: str, environ: dict[str, str], connection: str = "AzureWebJobsSt
 
 @pytest.mark.parametrize(
     ("template", "queue"),
-    [("plain", "plain"), ("%NAME%", "set"), ("a-%NAME%-b", "a-set-b"), ("%NAME%%NAME%", "setset"), ("Upper", "upper")],
+    [
+        ("plain", "plain"),
+        ("%NAME%", "set"),
+        ("a-%NAME%-b", "a-set-b"),
+        ("%NAME%-batches", "set-batches"),
+        ("%NAME%%NAME%", "setset"),
+        ("Upper", "upper"),
+    ],
 )
 def test_settings_in_the_name_are_replaced_and_capitals_lowered(template: str, queue: str) -> None:
     assert bound(template, {**CONNECTION, "NAME": "Set"}).queue == queue
@@ -24,7 +31,7 @@ def test_settings_in_the_name_are_replaced_and_capitals_lowered(template: str, q
 
 @pytest.mark.parametrize("environ", [CONNECTION, {**CONNECTION, "QUEUE": ""}])
 def test_a_setting_that_is_missing_is_named(environ: dict[str, str]) -> None:
-    with pytest.raises(StartError, match="work listens to the queue %QUEUE%: set QUEUE to its name"):
+    with pytest.raises(StartError, match="work listens to the queue %QUEUE%, but QUEUE is not set"):
         bound("%QUEUE%", environ)
 
 

@@ -180,7 +180,10 @@ def test_without_base64_a_body_is_the_text_itself(storage: str, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("environment", "sentence"),
     [
-        ({"SAMPLE_QUEUE": "", "AzureWebJobsStorage": "x"}, "set SAMPLE_QUEUE to its name."),
+        (
+            {"SAMPLE_QUEUE": "", "AzureWebJobsStorage": "x"},
+            "listens to the queue %SAMPLE_QUEUE%, but SAMPLE_QUEUE is not set.",
+        ),
         ({"SAMPLE_QUEUE": "any", "AzureWebJobsStorage": ""}, "set AzureWebJobsStorage to a connection string."),
         ({"SAMPLE_QUEUE": "any", "AzureWebJobsStorage": "x"}, "The connection string for work cannot be used:"),
     ],

@@ -14,9 +14,10 @@ from tests.local.queue_calls import QueueHost, queue_client, queue_host, wait_fo
 
 @pytest.fixture(scope="module")
 def host(storage: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[QueueHost]:
-    """A host that listens to the queues `shared`, `shared-poison` and `binary`."""
+    """A host that listens to the queues `shared`, `shared-poison`, `shared-batches` and `binary`."""
     with queue_host(tmp_path_factory.mktemp("queues") / "log", storage, "shared") as running:
-        wait_for(lambda: {queue.name for queue in service(storage).list_queues()} >= {"shared", "binary"})
+        listened = {"shared", "shared-batches", "binary"}
+        wait_for(lambda: {queue.name for queue in service(storage).list_queues()} >= listened)
         yield running
 
 
@@ -127,7 +128,7 @@ def test_a_poison_queue_has_no_poison_queue_and_what_fails_there_stays_locked(
 
 def test_bytes_reach_a_binary_function_and_nothing_is_overwritten(host: QueueHost, binary: QueueClient) -> None:
     sent = binary.send_message(b"\xff\x00\x01")
-    other = binary.send_message(b'{"id": "mine"}')
+    other = binary.send_message(b'{"id": "mine", "dequeueCount": 7}')
 
     def seen() -> list[dict[str, Any]]:
         records = httpx.get(f"{host.child.url}/api/seen").json()
@@ -136,8 +137,49 @@ def test_bytes_reach_a_binary_function_and_nothing_is_overwritten(host: QueueHos
     wait_for(lambda: len(seen()) == 2)
     assert {record["id"]: record["body"] for record in seen()} == {
         sent.id: {"__encoding": "base64", "value": "/wAB"},
-        other.id: '{"id": "mine"}',
+        other.id: '{"id": "mine", "dequeueCount": 7}',
     }
+    assert {record["dequeue_count"] for record in seen()} == {1}
+
+
+def test_a_binary_function_sees_how_often_its_message_came(host: QueueHost, storage: str) -> None:
+    queue_client(storage, "shared-batches").send_message(b"fail 1 counted")
+
+    seen = host.wait_until_seen("fail 1 counted", "batches", times=2)
+
+    assert [attempt["dequeue_count"] for attempt in seen] == [1, 2]
+
+
+def test_two_queues_are_read_side_by_side(host: QueueHost, shared: QueueClient, storage: str) -> None:
+    """However long one function takes, the other one gets its messages."""
+    enough = 3  # More than newBatchThreshold: nothing else is received from that queue.
+    for _ in range(enough):
+        shared.send_message(b"wait until released")
+    host.wait_until_seen("wait until released", times=enough)
+
+    queue_client(storage, "shared-batches").send_message(b"beside")
+    host.wait_until_seen("beside", "batches")
+
+    assert host.seen("wait until released", "finished") == []
+    httpx.post(f"{host.child.url}/api/release").raise_for_status()
+    host.wait_until_seen("wait until released", "finished", times=enough)
+
+
+def test_a_queue_function_can_be_run_by_hand_without_its_queue(host: QueueHost) -> None:
+    answer = httpx.post(f"{host.child.url}/admin/functions/work", json={"input": "by hand 😀"})
+
+    assert (answer.status_code, answer.content) == (202, b"")
+    (seen,) = host.wait_until_seen("by hand 😀")
+    assert seen["dequeue_count"] == 1
+    assert seen["id"]
+
+
+def test_what_fails_by_hand_stands_in_the_log_and_comes_not_again(host: QueueHost) -> None:
+    httpx.post(f"{host.child.url}/admin/functions/batches", json={"input": "fail 99 by hand"})
+
+    (seen,) = host.wait_until_seen("fail 99 by hand", "batches")
+
+    wait_for(lambda: f"Executed 'batches' (Failed, Id={seen['invocation']})" in host.log)
 
 
 def test_what_is_not_base64_goes_to_the_poison_queue_at_once_and_unchanged(

@@ -85,10 +85,32 @@ async def settings(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001 
     return func.HttpResponse(json.dumps(dict(os.environ)), mimetype="application/json")
 
 
-@app.timer_trigger(arg_name="timer", schedule="0 0 3 * * *")
+@app.route("formats/{format}", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+async def formats(req: func.HttpRequest) -> func.HttpResponse:
+    """Answer a page, a file, a redirection or nothing."""
+    match req.route_params["format"]:
+        case "page":
+            headers = {"Content-Security-Policy": "default-src 'none'; style-src 'sha256-a+/='", "Refresh": "5"}
+            return func.HttpResponse("<p>grün</p>", mimetype="text/html", headers=headers)
+        case "file":
+            headers = {"Content-Type": "text/csv; charset=utf-16", "Content-Disposition": "attachment; filename=a.csv"}
+            return func.HttpResponse(bytes(range(256)), headers=headers)
+        case "elsewhere":
+            return func.HttpResponse(status_code=302, headers={"Location": "/api/echo?a=b%20c"})
+        case _:
+            return func.HttpResponse(status_code=202, headers={"Location": "../x", "Retry-After": "7"})
+
+
+@app.timer_trigger(arg_name="timer", schedule="0 0 3 1 1 *")
 async def scheduled(timer: func.TimerRequest) -> None:
-    """Wait for a timer, which this host does not have."""
-    logger.info("%s", timer.past_due)
+    """Log that it ran."""
+    logger.info("scheduled, past due: %s", timer.past_due)
+
+
+@app.blob_trigger(arg_name="blob", path="any", connection="AzureWebJobsStorage")
+async def stored(blob: func.InputStream) -> None:
+    """Wait for a blob, which this host does not do."""
+    logger.info("%s", blob.name)
 
 
 @app.route("crash", methods=["POST"], auth_level=func.AuthLevel.ANONYMOUS)
