@@ -6,6 +6,7 @@ Source: https://learn.microsoft.com/azure/azure-functions/functions-reference-py
 import azure.functions as func
 
 from activities import operations
+from activities.batches import operations as batches
 from activities.messages import Delivery
 from activities.models import Assignment, SelfInitiatedCourse
 from activities.operations import create
@@ -51,16 +52,57 @@ async def replay_failures(req: func.HttpRequest, context: func.Context) -> func.
     return await _answer(req, context, operations.replay_failures)
 
 
+@app.route("batches", methods=["POST"])
+async def create_batch(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    """Create many activities; small batches are answered at once, others with the address of their report."""
+    return await _answer(req, context, batches.create_batch)
+
+
+# Anonymous: flows follow a Location without a key, and the id cannot be guessed.
+@app.route("batches/{batchId}", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+async def get_batch(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    """Report on a batch: JSON for flows, a page for people."""
+    return await _answer(req, context, batches.get_batch)
+
+
+@app.route("batches/{batchId}/status", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+async def get_batch_status(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    """Report on a batch to Azure-style clients."""
+    return await _answer(req, context, batches.get_batch_status)
+
+
 # As bytes: of a text, the host would let the body's properties hide the message's own id and times.
 @app.queue_trigger(
     arg_name="msg", queue_name="%ACTIVITY_QUEUE%", connection="AzureWebJobsStorage", data_type=func.DataType.BINARY
 )
 async def create_from_queue(msg: func.QueueMessage, context: func.Context) -> None:
     """Create the activities of a queue message."""
-    await runtime.handle(Delivery(msg.get_body(), msg.id or "", msg.insertion_time), context.invocation_id)
+    await runtime.run(operations.create_from_queue(_delivery(msg)), context.invocation_id)
+
+
+@app.queue_trigger(
+    arg_name="msg",
+    queue_name="%ACTIVITY_QUEUE%-batches",
+    connection="AzureWebJobsStorage",
+    data_type=func.DataType.BINARY,
+)
+async def create_from_batches(msg: func.QueueMessage, context: func.Context) -> None:
+    """Work off one chunk of a batch."""
+    await runtime.run(batches.create_from_batches(_delivery(msg)), context.invocation_id)
+
+
+# Every night at 03:30 UTC.
+@app.timer_trigger("timer", schedule="0 30 3 * * *", run_on_startup=False, use_monitor=True)
+async def delete_expired_batches(timer: func.TimerRequest, context: func.Context) -> None:  # noqa: ARG001 (the binding's)
+    """Delete the reports whose time is over."""
+    await runtime.run(batches.delete_expired_batches, context.invocation_id)
+
+
+def _delivery(msg: func.QueueMessage) -> Delivery:
+    return Delivery(msg.get_body(), msg.id or "", msg.insertion_time, msg.dequeue_count or 1)
 
 
 async def _answer(req: func.HttpRequest, context: func.Context, use_case: UseCase) -> func.HttpResponse:
-    request = Request(req.get_body(), req.headers, req.url, req.params, context.invocation_id)
+    request = Request(req.get_body(), req.headers, req.url, req.params, req.route_params, context.invocation_id)
     response = await runtime.answer(request, use_case)
     return func.HttpResponse(response.body, status_code=response.status, headers=response.headers)

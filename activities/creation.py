@@ -94,13 +94,13 @@ async def create(request: ActivityRequest, *, graph: GraphGateway, clock: Clock 
         except PermanentError as error:
             if error.code is not ErrorCode.ACTIVITY_EXISTS:
                 raise
-            return await _existing(request, error, graph=graph, clock=clock)
+            return await answer_existing(request, error, graph=graph, clock=clock)
         except TransientError as error:
             telemetry.event("sendFailed", code=error.code, mayHaveExecuted=error.may_have_executed)
             if error.may_have_executed:
                 found = await _look_up(request, graph=graph, clock=clock, because=error)
                 if found is not None:
-                    return Creation(Outcome.CREATED, _same_activity(request, found), found)
+                    return Creation(Outcome.CREATED, same_activity(request, found), found)
             pause = _pause_before_repeating(error, sends_done=sends_done)
             if pause is None or sends_done == SENDS or deadline - clock.now() - pause < 2 * _RESERVE_SECONDS:
                 raise _final(error) from error
@@ -116,7 +116,7 @@ async def find_existing(request: ActivityRequest, *, graph: GraphGateway, clock:
     """
     found = await _look_up(request, graph=graph, clock=clock, because=None)
     if found is not None:
-        _same_activity(request, found)
+        same_activity(request, found)
     return found
 
 
@@ -168,29 +168,37 @@ async def _look_up(
             return found
     if failure is None:
         return None
+    raise undecided(request, failure) from because
+
+
+def undecided(request: ActivityRequest, failure: ActivityError) -> TransientError:
+    """Return the error for a create that nobody knows the end of, because looking it up failed, too."""
     reading = (
         ""
         if failure.code is not ErrorCode.GRAPH_PERMISSION_MISSING
         else (" Looking activities up needs the permission LearningAssignedCourse.Read.All: an admin has to grant it.")
     )
-    raise TransientError(
+    return TransientError(
         ErrorCode.OUTCOME_UNKNOWN,
         "Microsoft Graph did not say whether it created the activity, and looking it up did not tell either. "
-        f'Send the request again with the same externalCourseActivityId "{external_id}".{reading}',
+        "Send the request again with the same externalCourseActivityId "
+        f'"{request.activity.external_course_activity_id}".{reading}',
         retry_after_seconds=30.0,
         may_have_executed=True,
-    ) from because
+    )
 
 
-async def _existing(request: ActivityRequest, error: PermanentError, *, graph: GraphGateway, clock: Clock) -> Creation:
+async def answer_existing(
+    request: ActivityRequest, error: PermanentError, *, graph: GraphGateway, clock: Clock
+) -> Creation:
     """Answer a create that Graph refused because its external id is taken: fine if by the same activity."""
     found = await _look_up(request, graph=graph, clock=clock, because=error)
     if found is None:
         raise error
-    return Creation(Outcome.UNCHANGED, _same_activity(request, found), found)
+    return Creation(Outcome.UNCHANGED, same_activity(request, found), found)
 
 
-def _same_activity(request: ActivityRequest, found: StoredActivity) -> ActivityRequest:
+def same_activity(request: ActivityRequest, found: StoredActivity) -> ActivityRequest:
     """Return the request if ``found`` is what it asked for.
 
     Raises:

@@ -5,28 +5,22 @@ time, newest first, so that pages can be read. Storage Queues can show only thei
 """
 
 import base64
-import json
 import re
-import zlib
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 
 from activities.errors import Problem
 from activities.messages import Failure, Record, encode, encode_failure
 from activities.queues import Queue, Sent
-from activities.tables import PROPERTY_BYTES, Table
+from activities.tables import LARGEST_PAGE, Table, next_page, packed, unpacked
+from activities.transactions import Entity
 
 PARTITION = "failures"
-_LARGEST_PAGE = 1000  # Of Table Storage, which refuses to be asked for more.
 _ID = re.compile(r"[0-9a-f]{32}")
 # What a queue message cannot hold, because it travels in XML: https://www.w3.org/TR/xml/#charsets
 _NO_XML = re.compile(r"[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-
-type Entity = dict[str, Any]
 
 
 class Failures:
@@ -71,12 +65,12 @@ class Failures:
             f"PartitionKey eq '{PARTITION}' and RowKey gt @after and RowKey lt 'at.'"
             + (" and Code eq @code" if code else ""),
             parameters={"after": after or "at-", "code": code or ""},
-            results_per_page=min(size + 1, _LARGEST_PAGE),
+            results_per_page=min(size + 1, LARGEST_PAGE),
         )
         pages = entities.by_page()
         while len(found) <= size:
             # A page can be empty although another follows: the service stops its search after a while.
-            page = await self._table.call(lambda: _next_page(pages))
+            page = await self._table.call(lambda: next_page(pages))
             if page is None:
                 return [_failure(entity) for entity in found], ""
             found += page
@@ -126,12 +120,6 @@ class Failures:
             return
 
 
-async def _next_page(pages: AsyncIterator[AsyncIterator[Entity]]) -> list[Entity] | None:
-    async for page in pages:
-        return [entity async for entity in page]
-    return None
-
-
 def _text(body: bytes) -> str:
     """Return a message that is read as this body: the body itself, or in base64 if a message cannot hold it."""
     text = body.decode("utf-8", errors="replace")
@@ -160,17 +148,11 @@ def _entity(failure: Failure, row: str) -> Entity:
             "deadline": failure.record.deadline.isoformat(),
             "replays": failure.record.replays,
         }
-    content = zlib.compress(json.dumps(said).encode())
-    parts = {
-        f"Content{begin // PROPERTY_BYTES}": content[begin : begin + PROPERTY_BYTES]
-        for begin in range(0, len(content), PROPERTY_BYTES)
-    }
-    return {**_key(row), "Code": failure.code, **parts}
+    return {**_key(row), "Code": failure.code, **packed("Content", said)}
 
 
 def _failure(entity: Entity) -> Failure:
-    parts = sorted((name for name in entity if name.startswith("Content")), key=lambda name: int(name[7:]))
-    said = json.loads(zlib.decompress(b"".join(entity[name] for name in parts)))
+    said = unpacked("Content", entity)
     first_seen = datetime.fromisoformat(said["firstSeenAt"])
     record = None
     if "origin" in said:

@@ -1,8 +1,10 @@
 """What the product needs of Microsoft Graph, in its own words. Implemented by ``graph`` and, for tests, in memory."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from activities.errors import ActivityError
 from activities.models import ActivityRequest
 
 
@@ -39,6 +41,23 @@ class GraphGateway(Protocol):
 
         Raises:
             ActivityError: Graph could not tell.
+        """
+
+    async def create_activities(
+        self, requests: Sequence[ActivityRequest], *, timeout_seconds: float
+    ) -> list[StoredActivity | ActivityError]:
+        """Send up to twenty creates together, each once; what ``create_activity`` would raise stands in its place."""
+
+    async def find_activities(
+        self, requests: Sequence[ActivityRequest], *, timeout_seconds: float
+    ) -> list[StoredActivity | ActivityError | None]:
+        """Look up to twenty activities up together; what ``find_activity`` would raise stands in its place."""
+
+    def check_open(self, registration_id: str) -> None:
+        """Let nobody prepare what would not be sent.
+
+        Raises:
+            TransientError: ``throttled``: Graph has asked to be left alone for this provider.
         """
 
     async def check_identity(self) -> None:

@@ -7,7 +7,7 @@ means that somebody died in the middle. Source: https://docs.powertools.aws.dev/
 import asyncio
 import hashlib
 import json
-from collections.abc import AsyncGenerator, Awaitable
+from collections.abc import AsyncGenerator, Awaitable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Protocol
@@ -46,6 +46,13 @@ class Completed:
     stored: StoredActivity
 
 
+@dataclass(frozen=True, slots=True)
+class Released:
+    """The end of a claim that is given up: for anybody to begin anew or, if the outcome is not known, to ask Graph."""
+
+    outcome_known: bool
+
+
 class Ledger(Protocol):
     """Remembers every activity that was asked for under an external id; every failure is an ``ActivityError``."""
 
@@ -67,6 +74,16 @@ class Ledger(Protocol):
 
     async def release(self, claim: Claim, *, outcome_known: bool) -> None:
         """Give the claim up: for anybody to begin anew, or, if the outcome is not known, to ask Graph first."""
+
+    async def claim_all(self, wanted: Sequence[tuple[ActivityRequest, str]]) -> list[Claim | Completed | ActivityError]:
+        """Claim different activities, each with its content hash; what ``claim`` would raise stands in its place.
+
+        Raises:
+            TransientError: ``storageUnavailable``.
+        """
+
+    async def settle(self, ends: Sequence[tuple[Claim, StoredActivity | Released]]) -> None:
+        """Complete or release each of several claims."""
 
     async def check(self) -> None:
         """Find out whether the storage answers."""
@@ -102,20 +119,23 @@ async def create_once(
     if isinstance(claimed, Completed):
         return Creation(Outcome.UNCHANGED, request, claimed.stored)
     try:
-        async with _kept(claimed, ledger):
+        async with kept([claimed], ledger):
             if claimed.left_behind and (found := await creation.find_existing(request, graph=graph, clock=clock)):
                 created = Creation(Outcome.UNCHANGED, request, found)
             else:
                 created = await creation.create(request, graph=graph, clock=clock)
     except ActivityError as error:
-        # Something is in Graph, or might be: whoever comes next must not send before looking.
-        might_exist = isinstance(error, TransientError) and error.may_have_executed
-        known = not might_exist and error.code is not ErrorCode.ACTIVITY_EXISTS
-        await _quietly("releaseFailed", ledger.release(claimed, outcome_known=known))
+        await quietly("releaseFailed", ledger.release(claimed, outcome_known=outcome_known(error)))
         raise
     # If this fails, the claim's lease runs out, and whoever comes next finds the activity in Graph.
-    await _quietly("completeFailed", ledger.complete(claimed, created.stored))
+    await quietly("completeFailed", ledger.complete(claimed, created.stored))
     return created
+
+
+def outcome_known(error: ActivityError) -> bool:
+    """Tell whether nothing is in Graph after this error; else, whoever comes next must not send before looking."""
+    might_exist = isinstance(error, TransientError) and error.may_have_executed
+    return not might_exist and error.code is not ErrorCode.ACTIVITY_EXISTS
 
 
 async def _claim(
@@ -133,13 +153,13 @@ async def _claim(
 
 
 @asynccontextmanager
-async def _kept(claim: Claim, ledger: Ledger) -> AsyncGenerator[None]:
-    """Renew the lease while the block runs, so that a lease can be short and a slow Graph loses no claim."""
+async def kept(claims: Sequence[Claim], ledger: Ledger) -> AsyncGenerator[None]:
+    """Renew the leases while the block runs, so that a lease can be short and a slow Graph loses no claim."""
     over = asyncio.Event()
 
     async def renew() -> None:
         while not await _is_set_within(over, ledger.lease_seconds / 3):
-            await _quietly("renewFailed", ledger.renew(claim))
+            await asyncio.gather(*(quietly("renewFailed", ledger.renew(claim)) for claim in claims))
 
     renewing = asyncio.create_task(renew())
     try:
@@ -158,7 +178,7 @@ async def _is_set_within(event: asyncio.Event, seconds: float) -> bool:
         return False
 
 
-async def _quietly(event: str, work: Awaitable[None]) -> None:
+async def quietly(event: str, work: Awaitable[None]) -> None:
     """Let the ledger's failure not undo what Graph did: the lease is the safety net."""
     try:
         await work

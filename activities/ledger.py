@@ -4,31 +4,27 @@ One entity for each activity; its partition is the learning provider, so that ma
 transaction. Source: https://learn.microsoft.com/rest/api/storageservices/designing-a-scalable-partitioning-strategy-for-azure-table-storage
 """
 
+import asyncio
 import hashlib
-import json
-import zlib
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from uuid import uuid4
 
 from azure.core import MatchConditions
 from azure.core.exceptions import ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
 from azure.data.tables import UpdateMode
 
-from activities.errors import ErrorCode, PermanentError, TransientError
+from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
 from activities.gateway import StoredActivity
-from activities.idempotency import Claim, Completed
+from activities.idempotency import Claim, Completed, Released
 from activities.models import ActivityRequest
-from activities.tables import PROPERTY_BYTES, Table
+from activities.tables import MOST_PROPERTIES, REPEATED, Table, TransactionConflictError, packed, unpacked
+from activities.transactions import Entity, Operation, Verb
 
 TABLE = "activityledger"
 _IN_PROGRESS, _COMPLETED = "inProgress", "completed"
-_MOST_PROPERTIES = 12  # In base64 just below 1 MiB, from which on aiohttp warns that sending holds up all others.
-# The library repeats no POST whose answer was lost; this one is safe, because the owner tells whose entity is there.
-_REPEATED = frozenset({"POST"})
-
-type Entity = dict[str, Any]
+_MOST_PROPERTIES_TOGETHER = 2  # Of each of twenty entities, because a transaction may have 4 MiB in all.
 
 
 class TableLedger:
@@ -49,12 +45,49 @@ class TableLedger:
 
     async def claim(self, request: ActivityRequest, content_hash: str) -> Claim | Completed:
         """Claim an activity. See ``Ledger``; costs one call, two when the activity is known."""
-        key = _key(request)
-        owner = str(uuid4())
-        claim = Claim(key, owner, content_hash, etag="")
+        return await self._claim(request, _unclaimed(request, content_hash))
+
+    async def claim_all(self, wanted: Sequence[tuple[ActivityRequest, str]]) -> list[Claim | Completed | ActivityError]:
+        """Claim several activities. See ``Ledger``; costs one call for a provider if none of them is known."""
+        claims = [_unclaimed(request, content_hash) for request, content_hash in wanted]
+        ends: dict[int, Claim | Completed | ActivityError] = {}
+        for group in _by_provider(claims):
+            if await self._claimed_together([claims[position] for position in group]):
+                ends |= {position: claims[position] for position in group}
+                continue
+            single = await asyncio.gather(
+                *(self._claim(wanted[position][0], claims[position]) for position in group), return_exceptions=True
+            )
+            for position, end in zip(group, single, strict=True):
+                if isinstance(end, BaseException) and not isinstance(end, ActivityError):
+                    raise end
+                ends[position] = end
+        return [ends[position] for position in range(len(wanted))]
+
+    async def settle(self, ends: Sequence[tuple[Claim, StoredActivity | Released]]) -> None:
+        """Complete or release several claims. See ``Ledger``; costs one call for a provider."""
+        for group in _by_provider([claim for claim, _ in ends]):
+            mine = [ends[position] for position in group]
+            try:
+                await self._table.transact([self._settling(claim, end) for claim, end in mine])
+            except TransactionConflictError:
+                # One of them was taken over after its lease had run out; the others are still ours.
+                await asyncio.gather(*(self._settle(claim, end) for claim, end in mine))
+
+    async def _claimed_together(self, claims: Sequence[Claim]) -> bool:
+        """Claim activities that nobody knows yet; False, and none of them is claimed, if one is known."""
+        try:
+            etags = await self._table.transact([Operation(Verb.CREATE, self._claimed(claim)) for claim in claims])
+        except TransactionConflictError:
+            return False
+        for claim, etag in zip(claims, etags, strict=True):
+            claim.etag = etag
+        return True
+
+    async def _claim(self, request: ActivityRequest, claim: Claim) -> Claim | Completed:
         try:
             answer = await self._table.call(
-                lambda: self._table.client.create_entity(self._claimed(claim), retry_on_methods=_REPEATED)
+                lambda: self._table.client.create_entity(self._claimed(claim), retry_on_methods=REPEATED)
             )
         except ResourceExistsError:
             return await self._known(request, claim)
@@ -67,22 +100,12 @@ class TableLedger:
 
     async def complete(self, claim: Claim, stored: StoredActivity) -> None:
         """Remember an answer. See ``Ledger``."""
-        answer = zlib.compress(json.dumps(stored.entity).encode())
-        parts = [answer[begin : begin + PROPERTY_BYTES] for begin in range(0, len(answer), PROPERTY_BYTES)]
-        entity = {
-            **_entity(claim, _COMPLETED),
-            "GraphId": stored.id,
-            # An activity that even Table Storage cannot hold is told by its id alone.
-            **(
-                {f"Answer{number}": part for number, part in enumerate(parts)} if len(parts) <= _MOST_PROPERTIES else {}
-            ),
-        }
-        await self._replace(claim, entity)
+        await self._replace(claim, _completed(claim, stored, most_properties=MOST_PROPERTIES))
 
     async def release(self, claim: Claim, *, outcome_known: bool) -> None:
         """Give a claim up. See ``Ledger``."""
         if not outcome_known:
-            await self._replace(claim, {**_entity(claim, _IN_PROGRESS), "LeaseUntil": self._now()})
+            await self._replace(claim, self._left_behind(claim))
             return
         partition, row = claim.key
         try:
@@ -126,6 +149,23 @@ class TableLedger:
             raise _in_progress(1.0) from None  # Somebody else was faster.
         return claim
 
+    async def _settle(self, claim: Claim, end: StoredActivity | Released) -> None:
+        if isinstance(end, Released):
+            await self.release(claim, outcome_known=end.outcome_known)
+        else:
+            await self.complete(claim, end)
+
+    def _settling(self, claim: Claim, end: StoredActivity | Released) -> Operation:
+        if isinstance(end, StoredActivity):
+            completed = _completed(claim, end, most_properties=_MOST_PROPERTIES_TOGETHER)
+            return Operation(Verb.REPLACE, completed, claim.etag)
+        if end.outcome_known:
+            return Operation(Verb.DELETE, _entity(claim, _IN_PROGRESS), claim.etag)
+        return Operation(Verb.REPLACE, self._left_behind(claim), claim.etag)
+
+    def _left_behind(self, claim: Claim) -> Entity:
+        return {**_entity(claim, _IN_PROGRESS), "LeaseUntil": self._now()}
+
     def _claimed(self, claim: Claim) -> Entity:
         return {**_entity(claim, _IN_PROGRESS), "LeaseUntil": self._now() + timedelta(seconds=self.lease_seconds)}
 
@@ -149,6 +189,25 @@ def _key(request: ActivityRequest) -> tuple[str, str]:
     return request.registration_id.casefold(), hashlib.sha256(external_id.encode()).hexdigest()
 
 
+def _unclaimed(request: ActivityRequest, content_hash: str) -> Claim:
+    return Claim(_key(request), str(uuid4()), content_hash, etag="")
+
+
+def _by_provider(claims: Sequence[Claim]) -> list[list[int]]:
+    """Return the positions of the claims that can share a transaction: those of one partition."""
+    groups: defaultdict[str, list[int]] = defaultdict(list)
+    for position, claim in enumerate(claims):
+        groups[claim.key[0]].append(position)
+    return list(groups.values())
+
+
+def _completed(claim: Claim, stored: StoredActivity, *, most_properties: int) -> Entity:
+    answer = packed("Answer", stored.entity)
+    # An activity that Table Storage cannot hold is told by its id alone.
+    remembered = answer if len(answer) <= most_properties else {}
+    return {**_entity(claim, _COMPLETED), "GraphId": stored.id, **remembered}
+
+
 def _entity(claim: Claim, state: str) -> Entity:
     partition, row = claim.key
     return {
@@ -161,10 +220,8 @@ def _entity(claim: Claim, state: str) -> Entity:
 
 
 def _answer(request: ActivityRequest, entity: Entity) -> StoredActivity:
-    parts = [entity[name] for number in range(_MOST_PROPERTIES) if (name := f"Answer{number}") in entity]
-    if not parts:
-        return StoredActivity({**request.activity.to_graph(), "id": entity["GraphId"]})
-    return StoredActivity(json.loads(zlib.decompress(b"".join(parts))))
+    remembered = unpacked("Answer", entity)
+    return StoredActivity(remembered or {**request.activity.to_graph(), "id": entity["GraphId"]})
 
 
 def _in_progress(seconds: float) -> TransientError:

@@ -9,7 +9,6 @@ import binascii
 import codecs
 import hashlib
 import json
-import math
 import zlib
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -21,9 +20,9 @@ from activities.errors import ActivityError, ErrorCode, PermanentError, Problem
 # Source: https://learn.microsoft.com/azure/storage/queues/storage-queues-introduction
 LARGEST_MESSAGE_BYTES = 65_536
 _ACTIVITIES, _REGISTRATION_ID = "activities", "registrationId"
+_PROVIDER = (_REGISTRATION_ID, "learningProviderId")
 _DEFERRED, _ACTIVITY, _COMPRESSED = "deferred", "activity", "compressedActivity"
 _LARGEST_CONTENT_BYTES = wire.LARGEST_ACTIVITY_BYTES  # A message of 64 KiB can hold 50 MB of compressed zeros.
-_MOST_LEVELS = 100  # An activity has three; Python reads ten thousand, but may then fail to write them.
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +32,7 @@ class Delivery:
     body: bytes
     message_id: str
     inserted_at: datetime | None
+    deliveries: int = 1
 
     @property
     def name(self) -> str:
@@ -205,7 +205,7 @@ def encode_failure(failure: Failure) -> str:
 
 def _json(body: bytes) -> Any:
     try:
-        return _checked(wire.decode(body))
+        return wire.writable(wire.decode(body))
     except PermanentError as not_json:
         try:
             # Without the line breaks that some encoders put in.
@@ -214,24 +214,7 @@ def _json(body: bytes) -> Any:
             raise not_json from None
         if not decoded:
             raise not_json from None
-        return _checked(wire.decode(decoded))
-
-
-def _checked(value: Any) -> Any:
-    """Return the value if it can be written as JSON again: a failure holds it, and so does what is put back."""
-    layer = [value]
-    for _ in range(_MOST_LEVELS):
-        if any(isinstance(one, float) and not math.isfinite(one) for one in layer):
-            raise PermanentError(ErrorCode.INVALID_JSON, "The message holds a number that is too large.")
-        layer = [
-            inner
-            for one in layer
-            if isinstance(one, dict | list)
-            for inner in (one.values() if isinstance(one, dict) else one)
-        ]
-        if not layer:
-            return value
-    raise PermanentError(ErrorCode.INVALID_JSON, "The message is nested too deeply.")
+        return wire.writable(wire.decode(decoded))
 
 
 def _contents(value: Any) -> list[Any]:
@@ -257,7 +240,7 @@ def _of_envelope(envelope: dict[str, Any]) -> list[Any]:
         return contents
     return [
         {**content, _REGISTRATION_ID: registration_id}
-        if isinstance(content, dict) and forms.is_blank(content.get(_REGISTRATION_ID))
+        if isinstance(content, dict) and all(forms.is_blank(content.get(one)) for one in _PROVIDER)
         else content
         for content in contents
     ]
@@ -285,7 +268,7 @@ def _decompressed(text: str) -> Any:
     content = inflating.decompress(base64.b64decode(text), _LARGEST_CONTENT_BYTES)
     if not inflating.eof:
         raise ValueError("cut off, or larger than any content")
-    return _checked(json.loads(content))
+    return wire.writable(json.loads(content))
 
 
 def _moment(said: str) -> datetime:

@@ -8,9 +8,9 @@ from activities import creation, telemetry, wire
 from activities.errors import PermanentError
 from activities.failures import Failures
 from activities.idempotency import create_once
-from activities.messages import Failure, Selection, parse_selection
+from activities.messages import Delivery, Failure, Selection, parse_selection
 from activities.models import CourseActivity
-from activities.runtime import App, UseCase
+from activities.runtime import App, Job, UseCase
 from activities.validation import parse_activity
 
 # A flow waits 120 s for an answer; what is left is replayed by the next request.
@@ -38,6 +38,15 @@ def create(kind: type[CourseActivity] | None) -> UseCase:
         return encode(created, request)
 
     return operation
+
+
+def create_from_queue(delivery: Delivery) -> Job:
+    """Return the job that creates the activities of a message."""
+
+    async def job(app: App) -> None:
+        await app.required_store().worker.handle(delivery)
+
+    return job
 
 
 async def get_health(app: App, request: wire.Request) -> wire.Response:

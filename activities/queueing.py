@@ -4,12 +4,12 @@ The host deletes a message when the function returns, so whatever a record still
 Source: https://learn.microsoft.com/azure/azure-functions/functions-bindings-storage-queue-trigger
 """
 
-import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from activities import creation, telemetry
+from activities import creation, deferral, telemetry
+from activities.deferral import PATIENCE
 from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
 from activities.failures import Failures
 from activities.gateway import GraphGateway
@@ -19,9 +19,6 @@ from activities.models import Defaults
 from activities.queues import Queue
 from activities.validation import parse_activity
 
-PATIENCE = timedelta(hours=24)
-# A queue hides a message for at most seven days.
-LONGEST_DELAY_SECONDS = 7 * 24 * 3600
 # An admin has to act first; the first tries cover a grant that takes its time.
 _ADMIN_CODES = frozenset(
     {
@@ -32,9 +29,6 @@ _ADMIN_CODES = frozenset(
     }
 )
 _ADMIN_ATTEMPTS, _ADMIN_DELAY_SECONDS = 3, 300.0
-_BUG_ATTEMPTS, _BUG_DELAY_SECONDS = 5, 60.0
-_LONGEST_BACKOFF_SECONDS = 900.0
-_MOST_DOUBLINGS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +48,7 @@ class QueueWorker:
     queue: Queue
     failures: Failures
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    jitter: Callable[[], float] = random.random
+    jitter: deferral.Jitter = deferral.random_jitter
 
     async def handle(self, delivery: Delivery) -> None:
         """Bring every record of a message to one of its three ends; one bad record does not stop the others.
@@ -99,26 +93,17 @@ class QueueWorker:
 
     def _delay_seconds(self, record: Record, error: PermanentError | TransientError) -> float | None:
         """Return how long the record waits before it is tried again, or None when it is not."""
-        if isinstance(error, PermanentError):
-            if error.code not in _ADMIN_CODES or record.attempts >= _ADMIN_ATTEMPTS:
-                return None
-            delay = _ADMIN_DELAY_SECONDS
-        elif error.code is ErrorCode.THROTTLED:
-            delay = error.retry_after_seconds
+        if isinstance(error, TransientError):
+            delay = deferral.delay_seconds(error, attempts=record.attempts, jitter=self.jitter)
+        elif error.code in _ADMIN_CODES and record.attempts < _ADMIN_ATTEMPTS:
+            delay = deferral.spread(_ADMIN_DELAY_SECONDS, jitter=self.jitter)
         else:
-            backoff = min(2.0 ** min(record.attempts, _MOST_DOUBLINGS), _LONGEST_BACKOFF_SECONDS)
-            delay = max(error.retry_after_seconds, backoff)
-        # Never earlier than Graph asked for.
-        delay = min(delay * (1 + 0.2 * self.jitter()), LONGEST_DELAY_SECONDS)
+            return None
         return delay if self.now() + timedelta(seconds=delay) < record.deadline else None
 
     async def _after_bug(self, record: Record) -> None:
-        error = TransientError(
-            ErrorCode.INTERNAL_ERROR,
-            "Something went wrong inside the function app; its log has the details under the time of the attempts.",
-            retry_after_seconds=_BUG_DELAY_SECONDS,
-        )
-        if record.attempts < _BUG_ATTEMPTS and (delay := self._delay_seconds(record, error)) is not None:
+        error = deferral.bug()
+        if record.attempts < deferral.BUG_ATTEMPTS and (delay := self._delay_seconds(record, error)) is not None:
             await self._put_back(record, error, delay)
         else:
             await self._set_aside(record, error)

@@ -5,6 +5,10 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 
 from activities import telemetry, wire
+from activities.batches.store import TABLE as BATCH_TABLE
+from activities.batches.store import BatchStore
+from activities.batches.work import BatchWorker
+from activities.deferral import PATIENCE
 from activities.errors import ActivityError, storage_unavailable
 from activities.failures import Failures
 from activities.gateway import GraphGateway
@@ -12,10 +16,10 @@ from activities.graph import MicrosoftGraph
 from activities.health import Health
 from activities.idempotency import Ledger
 from activities.identity import PatientCredential, managed_identity
-from activities.ledger import TABLE, TableLedger
-from activities.messages import Delivery
+from activities.ledger import TABLE as LEDGER_TABLE
+from activities.ledger import TableLedger
 from activities.models import Defaults
-from activities.queueing import PATIENCE, QueueWorker
+from activities.queueing import QueueWorker
 from activities.queues import Queue
 from activities.settings import Settings
 from activities.tables import Table
@@ -28,7 +32,11 @@ class Store:
 
     ledger: Ledger
     failures: Failures
-    queue: Queue
+    worker: QueueWorker
+    batches: BatchStore
+    batch_queue: Queue
+    batch_worker: BatchWorker
+    batch_retention_days: int = 30
     closing: tuple[Callable[[], Awaitable[None]], ...] = ()
 
     async def close(self) -> None:
@@ -64,10 +72,11 @@ class App:
 
 
 type UseCase = Callable[[App, wire.Request], Awaitable[wire.Response]]
+type Job = Callable[[App], Awaitable[None]]
 
 
 class Runtime:
-    """Answers requests and handles deliveries with the one app of the process.
+    """Answers requests and does jobs with the one app of the process.
 
     Args:
         build: Makes the app; called at the first request, and again at the next one if it raised.
@@ -90,22 +99,19 @@ class Runtime:
                 telemetry.failure("internalError", error)
                 return wire.encode_bug(request)
 
-    async def handle(self, delivery: Delivery, invocation_id: str) -> None:
-        """Handle a delivery of the activity queue.
+    async def run(self, job: Job, invocation_id: str) -> None:
+        """Do what a queue message or a timer asks for.
 
         Raises:
-            RuntimeError: an end could not be written down: the host has to deliver the message again.
+            RuntimeError: an end could not be written down: the host has to deliver the message, or call, again.
         """
         with telemetry.invocation(invocation_id, {}):
             try:
-                app = await self._started()
-                store = app.required_store()
-                worker = QueueWorker(app.defaults, app.graph, store.ledger, store.queue, store.failures)
-                await worker.handle(delivery)
+                await job(await self._started())
             except Exception as error:  # noqa: BLE001 (the boundary: the host may log no exception's text)
-                telemetry.failure("deliveryFailed", error)
+                telemetry.failure("jobFailed", error)
                 # The host logs what it is given, and an exception's text may hold what must not be logged.
-                raise RuntimeError("The message could not be handled; it will be delivered again.") from None
+                raise RuntimeError("The job could not be done; the host will start it again.") from None
 
     async def _started(self) -> App:
         if self._app is None:
@@ -133,29 +139,41 @@ def build() -> App:
     settings = Settings.from_environ(os.environ)
     telemetry.quieten_libraries()
     graph = ThrottledGraph(MicrosoftGraph(base_url=settings.graph_base_url, client_id=settings.azure_client_id))
-    store = _store(settings)
     defaults = Defaults(
         registration_id=settings.learning_provider_id,
         allowed_registration_ids=settings.allowed_learning_provider_ids,
         zone=settings.default_time_zone,
     )
+    store = _store(settings, defaults, graph)
     return App(defaults, graph, Health(graph, store.ledger if store else None), store)
 
 
-def _store(settings: Settings) -> Store | None:
+def _store(settings: Settings, defaults: Defaults, graph: GraphGateway) -> Store | None:
     storage = settings.storage
     if storage is None:
         return None
     credential: PatientCredential | None = None
     if storage.connection_string is None:
         credential = managed_identity(storage.client_id)
-    table = Table(storage, TABLE, credential=credential)
-    queue = Queue(storage, settings.activity_queue, credential=credential)
-    failed_queue = Queue(storage, f"{settings.activity_queue}-failed", credential=credential)
+    table, batch_table = (Table(storage, name, credential=credential) for name in (LEDGER_TABLE, BATCH_TABLE))
+    queue, failed_queue, batch_queue = (
+        Queue(storage, f"{settings.activity_queue}{suffix}", credential=credential)
+        for suffix in ("", "-failed", "-batches")
+    )
     ledger = TableLedger(table, lease_seconds=settings.claim_lease_seconds)
     failures = Failures(table, queue=queue, failed_queue=failed_queue, patience=PATIENCE)
-    closing = (table.close, queue.close, failed_queue.close, *((credential.close,) if credential else ()))
-    return Store(ledger, failures, queue, closing)
+    batches = BatchStore(batch_table)
+    opened: tuple[Table | Queue, ...] = (table, batch_table, queue, failed_queue, batch_queue)
+    return Store(
+        ledger,
+        failures,
+        QueueWorker(defaults, graph, ledger, queue, failures),
+        batches,
+        batch_queue,
+        BatchWorker(defaults, graph, ledger, batches, batch_queue, failures),
+        settings.batch_retention_days,
+        closing=(*(one.close for one in opened), *((credential.close,) if credential else ())),
+    )
 
 
 runtime = Runtime(build)

@@ -26,6 +26,7 @@ NAMES = (
     "DEFAULT_TIME_ZONE",
     "ACTIVITY_QUEUE",
     "CLAIM_LEASE_SECONDS",
+    "BATCH_RETENTION_DAYS",
     "AzureWebJobsStorage",
     "AzureWebJobsStorage__accountName",
     "AzureWebJobsStorage__queueServiceUri",
@@ -34,9 +35,11 @@ NAMES = (
 )
 ACTIVITY_QUEUE = "learning-activities"
 CLAIM_LEASE_SECONDS = "60"
-LONGEST_SUFFIX = len("-batches")  # Of the queues that belong to it.
+BATCH_RETENTION_DAYS = "30"
+LONGEST_SUFFIX = len("-batches-poison")  # Of the queues that belong to it.
 # Source: https://learn.microsoft.com/rest/api/storageservices/naming-queues-and-metadata
-_QUEUE_NAME = re.compile(rf"(?=.{{3,{63 - LONGEST_SUFFIX}}}$)[a-z0-9]+(?:-[a-z0-9]+)*", re.ASCII)
+LONGEST_QUEUE_NAME = 63
+_QUEUE_NAME = re.compile(rf"(?=.{{3,{LONGEST_QUEUE_NAME - LONGEST_SUFFIX}}}$)[a-z0-9]+(?:-[a-z0-9]+)*", re.ASCII)
 # What one of them has to name, of which the storage libraries need all.
 _CONNECTION_STRINGS = (
     {"usedevelopmentstorage"},
@@ -72,6 +75,7 @@ class Settings:
     default_time_zone: tzinfo = UTC
     activity_queue: str = ACTIVITY_QUEUE
     claim_lease_seconds: float = 60.0
+    batch_retention_days: int = 30
     storage: Storage | None = None
 
     @classmethod
@@ -98,6 +102,7 @@ class Settings:
             default_time_zone=zone,
             activity_queue=said.get("ACTIVITY_QUEUE", ACTIVITY_QUEUE),
             claim_lease_seconds=float(said.get("CLAIM_LEASE_SECONDS", CLAIM_LEASE_SECONDS)),
+            batch_retention_days=int(said.get("BATCH_RETENTION_DAYS", BATCH_RETENTION_DAYS)),
             storage=_storage(said),
         )
 
@@ -110,11 +115,14 @@ def _wrong_forms(said: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     known = dates.find_zone(said.get("DEFAULT_TIME_ZONE", "UTC"))
     yield "DEFAULT_TIME_ZONE", "" if known else 'must be an IANA or Windows time zone such as "Europe/Berlin"'
     queue = said.get("ACTIVITY_QUEUE", ACTIVITY_QUEUE)
-    name_rule = "must be a queue name: small letters, digits and single hyphens, 3 to 55 characters"
+    longest = LONGEST_QUEUE_NAME - LONGEST_SUFFIX
+    name_rule = f"must be a queue name: small letters, digits and single hyphens, 3 to {longest} characters"
     yield "ACTIVITY_QUEUE", "" if _QUEUE_NAME.fullmatch(queue) else name_rule
     lease = said.get("CLAIM_LEASE_SECONDS", CLAIM_LEASE_SECONDS)
     whole = re.fullmatch(r"[1-9]\d{0,3}", lease, re.ASCII)
     yield "CLAIM_LEASE_SECONDS", "" if whole else "must be a whole number of seconds from 1 to 9999"
+    days = re.fullmatch(r"[1-9]\d{0,3}", said.get("BATCH_RETENTION_DAYS", BATCH_RETENTION_DAYS), re.ASCII)
+    yield "BATCH_RETENTION_DAYS", "" if days else "must be a whole number of days from 1 to 9999"
 
 
 def _wrong_providers(said: Mapping[str, str]) -> Iterator[tuple[str, str]]:

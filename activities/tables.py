@@ -1,23 +1,53 @@
 """A table of the function app's storage, made when it is missing; whatever is wrong with storage is one error."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import json
+import zlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from http import HTTPStatus
+from itertools import count, takewhile
 from typing import Any
 
 from azure.core.credentials_async import AsyncTokenCredential
-from azure.core.exceptions import AzureError, ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
+from azure.core.exceptions import (
+    AzureError,
+    HttpResponseError,
+    ResourceExistsError,
+    ResourceModifiedError,
+    ResourceNotFoundError,
+)
+from azure.core.rest import HttpRequest
 from azure.data.tables.aio import TableClient
 
+from activities import transactions
 from activities.errors import storage_unavailable
 from activities.settings import Storage
+from activities.transactions import Entity, Operation
 
 STORAGE_SECONDS = 10.0
 # Table Storage takes 64 KiB in a property, 1 MiB in an entity.
 # Source: https://learn.microsoft.com/rest/api/storageservices/understanding-the-table-service-data-model
 PROPERTY_BYTES = 60_000
+MOST_PROPERTIES = 12  # Of one entity; in base64 just below 1 MiB, from which on aiohttp warns that sending blocks.
+LARGEST_PAGE = 1000  # Of a query's answer; the service refuses to be asked for more.
 # The waits of the library's own retry would add up to more than STORAGE_SECONDS.
 _OPTIONS: dict[str, Any] = {"retry_total": 2, "retry_backoff_factor": 0.3, "connection_timeout": 3}
+_TRANSACTION_HEADERS = {
+    "Content-Type": f"multipart/mixed; boundary={transactions.BOUNDARY}",
+    "Accept": "application/json",
+    "DataServiceVersion": "3.0",
+    "MaxDataServiceVersion": "3.0;NetFx",
+}
 _WHILE_IT_IS_MADE_SECONDS = 0.1
+# The library repeats no POST whose answer was lost. The app can: an entity tells whose it is, so whoever finds it
+# there, or changed, can see that it was their own.
+REPEATED = frozenset({"POST"})
+# What says that an entity of a transaction is not as the transaction assumed.
+_CONFLICTS = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.PRECONDITION_FAILED})
+
+
+class TransactionConflictError(Exception):
+    """An entity of a transaction is there, or gone, or changed: nothing of the transaction was done."""
 
 
 class Table:
@@ -51,9 +81,56 @@ class Table:
         except (AzureError, TimeoutError, OSError) as error:
             raise storage_unavailable() from error
 
+    async def transact(self, operations: Sequence[Operation]) -> Sequence[str]:
+        """Do all operations or none; all of one partition, at most ``LARGEST_TRANSACTION``. Return the etags.
+
+        Raises:
+            TransactionConflictError: an entity is not as an operation assumes.
+            TransientError: ``storageUnavailable``; the transaction may have been done nevertheless.
+        """
+        try:
+            return await self.call(lambda: self._transact(operations))
+        except (ResourceExistsError, ResourceModifiedError, ResourceNotFoundError) as error:
+            raise TransactionConflictError from error
+
+    async def query(
+        self, condition: str, *, select: list[str] | None = None, page_size: int = LARGEST_PAGE
+    ) -> AsyncIterator[Entity]:
+        """Yield the entities that a condition holds for, by partition and row.
+
+        Raises:
+            TransientError: ``storageUnavailable``.
+        """
+        entities = self.client.query_entities(condition, select=select, results_per_page=page_size)
+        pages = entities.by_page()
+        # A page can be empty although another follows: the service stops its search after a while.
+        while (page := await self.call(lambda: next_page(pages))) is not None:
+            for entity in page:
+                yield entity
+
     async def close(self) -> None:
         """Close the connections."""
         await self.client.close()
+
+    async def _transact(self, operations: Sequence[Operation]) -> Sequence[str]:
+        url = self.client.url.partition("?")[0].rstrip("/")
+        request = HttpRequest(
+            "POST",
+            f"{url}/$batch",
+            headers={**_TRANSACTION_HEADERS, "x-ms-version": self.client.api_version},
+            content=transactions.encode(operations, table_url=f"{url}/{self.client.table_name}"),
+        )
+        # The library's own connections, credentials and repetitions; it has no public way to send bytes.
+        response = await self.client._client.send_request(request, stream=True, retry_on_methods=REPEATED)  # noqa: SLF001
+        body = await response.read()
+        answer = transactions.decode(body)
+        if response.status_code == HTTPStatus.ACCEPTED and len(answer.etags) == len(operations):
+            return answer.etags
+        if b"TableNotFound" in body:
+            raise ResourceNotFoundError(message="TableNotFound")
+        if answer.failed_status in _CONFLICTS:
+            raise ResourceModifiedError(message="A transaction was refused.")
+        raise HttpResponseError(message=f"A transaction failed: {response.status_code}, {answer.failed_status}.")
 
     async def _create(self) -> None:
         try:
@@ -61,3 +138,26 @@ class Table:
         except ResourceExistsError:
             # Somebody else is making it at this moment, and it is not there before that is done.
             await asyncio.sleep(_WHILE_IT_IS_MADE_SECONDS)
+
+
+async def next_page(pages: AsyncIterator[AsyncIterator[Entity]]) -> list[Entity] | None:
+    """Return the entities of a query's next page, or None after the last."""
+    async for page in pages:
+        return [entity async for entity in page]
+    return None
+
+
+def packed(name: str, value: object) -> Entity:
+    """Return properties ``name0``, ``name1``, … that hold a JSON value; ``unpacked`` reads it."""
+    content = zlib.compress(json.dumps(value).encode())
+    return {
+        f"{name}{number}": content[begin : begin + PROPERTY_BYTES]
+        for number, begin in enumerate(range(0, len(content), PROPERTY_BYTES))
+    }
+
+
+def unpacked(name: str, entity: Mapping[str, Any]) -> Any:
+    """Return the JSON value that an entity's properties hold, or None where there are none."""
+    names = takewhile(lambda part: part in entity, (f"{name}{number}" for number in count()))
+    parts: list[bytes] = [entity[part] for part in names]
+    return json.loads(zlib.decompress(b"".join(parts))) if parts else None

@@ -2,9 +2,9 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 
-from activities.errors import ErrorCode, TransientError
+from activities.errors import ActivityError, ErrorCode, TransientError
 from activities.gateway import GraphGateway, StoredActivity
 from activities.models import ActivityRequest
 
@@ -26,7 +26,7 @@ class ThrottledGraph:
 
     async def create_activity(self, request: ActivityRequest, *, timeout_seconds: float) -> StoredActivity:
         """Send one create. See ``GraphGateway``; raises ``throttled`` without sending while the provider is."""
-        self._check(request.registration_id)
+        self.check_open(request.registration_id)
         try:
             return await self._graph.create_activity(request, timeout_seconds=timeout_seconds)
         except TransientError as error:
@@ -37,28 +37,31 @@ class ThrottledGraph:
         self, registration_id: str, external_id: str, *, timeout_seconds: float
     ) -> StoredActivity | None:
         """Look an activity up. See ``GraphGateway``; raises ``throttled`` without asking while the provider is."""
-        self._check(registration_id)
+        self.check_open(registration_id)
         try:
             return await self._graph.find_activity(registration_id, external_id, timeout_seconds=timeout_seconds)
         except TransientError as error:
             self._learn(registration_id, error)
             raise
 
-    async def check_identity(self) -> None:
-        """Get a token. See ``GraphGateway``."""
-        await self._graph.check_identity()
+    async def create_activities(
+        self, requests: Sequence[ActivityRequest], *, timeout_seconds: float
+    ) -> list[StoredActivity | ActivityError]:
+        """Send several creates. See ``GraphGateway``; those of a provider that is throttled are not sent."""
+        return await self._together(
+            requests, lambda some: self._graph.create_activities(some, timeout_seconds=timeout_seconds)
+        )
 
-    async def close(self) -> None:
-        """Close the connections."""
-        await self._graph.close()
+    async def find_activities(
+        self, requests: Sequence[ActivityRequest], *, timeout_seconds: float
+    ) -> list[StoredActivity | ActivityError | None]:
+        """Look several activities up. See ``GraphGateway``; those of a provider that is throttled are not asked for."""
+        return await self._together(
+            requests, lambda some: self._graph.find_activities(some, timeout_seconds=timeout_seconds)
+        )
 
-    def _learn(self, registration_id: str, error: TransientError) -> None:
-        if error.code is ErrorCode.THROTTLED:
-            until = self._now() + error.retry_after_seconds
-            provider = registration_id.casefold()
-            self._open_again[provider] = max(until, self._open_again.get(provider, until))
-
-    def _check(self, registration_id: str) -> None:
+    def check_open(self, registration_id: str) -> None:
+        """Refuse while a provider is throttled. See ``GraphGateway``."""
         provider = registration_id.casefold()
         remaining = self._open_again.get(provider, 0.0) - self._now()
         if remaining > 0:
@@ -69,3 +72,37 @@ class ThrottledGraph:
                 retry_after_seconds=remaining,
             )
         self._open_again.pop(provider, None)
+
+    async def check_identity(self) -> None:
+        """Get a token. See ``GraphGateway``."""
+        await self._graph.check_identity()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._graph.close()
+
+    async def _together[Answer](
+        self,
+        requests: Sequence[ActivityRequest],
+        send: Callable[[Sequence[ActivityRequest]], Awaitable[list[Answer | ActivityError]]],
+    ) -> list[Answer | ActivityError]:
+        answers: dict[int, Answer | ActivityError] = {}
+        for position, request in enumerate(requests):
+            try:
+                self.check_open(request.registration_id)
+            except TransientError as closed:
+                answers[position] = closed
+        sent = [position for position in range(len(requests)) if position not in answers]
+        if sent:
+            got = await send([requests[position] for position in sent])
+            for position, answer in zip(sent, got, strict=True):
+                answers[position] = answer
+                if isinstance(answer, TransientError):
+                    self._learn(requests[position].registration_id, answer)
+        return [answers[position] for position in range(len(requests))]
+
+    def _learn(self, registration_id: str, error: TransientError) -> None:
+        if error.code is ErrorCode.THROTTLED:
+            until = self._now() + error.retry_after_seconds
+            provider = registration_id.casefold()
+            self._open_again[provider] = max(until, self._open_again.get(provider, until))

@@ -4,7 +4,7 @@ The rules of single properties are the models'; here is what concerns the record
 """
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -53,7 +53,7 @@ def parse_activity(record: object, *, kind: type[CourseActivity] | None, default
         message = "The body must be one JSON object with the activity's properties."
         if isinstance(record, list):
             message += " It is a list: in a flow, send one request for each item."
-        raise _invalid([Problem(_INVALID, message)])
+        raise refusal([Problem(_INVALID, message)])
     problems: list[Problem] = []
     model = _kind_of(record, kind, problems) or CourseActivity
     properties = _known_properties(record, model, problems)
@@ -66,7 +66,7 @@ def parse_activity(record: object, *, kind: type[CourseActivity] | None, default
         problems += [_problem(one, model) for one in error.errors(include_url=False, include_input=False)]
     registration_id = _registration_id(properties, defaults, problems)
     if problems or activity is None or registration_id is None:
-        raise _invalid(problems)
+        raise refusal(problems)
     return ActivityRequest(registration_id, activity)
 
 
@@ -167,13 +167,20 @@ def _why_unknown(name: str, model: type[CourseActivity], names: frozenset[str]) 
     for kind in (Assignment, SelfInitiatedCourse):
         if name in _NAMES_OF[kind]:
             return f"{name} belongs to {kind.spoken_name}; {model.spoken_name} has no such property: remove it."
-    by_lower_case = {known.casefold(): known for known in sorted(names)}
-    close = difflib.get_close_matches(name.casefold()[:64], by_lower_case, n=1)
-    suggestion = f'did you mean "{by_lower_case[close[0]]}"?' if close else f"{model.spoken_name} has no such property."
+    close = closest(name, names)
+    suggestion = f'did you mean "{close}"?' if close else f"{model.spoken_name} has no such property."
     return f'"{forms.shown(name)}" is not known: {suggestion}'
 
 
-def _invalid(problems: list[Problem]) -> PermanentError:
+def closest(name: str, names: Iterable[str]) -> str:
+    """Return which of the names was probably meant, or ``""``."""
+    by_lower_case = {known.casefold(): known for known in sorted(names)}
+    close = difflib.get_close_matches(name.casefold()[:64], by_lower_case, n=1)
+    return by_lower_case[close[0]] if close else ""
+
+
+def refusal(problems: Sequence[Problem]) -> PermanentError:
+    """Return the one error for everything that is wrong with a request."""
     if len(problems) == 1:
         return PermanentError(
             ErrorCode.INVALID_REQUEST, problems[0].message, target=problems[0].target, problems=problems

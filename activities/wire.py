@@ -19,12 +19,15 @@ from activities.health import Report
 PAGE_SIZE = 50
 LARGEST_PAGE = 1000
 LARGEST_ACTIVITY_BYTES = 1_048_576  # An activity has a dozen short properties and one note.
+_NESTING = (dict, list)
+_MOST_LEVELS = 100  # An activity has three; Python reads ten thousand, but may then fail to write them.
 # A caller's id is echoed only if it is one: a header must not be able to write another header.
 _PLAIN_TOKEN = re.compile(r"[!-~]{1,128}")
 
 HTTP_STATUS = {
     ErrorCode.INVALID_JSON: HTTPStatus.BAD_REQUEST,
     ErrorCode.INVALID_REQUEST: HTTPStatus.BAD_REQUEST,
+    ErrorCode.NOT_FOUND: HTTPStatus.NOT_FOUND,
     ErrorCode.ACTIVITY_EXISTS: HTTPStatus.CONFLICT,
     ErrorCode.REQUEST_TOO_LARGE: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     ErrorCode.LEARNER_NOT_LICENSED: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -53,6 +56,7 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     url: str = ""
     query: Mapping[str, str] = field(default_factory=dict)
+    route: Mapping[str, str] = field(default_factory=dict)
     request_id: str = field(default_factory=lambda: str(uuid4()))
 
     @property
@@ -66,23 +70,30 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """An HTTP answer: always JSON."""
+    """An HTTP answer: JSON, but for the page and the sheet of a batch."""
 
     status: int
     body: bytes
     headers: Mapping[str, str]
 
 
-def decode(body: bytes) -> Any:
+def decode(
+    body: bytes, *, largest_bytes: int = LARGEST_ACTIVITY_BYTES, expected: str = "the activity's properties"
+) -> Any:
     """Return the JSON value that a body holds, whatever its Content-Type says; a JSON text that holds JSON is opened.
+
+    Args:
+        body: What came.
+        largest_bytes: The most that is read.
+        expected: What should stand in the body, to tell those who sent nothing.
 
     Raises:
         PermanentError: ``invalidJson`` with line and column, or ``requestTooLarge``.
     """
-    if len(body) > LARGEST_ACTIVITY_BYTES:
+    if len(body) > largest_bytes:
         raise PermanentError(
             ErrorCode.REQUEST_TOO_LARGE,
-            f"The body is too large: {len(body):,} bytes. One activity may have up to {LARGEST_ACTIVITY_BYTES:,}.",
+            f"The body is too large: {len(body):,} bytes. It may have up to {largest_bytes:,}.",
         )
     try:
         text = body.decode(json.detect_encoding(body))
@@ -90,8 +101,25 @@ def decode(body: bytes) -> Any:
         raise _invalid_json(
             f"The body is not text in UTF-8 from byte {error.start + 1} on. Send JSON as text, not a file."
         ) from error
-    value = _parse(text)
-    return _parse(value) if isinstance(value, str) else value
+    value = _parse(text, expected)
+    return _parse(value, expected) if isinstance(value, str) else value
+
+
+def writable(value: Any) -> Any:
+    """Return the value if it can be written as JSON again: what is stored, put back or told later has to be.
+
+    Raises:
+        PermanentError: ``invalidJson``.
+    """
+    layer = [value]
+    for _ in range(_MOST_LEVELS):
+        if not all(math.isfinite(one) for one in layer if isinstance(one, float)):
+            raise _invalid_json("The body holds a number that is too large.")
+        nested = [one for one in layer if isinstance(one, _NESTING)]
+        if not nested:
+            return value
+        layer = [inner for one in nested for inner in (one.values() if isinstance(one, dict) else one)]
+    raise _invalid_json("The body is nested too deeply.")
 
 
 def encode_graph(creation: Creation, request: Request) -> Response:
@@ -141,10 +169,15 @@ def encode_failures(failures: Sequence[Mapping[str, Any]], after: str, request: 
     """Answer with one page of failures; without ``nextLink`` it is the last."""
     said: dict[str, Any] = {"failures": failures}
     if after:
-        # "code" is the host's name for the function key, which belongs in no link.
-        query = {name: value for name, value in request.query.items() if name.casefold() != "code"} | {"after": after}
-        said["nextLink"] = f"{request.url.partition('?')[0]}?{urlencode(query)}"
+        said["nextLink"] = next_link(after, request)
     return respond(HTTPStatus.OK, said, request)
+
+
+def next_link(after: str, request: Request) -> str:
+    """Return the address of the next page: the same query, from another place on."""
+    # "code" is the host's name for the function key, which belongs in no link.
+    query = {name: value for name, value in request.query.items() if name.casefold() != "code"} | {"after": after}
+    return f"{request.url.partition('?')[0]}?{urlencode(query)}"
 
 
 def page_size(request: Request) -> int:
@@ -171,12 +204,18 @@ def encode_bug(request: Request) -> Response:
 
 
 def respond(status: int, body: object, request: Request, headers: Mapping[str, str] | None = None) -> Response:
-    """Return an answer with the headers that every answer has."""
-    always = {"Content-Type": "application/json", "x-ms-request-id": request.request_id}
+    """Return an answer in JSON."""
+    content = json.dumps(body).encode()
+    return respond_with(status, content, request, {"Content-Type": "application/json", **(headers or {})})
+
+
+def respond_with(status: int, content: bytes, request: Request, headers: Mapping[str, str]) -> Response:
+    """Return an answer with the headers that every answer has; ``headers`` say what it is."""
+    always = {"x-ms-request-id": request.request_id}
     client_request_id = request.headers.get("x-ms-client-request-id", "")
     if _PLAIN_TOKEN.fullmatch(client_request_id):
         always["x-ms-client-request-id"] = client_request_id
-    return Response(int(status), json.dumps(body).encode(), {**always, **(headers or {})})
+    return Response(int(status), content, {**always, **headers})
 
 
 def _created(creation: Creation, body: object, request: Request) -> Response:
@@ -205,15 +244,15 @@ def _flat(name: str, value: object) -> str | int:
     return ""
 
 
-def _parse(text: str) -> Any:
+def _parse(text: str, expected: str) -> Any:
     text = text.removeprefix("\ufeff")  # In a flow, the text of a file keeps its byte order mark.
     if not text.strip():
         raise _invalid_json(
-            "The body is empty. Put the activity's properties into the body as JSON; "
+            f"The body is empty. Put {expected} into the body as JSON; "
             'a request that is sent in chunks (without "Content-Length") arrives empty.'
         )
     try:
-        return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+        return _DECODER.decode(text)
     except json.JSONDecodeError as error:
         raise _invalid_json(
             f"The body is not valid JSON at line {error.lineno}, column {error.colno}: "
@@ -238,6 +277,10 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(name: str) -> Never:
     raise _invalid_json(f"The body is not valid JSON: {name} is no number that JSON knows.")
+
+
+# json.loads builds one for each text, which takes longer than to read a short one.
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant)
 
 
 def _invalid_json(message: str, *, target: str = "") -> PermanentError:

@@ -1,6 +1,7 @@
-"""The main job, start to end: Microsoft's two example requests over HTTP and through the queue, and what Graph stored.
+"""The main job, start to end: Microsoft's two example requests over HTTP, through the queue and as a batch.
 
-It judges, too: every answer is compared with the documented one, and the exit code is 0 only if all were alike.
+It judges, too: every answer, and what Graph stored, is compared with what is documented, and the exit code is 0 only if
+all were alike.
 """
 
 import asyncio
@@ -18,6 +19,7 @@ from uuid import uuid4
 import aiohttp
 from azure.storage.queue.aio import QueueClient
 
+from local.demo_batch import BATCH, show_batch
 from local.environment import app_environment, storage_options
 from local.lifecycle import ROOT, free_ports
 from local.processes import started
@@ -136,7 +138,8 @@ async def _run(host_url: str, graph_url: str, environment: Mapping[str, str]) ->
         await demo.queue_example("self-initiated", base64_encoded=True)
         _headline("4. A request with mistakes")
         await demo.send_invalid()
-        return demo.deviations
+        _headline(f"5. A batch of {BATCH}, some of them wrong, and its report")
+        return [*demo.deviations, *await show_batch(session, host_url, graph_url)]
 
 
 def _example(name: str) -> Json:

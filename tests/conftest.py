@@ -13,6 +13,16 @@ settings.register_profile("anywhere", deadline=None, suppress_health_check=[Heal
 settings.load_profile("anywhere")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--activities",
+        type=int,
+        default=2000,
+        metavar="N",
+        help="how many activities the batch has that goes through kills and throttling (up to 10000)",
+    )
+
+
 @pytest.fixture(scope="session")
 def storage_ports(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, int, int]]:
     """Run Azurite, in memory, and give its blob, queue and table ports."""

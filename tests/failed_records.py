@@ -6,10 +6,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from activities.deferral import PATIENCE
 from activities.errors import ErrorCode, PermanentError, Problem
 from activities.failures import Failures
 from activities.messages import Delivery, Failure, Record
-from activities.queueing import PATIENCE
 from tests.records import sample
 
 NOW = datetime(2026, 5, 1, 12, 30, 15, 123456, tzinfo=UTC)

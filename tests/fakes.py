@@ -4,7 +4,7 @@ Held to the same contracts as the real ones by ``test_gateway_contract`` and ``t
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
@@ -13,7 +13,7 @@ from activities import translation
 from activities.creation import Clock
 from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
 from activities.gateway import StoredActivity
-from activities.idempotency import Claim, Completed
+from activities.idempotency import Claim, Completed, Released
 from activities.models import ActivityRequest, Defaults
 from activities.validation import parse_activity
 
@@ -86,14 +86,18 @@ class Fault:
 class FakeGraph:
     """Implements ``GraphGateway``: keeps activities by provider and external id, and fails on demand.
 
-    ``calls`` says in which order what was asked: "create", "find", "check", "close". As in the emulator the same
-    external id twice makes two activities, so that a double becomes visible; a look-up gives the first.
+    ``calls`` says in which order what was asked: "create", "find", "createBatch", "findBatch", "check", "close";
+    ``batch_sizes`` how many were in each batch. As in the emulator the same external id twice makes two activities, so
+    that a double becomes visible; a look-up gives the first; and each one in a batch has faults of its own.
     """
 
     time: FakeTime = field(default_factory=FakeTime)
     calls: list[str] = field(default_factory=list)
     stored: list[tuple[str, StoredActivity]] = field(default_factory=list)
+    batch_sizes: list[int] = field(default_factory=list)
     identity_failure: ActivityError | None = None
+    # What ``check_open`` raises for a provider.
+    closed: dict[str, TransientError] = field(default_factory=dict)
     # Called with "create" or "find" before each; None means that all goes well.
     choose_fault: Callable[[str], Fault | None] | None = None
     _faults: dict[str, deque[Fault]] = field(default_factory=lambda: {"create": deque(), "find": deque()})
@@ -104,7 +108,69 @@ class FakeGraph:
 
     async def create_activity(self, request: ActivityRequest, *, timeout_seconds: float) -> StoredActivity:
         """Store the activity. See ``GraphGateway``."""
-        fault = self._begin("create")
+        self._begin("create")
+        return self._create(request, timeout_seconds)
+
+    async def find_activity(
+        self, registration_id: str, external_id: str, *, timeout_seconds: float
+    ) -> StoredActivity | None:
+        """Find the first one that was stored. See ``GraphGateway``."""
+        self._begin("find")
+        return self._find(registration_id, external_id, timeout_seconds)
+
+    async def create_activities(
+        self, requests: Sequence[ActivityRequest], *, timeout_seconds: float
+    ) -> list[StoredActivity | ActivityError]:
+        """Store several activities. See ``GraphGateway``."""
+        return self._together("createBatch", requests, lambda one: self._create(one, timeout_seconds))
+
+    async def find_activities(
+        self, requests: Sequence[ActivityRequest], *, timeout_seconds: float
+    ) -> list[StoredActivity | ActivityError | None]:
+        """Find several activities. See ``GraphGateway``."""
+
+        def find(request: ActivityRequest) -> StoredActivity | None:
+            external_id = request.activity.external_course_activity_id or ""
+            return self._find(request.registration_id, external_id, timeout_seconds)
+
+        return self._together("findBatch", requests, find)
+
+    def check_open(self, registration_id: str) -> None:
+        """Refuse as told. See ``GraphGateway``."""
+        if registration_id in self.closed:
+            raise self.closed[registration_id]
+
+    async def check_identity(self) -> None:
+        """Fail as told. See ``GraphGateway``."""
+        self._begin("check")
+
+    async def close(self) -> None:
+        """Remember it. See ``GraphGateway``."""
+        self.calls.append("close")
+
+    def _together[End](
+        self, operation: str, requests: Sequence[ActivityRequest], do: Callable[[ActivityRequest], End]
+    ) -> list[End | ActivityError]:
+        """Do each; it takes as long as the longest."""
+        self.batch_sizes.append(len(requests))
+        begun = latest = self.time.seconds
+        ends: list[End | ActivityError] = []
+        try:
+            self._begin(operation)
+        except ActivityError as error:
+            return [error] * len(requests)
+        for request in requests:
+            self.time.seconds = begun
+            try:
+                ends.append(do(request))
+            except ActivityError as error:
+                ends.append(_in_batch(error))
+            latest = max(latest, self.time.seconds)
+        self.time.seconds = latest
+        return ends
+
+    def _create(self, request: ActivityRequest, timeout_seconds: float) -> StoredActivity:
+        fault = self._fault("create")
         entity = {**request.activity.to_graph(), "id": f"{request.activity.learner_user_id}:{uuid4()}"}
         activity = StoredActivity(entity, str(uuid4()))
         if fault.executed or (fault.error is None and fault.seconds < timeout_seconds):
@@ -112,30 +178,19 @@ class FakeGraph:
         self._end(fault, timeout_seconds)
         return activity
 
-    async def find_activity(
-        self, registration_id: str, external_id: str, *, timeout_seconds: float
-    ) -> StoredActivity | None:
-        """Find the first one that was stored. See ``GraphGateway``."""
-        fault = self._begin("find")
+    def _find(self, registration_id: str, external_id: str, timeout_seconds: float) -> StoredActivity | None:
+        fault = self._fault("find")
         self._end(fault, timeout_seconds)
         key = (registration_id.casefold(), external_id)
         found = [one for provider, one in self.stored if (provider, one.entity["externalCourseActivityId"]) == key]
         return found[0] if found and not fault.absent else None
 
-    async def check_identity(self) -> None:
-        """Fail as told. See ``GraphGateway``."""
-        self.calls.append("check")
-        if self.identity_failure is not None:
-            raise self.identity_failure
-
-    async def close(self) -> None:
-        """Remember it. See ``GraphGateway``."""
-        self.calls.append("close")
-
-    def _begin(self, operation: str) -> Fault:
+    def _begin(self, operation: str) -> None:
         self.calls.append(operation)
         if self.identity_failure is not None:
             raise self.identity_failure
+
+    def _fault(self, operation: str) -> Fault:
         if self.choose_fault is not None:
             return self.choose_fault(operation) or Fault()
         armed = self._faults[operation]
@@ -147,6 +202,15 @@ class FakeGraph:
             raise translation.unanswered()
         if fault.error is not None:
             raise fault.error
+
+
+def _in_batch(error: ActivityError) -> ActivityError:
+    """Return the error as it is in a batch, where Graph has been seen to execute what it throttles."""
+    if not isinstance(error, TransientError) or error.code is not ErrorCode.THROTTLED:
+        return error
+    return TransientError(
+        error.code, error.message, retry_after_seconds=error.retry_after_seconds, may_have_executed=True
+    )
 
 
 @dataclass
@@ -163,7 +227,8 @@ class _Record:
 class FakeLedger:
     """Implements ``Ledger``: keeps its records in memory, by its own clock, and fails on demand.
 
-    ``calls`` says in which order what was asked: "claim", "renew", "complete", "release", "check".
+    ``calls`` says in which order what was asked: "claim", "renew", "complete", "release", "claimAll", "settle",
+    "check".
     """
 
     time: FakeTime = field(default_factory=FakeTime)
@@ -176,6 +241,51 @@ class FakeLedger:
     async def claim(self, request: ActivityRequest, content_hash: str) -> Claim | Completed:
         """Claim an activity. See ``Ledger``."""
         self._begin("claim")
+        return self._claim(request, content_hash)
+
+    async def claim_all(self, wanted: Sequence[tuple[ActivityRequest, str]]) -> list[Claim | Completed | ActivityError]:
+        """Claim several activities. See ``Ledger``."""
+        self._begin("claimAll")
+        ends: list[Claim | Completed | ActivityError] = []
+        for request, content_hash in wanted:
+            try:
+                ends.append(self._claim(request, content_hash))
+            except ActivityError as error:
+                ends.append(error)
+        return ends
+
+    async def renew(self, claim: Claim) -> None:
+        """Extend a lease. See ``Ledger``."""
+        self._begin("renew")
+        if self._holds(claim):
+            self._write(claim, lease_until=self.time.seconds + self.lease_seconds)
+
+    async def complete(self, claim: Claim, stored: StoredActivity) -> None:
+        """Remember an answer. See ``Ledger``."""
+        self._begin("complete")
+        self._settle(claim, stored)
+
+    async def release(self, claim: Claim, *, outcome_known: bool) -> None:
+        """Give a claim up. See ``Ledger``."""
+        self._begin("release")
+        self._settle(claim, Released(outcome_known))
+
+    async def settle(self, ends: Sequence[tuple[Claim, StoredActivity | Released]]) -> None:
+        """Complete or release several claims. See ``Ledger``."""
+        self._begin("settle")
+        for claim, end in ends:
+            self._settle(claim, end)
+
+    async def check(self) -> None:
+        """Fail as told. See ``Ledger``."""
+        self._begin("check")
+
+    def _begin(self, operation: str) -> None:
+        self.calls.append(operation)
+        if operation in self.failures:
+            raise self.failures[operation]
+
+    def _claim(self, request: ActivityRequest, content_hash: str) -> Claim | Completed:
         key = (request.registration_id.casefold(), request.activity.external_course_activity_id or "")
         claim = Claim(key, str(uuid4()), content_hash, etag="")
         record = self._records.get(key)
@@ -190,36 +300,15 @@ class FakeLedger:
         self._write(claim, lease_until=self.time.seconds + self.lease_seconds)
         return claim
 
-    async def renew(self, claim: Claim) -> None:
-        """Extend a lease. See ``Ledger``."""
-        self._begin("renew")
-        if self._holds(claim):
-            self._write(claim, lease_until=self.time.seconds + self.lease_seconds)
-
-    async def complete(self, claim: Claim, stored: StoredActivity) -> None:
-        """Remember an answer. See ``Ledger``."""
-        self._begin("complete")
-        if self._holds(claim):
-            self._write(claim, lease_until=0.0, stored=StoredActivity(stored.entity))
-
-    async def release(self, claim: Claim, *, outcome_known: bool) -> None:
-        """Give a claim up. See ``Ledger``."""
-        self._begin("release")
+    def _settle(self, claim: Claim, end: StoredActivity | Released) -> None:
         if not self._holds(claim):
             return
-        if outcome_known:
+        if isinstance(end, StoredActivity):
+            self._write(claim, lease_until=0.0, stored=StoredActivity(end.entity))
+        elif end.outcome_known:
             del self._records[claim.key]
         else:
             self._write(claim, lease_until=self.time.seconds)
-
-    async def check(self) -> None:
-        """Fail as told. See ``Ledger``."""
-        self._begin("check")
-
-    def _begin(self, operation: str) -> None:
-        self.calls.append(operation)
-        if operation in self.failures:
-            raise self.failures[operation]
 
     def _holds(self, claim: Claim) -> bool:
         record = self._records.get(claim.key)

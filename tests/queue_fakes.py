@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
+from activities.deferral import PATIENCE
 from activities.failures import Failures
 from activities.messages import Delivery, Failure
-from activities.queueing import PATIENCE
 from activities.queues import Queue, Sent
 from tests.fakes import FakeTime
 

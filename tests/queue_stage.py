@@ -3,10 +3,11 @@
 import json
 from dataclasses import dataclass, field
 
+from activities.deferral import PATIENCE
 from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
 from activities.messages import Delivery, Failure, Record, decode
 from activities.models import Defaults
-from activities.queueing import PATIENCE, QueueWorker
+from activities.queueing import QueueWorker
 from tests.fakes import REGISTRATION_ID, FakeGraph, FakeLedger
 from tests.queue_fakes import BEGIN, FakeFailures, FakeQueue
 from tests.records import sample
@@ -31,6 +32,7 @@ PUT_BACK_AFTER_SECONDS = {
 SET_ASIDE = {
     ErrorCode.INVALID_JSON,
     ErrorCode.INVALID_REQUEST,
+    ErrorCode.NOT_FOUND,
     ErrorCode.ACTIVITY_EXISTS,
     ErrorCode.REQUEST_TOO_LARGE,
     ErrorCode.LEARNER_NOT_LICENSED,

@@ -8,8 +8,8 @@ from uuid import uuid4
 
 from azure.storage.queue.aio import QueueClient
 
+from activities.deferral import PATIENCE
 from activities.failures import Failures
-from activities.queueing import PATIENCE
 from activities.queues import Queue, Sent
 from activities.settings import Storage
 from activities.tables import Table

@@ -1,9 +1,10 @@
 """Something between the product and Azurite's tables: counts requests, loses answers, fails."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Never
 
 import aiohttp
 from aiohttp import web
@@ -26,6 +27,7 @@ class TableProxy:
 
     target: str
     client: aiohttp.ClientSession
+    port: int = 0
     requests: list[str] = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)
 
@@ -54,6 +56,11 @@ class TableProxy:
         request.transport.abort()
         return answer
 
+    async def silence(self, _: web.BaseRequest) -> Never:
+        """Say nothing."""
+        await asyncio.Event().wait()
+        raise AssertionError
+
     async def fail_after(self, request: web.BaseRequest) -> web.Response:
         """Let Azurite do its work, and answer that it failed."""
         await self.pass_on(request)
@@ -76,8 +83,8 @@ async def table_proxy(ports: tuple[int, int, int]) -> AsyncIterator[tuple[TableP
     async with aiohttp.ClientSession(auto_decompress=False) as client:
         proxy = TableProxy(url_of(ports[2]), client)
         async with RawTestServer(proxy.handle) as server:
-            assert server.port is not None
-            with_proxy = storage_connection_string(ports[0], ports[1], server.port)
+            proxy.port = server.port or 0
+            with_proxy = storage_connection_string(ports[0], ports[1], proxy.port)
             table = Table(Storage(with_proxy), TABLE, credential=None)
             try:
                 yield proxy, TableLedger(table, lease_seconds=60)

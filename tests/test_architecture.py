@@ -17,8 +17,8 @@ LONGEST_MODULE_LINES = 300
 OWNERS = {
     "aiohttp": {"graph"},
     # What Microsoft's storage and identity libraries share: their errors, credentials and conditions.
-    "azure.core": {"failures", "identity", "ledger", "queues", "tables"},
-    "azure.data.tables": {"ledger", "tables"},
+    "azure.core": {"batches.store", "failures", "identity", "ledger", "queues", "tables"},
+    "azure.data.tables": {"batches.store", "ledger", "tables"},
     "azure.functions": {"function_app"},
     "azure.identity": {"identity"},
     "azure.storage.queue": {"queues"},
@@ -34,7 +34,32 @@ OWNERS = {
 # The contract's own library.
 ANYWHERE = {"pydantic", "pydantic_core"}
 # Decisions: plain functions over plain data.
-PURE = {"errors", "dates", "forms", "models", "validation", "translation", "gateway", "wire", "settings", "messages"}
+PURE = {
+    "batches.advice",
+    "batches.answers",
+    "batches.columns",
+    "batches.delimited",
+    "batches.page",
+    "batches.page_assets",
+    "batches.page_failures",
+    "batches.report",
+    "batches.requests",
+    "batches.sheets",
+    "batches.tasks",
+    "batches.wording",
+    "dates",
+    "errors",
+    "forms",
+    "gateway",
+    "json_batch",
+    "messages",
+    "models",
+    "settings",
+    "transactions",
+    "translation",
+    "validation",
+    "wire",
+}
 # The standard library's ways to the outside, and to the time.
 IMPURE = {
     "asyncio",
@@ -89,7 +114,12 @@ def uses(imported: str, package: str) -> bool:
 
 def modules_of_activities(imported: set[str]) -> set[str]:
     """Return which of the product's modules are meant; ``activities.graph.MicrosoftGraph`` means ``graph``."""
-    return {name.split(".")[1] for name in imported if name.startswith("activities.")}
+    return {
+        module.removeprefix("activities.")
+        for name in imported
+        for module in (name, name.rpartition(".")[0])
+        if module in ACTIVITIES and not module.endswith("__init__")
+    }
 
 
 @pytest.mark.parametrize("module", ACTIVITIES)
@@ -107,7 +137,7 @@ def test_the_local_stand_ins_do_not_know_the_product() -> None:
 
 
 def test_the_triggers_know_only_the_edges_of_the_product() -> None:
-    edges = {"runtime", "operations", "wire", "messages", "models"}
+    edges = {"runtime", "operations", "batches.operations", "wire", "messages", "models"}
     assert modules_of_activities(PRODUCT["function_app"]) <= edges
 
 
@@ -124,12 +154,13 @@ def test_only_the_composition_root_knows_the_door_to_graph() -> None:
 
 def test_nothing_but_the_triggers_and_their_operations_knows_the_composition_root() -> None:
     knowing = {name for name, names in PRODUCT.items() if "runtime" in modules_of_activities(names)}
-    assert knowing == {"function_app", "activities.operations"}
+    assert knowing == {"function_app", "activities.operations", "activities.batches.operations"}
 
 
 def test_who_may_create_is_decided_without_knowing_where_it_is_remembered() -> None:
-    storing = {"ledger", "tables", "queues", "failures"}
-    assert modules_of_activities(ACTIVITIES["activities.idempotency"]) & storing == set()
+    storing = {"ledger", "tables", "transactions", "queues", "failures", "batches.store"}
+    deciding = {"activities.creation", "activities.idempotency", "activities.bulk"}
+    assert {module for name in deciding for module in modules_of_activities(ACTIVITIES[name])} & storing == set()
 
 
 @pytest.mark.parametrize("module", PRODUCT)

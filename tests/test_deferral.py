@@ -5,11 +5,13 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from activities import creation
-from activities.errors import ErrorCode
+from activities import creation, deferral
+from activities.deferral import LONGEST_DELAY_SECONDS, PATIENCE
+from activities.errors import ErrorCode, TransientError
 from activities.messages import Record, encode
-from activities.queueing import LONGEST_DELAY_SECONDS, PATIENCE
 from tests.fakes import Fault
 from tests.queue_fakes import BEGIN
 from tests.queue_stage import ADMIN, COURSE, SECRET, TRANSIENT, Stage, delivery, error_of
@@ -28,6 +30,27 @@ def _no_pauses() -> Iterator[None]:
 @pytest.fixture
 def stage() -> Stage:
     return Stage()
+
+
+@given(
+    code=st.sampled_from(sorted(TRANSIENT)),
+    asked=st.floats(0, 1e300) | st.just(float("inf")),
+    attempts=st.integers(-5, 10**6),
+    jitter=st.floats(0, 1),
+)
+def test_no_delay_is_shorter_than_asked_for_or_longer_than_a_queue_allows(
+    code: ErrorCode, asked: float, attempts: int, jitter: float
+) -> None:
+    error = TransientError(code, "", retry_after_seconds=asked)
+    delay = deferral.delay_seconds(error, attempts=attempts, jitter=lambda: jitter)
+    assert min(asked, WEEK_SECONDS) <= delay <= WEEK_SECONDS
+    assert delay <= max(asked, 900.0) * 1.2 + 1e-9
+
+
+def test_what_a_bug_stopped_is_tried_again_and_says_nothing_of_it() -> None:
+    error = deferral.bug()
+    assert (error.code, error.may_have_executed) == (ErrorCode.INTERNAL_ERROR, False)
+    assert deferral.delay_seconds(error, attempts=1, jitter=lambda: 0.0) == 60
 
 
 class TestDelays:

@@ -6,12 +6,16 @@ from datetime import UTC, datetime
 
 import function_app
 from activities import ledger, settings, wire
+from activities.batches import requests, store
+from activities.batches.report import Batch, Progress, Result
 from activities.errors import ErrorCode
 from activities.messages import Failure, Record
-from activities.models import Assignment, SelfInitiatedCourse
+from activities.models import Assignment, Defaults, SelfInitiatedCourse
+from activities.validation import parse_activity
 from local.lifecycle import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+BATCHES = (ROOT / "docs" / "batches.md").read_text(encoding="utf-8")
 QUEUE = (ROOT / "docs" / "queue.md").read_text(encoding="utf-8")
 REQUESTS = (ROOT / "docs" / "requests.md").read_text(encoding="utf-8")
 # Read by the Functions host and its tools, not by the app.
@@ -60,7 +64,7 @@ def test_the_property_table_has_every_property_of_both_kinds() -> None:
 def test_every_queue_and_table_is_named() -> None:
     names = {settings.ACTIVITY_QUEUE, f"{settings.ACTIVITY_QUEUE}-failed", f"{settings.ACTIVITY_QUEUE}-poison"}
     assert {name for name in names if f"`{name}`" not in QUEUE} == set()
-    assert f"`{ledger.TABLE}`" in README
+    assert {name for name in (ledger.TABLE, store.TABLE) if f"`{name}`" not in README} == set()
 
 
 def test_every_property_of_a_failure_stands_in_its_example() -> None:
@@ -71,6 +75,34 @@ def test_every_property_of_a_failure_stands_in_its_example() -> None:
     assert example.keys() == failure.to_json().keys()
 
 
+def test_every_property_of_a_report_stands_in_its_example() -> None:
+    example = json.loads(re.findall(r"```json\n(.*?)```", section(BATCHES, "The report"), re.DOTALL)[0])
+    batch = Batch(example["batchId"], 2, datetime.now(UTC), example["name"])
+    results = [Result.from_json(said) for said in example["results"]]
+    expected = Progress(batch, 1, 1).to_json(results)
+    assert list(example) == list(expected)
+    assert example == {**expected, "createdAt": example["createdAt"]}
+
+
+def test_the_example_of_a_batch_can_be_sent() -> None:
+    body = re.findall(r"```json\n(.*?)```", section(BATCHES, "Sending one"), re.DOTALL)[0]
+    sent = requests.parse(wire.Request(body.encode()))
+    assert [parse_activity(one.content, kind=None, defaults=Defaults()) for one in sent.records]
+
+
+def test_the_example_of_a_sheet_can_be_sent() -> None:
+    sheet = re.findall(r"```\n(type;.*?)```", BATCHES, re.DOTALL)[0]
+    query = {"registrationId": "01e8f81b-3060-4dec-acf0-0389665a0a38"}
+    sent = requests.parse(wire.Request(sheet.encode(), {"content-type": "text/csv"}, query=query))
+    assert [parse_activity(one.content, kind=None, defaults=Defaults()) for one in sent.records]
+
+
+def test_the_limits_of_a_batch_are_told() -> None:
+    for limit in (f"{requests.LARGEST_BATCH:,}", f"{requests.LARGEST_BATCH_BYTES // 2**20} MiB"):
+        assert limit in BATCHES
+        assert limit in README
+
+
 def test_every_command_that_the_readme_names_exists() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))
@@ -79,7 +111,7 @@ def test_every_command_that_the_readme_names_exists() -> None:
 
 
 def test_every_file_that_the_documents_link_to_exists() -> None:
-    for document in ("README.md", "docs/requests.md", "docs/queue.md", "CHANGELOG.md"):
+    for document in ("README.md", "docs/requests.md", "docs/batches.md", "docs/queue.md", "CHANGELOG.md"):
         text = (ROOT / document).read_text(encoding="utf-8")
         for link in re.findall(r"\]\((?!https?:|#)([^)#]+)", text):
             assert (ROOT / document).parent.joinpath(link).exists(), f"{document}: {link}"

@@ -12,10 +12,10 @@ import pytest
 import pytest_asyncio
 
 from activities import tables
+from activities.deferral import PATIENCE
 from activities.errors import ErrorCode, TransientError
 from activities.failures import Failures
 from activities.messages import LARGEST_MESSAGE_BYTES, Failure
-from activities.queueing import PATIENCE
 from activities.queues import Queue
 from activities.settings import Storage
 from activities.tables import Table

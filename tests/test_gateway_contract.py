@@ -4,133 +4,29 @@ What the use case is tested with must behave like what it runs with.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 import pytest_asyncio
-from aiohttp.test_utils import RawTestServer
 
-from activities import creation, translation
+from activities import creation
 from activities.creation import Outcome
 from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
-from activities.gateway import GraphGateway
-from activities.graph import MicrosoftGraph
-from local.emulators import EmulatorServer
-from local.environment import IDENTITY_HEADER
-from local.graph import Emulator
-from local.transport import EmulatorTransport
-from tests.endpoints import forget_identity
 from tests.fakes import (
-    FOR_EVER,
     LEARNER_ID,
     OTHER_REGISTRATION_ID,
     REGISTRATION_ID,
-    FakeGraph,
     FakeTime,
-    Fault,
     activity_request,
     assignment_request,
 )
+from tests.gateways import GATEWAYS, Subject, subject_named
 
 
-class Subject(Protocol):
-    """A gateway together with what can be done to the Graph behind it."""
-
-    @property
-    def gateway(self) -> GraphGateway: ...
-    def count(self) -> int:
-        """Return how many activities were created."""
-
-    def throttle(self, seconds: float) -> None:
-        """Throttle the next create."""
-
-    def take_licence(self) -> None:
-        """Refuse the next create because of its learner."""
-
-    def lose(self, operation: str, *, executed: bool, hang: bool) -> None:
-        """Let the next answer get lost: the connection breaks, or nothing comes."""
-
-    def fail(self, operation: str) -> None:
-        """Let the next call fail inside Graph."""
-
-    def stop_identity(self) -> None:
-        """Give out no tokens any more."""
-
-
-@dataclass
-class InMemory:
-    """``FakeGraph``."""
-
-    gateway: FakeGraph = field(default_factory=FakeGraph)
-
-    def count(self) -> int:
-        return len(self.gateway.stored)
-
-    def throttle(self, seconds: float) -> None:
-        error = TransientError(ErrorCode.THROTTLED, "busy", retry_after_seconds=seconds)
-        self.gateway.arm("create", [Fault(error)])
-
-    def take_licence(self) -> None:
-        self.gateway.arm("create", [Fault(PermanentError(ErrorCode.LEARNER_NOT_LICENSED, "no licence"))])
-
-    def lose(self, operation: str, *, executed: bool, hang: bool) -> None:
-        lost = (
-            Fault(seconds=FOR_EVER, executed=executed) if hang else Fault(translation.unanswered(), executed=executed)
-        )
-        self.gateway.arm(operation, [lost])
-
-    def fail(self, operation: str) -> None:
-        error = TransientError(ErrorCode.GRAPH_FAULT, "broken", retry_after_seconds=30, may_have_executed=True)
-        self.gateway.arm(operation, [Fault(error)])
-
-    def stop_identity(self) -> None:
-        self.gateway.identity_failure = TransientError(
-            ErrorCode.IDENTITY_UNAVAILABLE, "no token", retry_after_seconds=30
-        )
-
-
-@dataclass
-class Emulated:
-    """The real gateway; Graph is reached without a socket, the identity endpoint over one."""
-
-    emulator: Emulator
-    gateway: MicrosoftGraph
-
-    def count(self) -> int:
-        return len(self.emulator.activities.stored)
-
-    def throttle(self, seconds: float) -> None:
-        self.emulator.faults.arm({"status": 429, "headers": {"Retry-After": str(seconds)}})
-
-    def take_licence(self) -> None:
-        self.emulator.tenant = self.emulator.tenant.patched({"unlicensedLearners": [LEARNER_ID]})
-
-    def lose(self, operation: str, *, executed: bool, hang: bool) -> None:
-        self.emulator.faults.arm({"operation": operation, "hang": hang, "disconnect": not hang, "execute": executed})
-
-    def fail(self, operation: str) -> None:
-        self.emulator.faults.arm({"operation": operation, "status": 500})
-
-    def stop_identity(self) -> None:
-        self.emulator.faults.arm({"operation": "token", "status": 400, "body": {"message": "no"}, "times": 100})
-
-
-@pytest_asyncio.fixture(params=["FakeGraph", "MicrosoftGraph"])
+@pytest_asyncio.fixture(params=GATEWAYS)
 async def subject(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Subject]:
-    if request.param == "FakeGraph":
-        yield InMemory()
-        return
-    emulator = Emulator()
-    forget_identity(monkeypatch)
-    async with RawTestServer(EmulatorServer(emulator).answer) as server:
-        monkeypatch.setenv("IDENTITY_ENDPOINT", str(server.make_url("/msi/token")))
-        monkeypatch.setenv("IDENTITY_HEADER", IDENTITY_HEADER)
-        gateway = MicrosoftGraph(
-            base_url="https://graph.microsoft.com/v1.0", client_id=None, transport=EmulatorTransport(emulator)
-        )
-        yield Emulated(emulator, gateway)
-        await gateway.close()
+    async with subject_named(request.param, monkeypatch) as given:
+        yield given
 
 
 async def failure(call: Awaitable[object]) -> ActivityError:

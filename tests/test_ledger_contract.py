@@ -7,82 +7,29 @@ import asyncio
 import hashlib
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
 import pytest_asyncio
 
-from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
-from activities.gateway import StoredActivity
-from activities.idempotency import Claim, Completed, Ledger
-from activities.ledger import TABLE, TableLedger
+from activities.errors import ActivityError, ErrorCode, PermanentError
+from activities.idempotency import Claim, Ledger
 from activities.models import ActivityRequest
-from activities.settings import Storage
-from activities.tables import Table
-from local.environment import storage_connection_string
-from tests.fakes import OTHER_REGISTRATION_ID, REGISTRATION_ID, FakeLedger, FakeTime, activity_request
-
-LEASE_SECONDS = 60.0
-CONTENT = "the hash of the content"
+from tests.fakes import OTHER_REGISTRATION_ID, REGISTRATION_ID, activity_request
+from tests.ledgers import CONTENT, LEASE_SECONDS, LEDGERS, Subject, in_progress, stored, subject_for
 
 
-@dataclass
-class Subject:
-    """A ledger and the clock that it goes by."""
-
-    ledger: Ledger
-    time: FakeTime
-
-    async def held(self, request: ActivityRequest, *, left_behind: bool = False) -> Claim:
-        """Claim what must be free."""
-        claim = await self.ledger.claim(request, CONTENT)
-        assert isinstance(claim, Claim)
-        assert claim.left_behind is left_behind
-        return claim
-
-    async def answer(self, request: ActivityRequest) -> StoredActivity:
-        """Ask for what must be completed."""
-        completed = await self.ledger.claim(request, CONTENT)
-        assert isinstance(completed, Completed)
-        return completed.stored
-
-    def expire(self) -> None:
-        """Let every lease run out."""
-        self.time.pass_by(LEASE_SECONDS + 1)
-
-
-@pytest_asyncio.fixture(params=["FakeLedger", "TableLedger"])
+@pytest_asyncio.fixture(params=LEDGERS)
 async def subject(request: pytest.FixtureRequest) -> AsyncIterator[Subject]:
-    time = FakeTime()
-    if request.param == "FakeLedger":
-        yield Subject(FakeLedger(time, LEASE_SECONDS), time)
-        return
-    storage = Storage(storage_connection_string(*request.getfixturevalue("storage_ports")))
-    table = Table(storage, TABLE, credential=None)
-    begin = datetime.now(UTC)
-    ledger = TableLedger(table, lease_seconds=LEASE_SECONDS, now=lambda: begin + timedelta(seconds=time.seconds))
-    yield Subject(ledger, time)
-    await table.close()
+    async with subject_for(request) as given:
+        yield given
 
 
 @pytest.fixture
 def request_() -> ActivityRequest:
     """An activity that nobody has asked for before."""
     return activity_request(str(uuid4()))
-
-
-def stored(request: ActivityRequest, **properties: Any) -> StoredActivity:
-    return StoredActivity({**request.activity.to_graph(), "id": f"id-{uuid4()}", **properties}, "graph-request-id")
-
-
-async def in_progress(claiming: Awaitable[object]) -> TransientError:
-    with pytest.raises(TransientError) as caught:
-        await claiming
-    assert caught.value.code is ErrorCode.CREATE_IN_PROGRESS
-    return caught.value
 
 
 async def test_a_new_activity_can_be_claimed(subject: Subject, request_: ActivityRequest) -> None:

@@ -9,15 +9,16 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from activities import operations, wire
+from activities.deferral import PATIENCE
 from activities.errors import ErrorCode, PermanentError, TransientError
 from activities.health import Health
 from activities.messages import Failure, Record, decode
 from activities.models import Defaults
-from activities.queueing import PATIENCE
-from activities.runtime import App, Runtime, Store, UseCase
+from activities.runtime import App, Runtime, UseCase
 from tests.error_shape import assert_error
-from tests.fakes import FakeGraph, FakeLedger
+from tests.fakes import FakeGraph
 from tests.queue_fakes import FakeFailures, FakeQueue
+from tests.stores import store_of
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 URL = "https://contoso.azurewebsites.net/api/failures"
@@ -35,7 +36,7 @@ class Operator:
         self.queue = FakeQueue()
         self.failures = FakeFailures(self.queue)
         graph = FakeGraph()
-        store = Store(FakeLedger(), self.failures, self.queue)
+        store = store_of(graph=graph, failures=self.failures, queue=self.queue)
         self.runtime = Runtime(lambda: App(Defaults(), graph, Health(graph, None), store))
 
     async def has(self, *failures: Failure) -> None:

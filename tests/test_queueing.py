@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from activities import creation
+from activities.deferral import PATIENCE
 from activities.errors import ErrorCode, PermanentError, TransientError
 from activities.messages import Delivery, decode
-from activities.queueing import PATIENCE
 from tests.fakes import Fault
 from tests.queue_fakes import BEGIN
 from tests.queue_stage import COURSE, PUT_BACK_AFTER_SECONDS, SECRET, SET_ASIDE, Stage, delivery, error_of

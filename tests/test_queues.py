@@ -7,8 +7,8 @@ import pytest
 import pytest_asyncio
 
 from activities import queues
+from activities.deferral import LONGEST_DELAY_SECONDS
 from activities.errors import ErrorCode, TransientError
-from activities.queueing import LONGEST_DELAY_SECONDS
 from activities.queues import Queue, Sent
 from activities.settings import Storage
 from local.environment import storage_connection_string

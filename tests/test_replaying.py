@@ -10,9 +10,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import pytest_asyncio
 
+from activities.deferral import PATIENCE
 from activities.errors import ErrorCode, PermanentError
 from activities.messages import Delivery, decode
-from activities.queueing import PATIENCE
 from tests.failed_records import NOW, SENT, failed, incompressible, listed, unreadable
 from tests.queue_storage import DiedError, StoredFailures, stored_failures
 

@@ -11,16 +11,13 @@ import pytest
 from activities import operations, wire
 from activities import runtime as runtime_module
 from activities.errors import ErrorCode, PermanentError, Problem, SettingsError
-from activities.failures import Failures
 from activities.health import Health
 from activities.models import Defaults
-from activities.queueing import PATIENCE
-from activities.queues import Queue
 from activities.runtime import App, Runtime, Store
-from activities.settings import NAMES, Storage
-from activities.tables import Table
+from activities.settings import NAMES
 from tests.error_shape import assert_error
 from tests.fakes import LEARNER_ID, REGISTRATION_ID, FakeGraph, FakeLedger
+from tests.stores import store_of
 
 REQUEST = wire.Request(request_id="request-1")
 SECRET = "the note of a learner"
@@ -34,14 +31,11 @@ COURSE = {
 
 def store_with(ledger: FakeLedger) -> Store:
     """Return a store of which nothing but the ledger can be used; closing it is written into the ledger's calls."""
-    nowhere = Storage(connection_string="UseDevelopmentStorage=true")
-    queue = Queue(nowhere, "learning-activities", credential=None)
-    failures = Failures(Table(nowhere, "none", credential=None), queue=queue, failed_queue=queue, patience=PATIENCE)
 
     async def close() -> None:
         ledger.calls.append("close")
 
-    return Store(ledger, failures, queue, (close,))
+    return store_of(ledger=ledger, close=close)
 
 
 class Builder:

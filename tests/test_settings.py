@@ -48,6 +48,7 @@ def test_every_setting_is_read_and_surrounding_space_goes() -> None:
         "DEFAULT_TIME_ZONE": " Europe/Berlin ",
         "ACTIVITY_QUEUE": " other-activities ",
         "CLAIM_LEASE_SECONDS": " 5 ",
+        "BATCH_RETENTION_DAYS": "90 ",
         "AzureWebJobsStorage__accountName": " contoso ",
         "AzureWebJobsStorage__queueServiceUri": " https://queues.example.org/ ",
         "AzureWebJobsStorage__tableServiceUri": " https://tables.example.org ",
@@ -63,6 +64,7 @@ def test_every_setting_is_read_and_surrounding_space_goes() -> None:
         default_time_zone=ZoneInfo("Europe/Berlin"),
         activity_queue="other-activities",
         claim_lease_seconds=5,
+        batch_retention_days=90,
         storage=Storage(None, "https://queues.example.org", "https://tables.example.org", PROVIDER),
     )
     connection_string = f"AccountName=contoso;AccountKey={'a' * 86}=="
@@ -87,7 +89,8 @@ def test_settings_are_frozen(name: str) -> None:
         ("ALLOWED_LEARNING_PROVIDER_IDS", f"{PROVIDER};{OTHER_PROVIDER}"),
         ("DEFAULT_TIME_ZONE", "Mars/Olympus"),
         ("DEFAULT_TIME_ZONE", "localtime"),
-        *(("ACTIVITY_QUEUE", name) for name in ("ab", "Activities", "-a-b", "a--b", "a_b", "aktivitäten", "a" * 56)),
+        *(("ACTIVITY_QUEUE", name) for name in ("ab", "Activities", "-a-b", "a--b", "a_b", "aktivitäten", "a" * 49)),
+        *(("BATCH_RETENTION_DAYS", text) for text in ("0", "-1", "30.5", "a month", "10000", "٣")),
         *(("CLAIM_LEASE_SECONDS", text) for text in ("0", "-1", "1.5", "1e3", "a minute", "10000", "٣")),
         *(
             ("AzureWebJobsStorage", text)
@@ -129,11 +132,11 @@ def test_plain_http_is_for_this_machine_alone(host: str) -> None:
     assert Settings.from_environ({"GRAPH_BASE_URL": f"http://{host}/v1.0"}).graph_base_url == f"http://{host}/v1.0"
 
 
-@pytest.mark.parametrize("name", ["abc", "a" * 55, "1-2-3"])
+@pytest.mark.parametrize("name", ["abc", "a" * 48, "1-2-3"])
 def test_the_longest_name_leaves_room_for_those_of_the_queues_that_belong_to_it(name: str) -> None:
     queue = Settings.from_environ({"ACTIVITY_QUEUE": name}).activity_queue
     assert queue == name
-    assert len(f"{queue}-batches") <= 63
+    assert len(f"{queue}-batches-poison") <= 63
 
 
 @pytest.mark.parametrize("text", ["UseDevelopmentStorage=true", "AccountName=a;AccountKey=b;"])

@@ -145,3 +145,91 @@ async def test_the_identity_is_checked_and_the_connections_are_closed_all_the_sa
     await graph.check_identity()
     await graph.close()
     assert inner.calls == ["create", "check", "close"]
+
+
+async def together(
+    graph: ThrottledGraph, *registration_ids: str, call: str = "create"
+) -> list[StoredActivity | ActivityError | None]:
+    requests = [activity_request(f"{number}", registrationId=one) for number, one in enumerate(registration_ids)]
+    if call == "create":
+        return [*await graph.create_activities(requests, timeout_seconds=30)]
+    return await graph.find_activities(requests, timeout_seconds=30)
+
+
+def waits(ends: list[StoredActivity | ActivityError | None]) -> list[float | None]:
+    """Return after how many seconds each may be sent again; None for what was not throttled."""
+    return [end.retry_after_seconds if isinstance(end, TransientError) else None for end in ends]
+
+
+class TestTogether:
+    """What is sent in one batch is throttled for each provider, too."""
+
+    @pytest.mark.parametrize("call", CALLS)
+    async def test_one_that_was_throttled_shuts_the_door_for_its_provider_alone(
+        self, graph: ThrottledGraph, inner: FakeGraph, call: str
+    ) -> None:
+        inner.arm(call, [Fault(), throttled(60)])
+        assert waits(await together(graph, OTHER_REGISTRATION_ID, REGISTRATION_ID, call=call)) == [None, 60]
+        assert await refused(graph) == await refused(graph, "find") == 60
+        await create(graph, OTHER_REGISTRATION_ID)
+
+    @pytest.mark.parametrize("call", CALLS)
+    async def test_only_those_of_open_providers_are_sent_and_ends_keep_their_places(
+        self, graph: ThrottledGraph, inner: FakeGraph, call: str
+    ) -> None:
+        inner.arm("create", [throttled(60)])
+        await refused(graph)
+        shut, other = REGISTRATION_ID.upper(), OTHER_REGISTRATION_ID
+        ends = await together(graph, shut, other, shut, other, call=call)
+        assert waits(ends) == [60, None, 60, None]
+        assert not any(end.may_have_executed for end in ends if isinstance(end, TransientError))
+        assert inner.batch_sizes == [2]
+        if call == "create":
+            sent = [end.entity["externalCourseActivityId"] for end in ends if isinstance(end, StoredActivity)]
+            assert sent == ["1", "3"]
+
+    @pytest.mark.parametrize("call", CALLS)
+    async def test_if_all_are_shut_nothing_is_sent(self, graph: ThrottledGraph, inner: FakeGraph, call: str) -> None:
+        inner.arm("create", [throttled(60)])
+        await refused(graph)
+        assert waits(await together(graph, REGISTRATION_ID, REGISTRATION_ID, call=call)) == [60, 60]
+        assert inner.calls == ["create"]
+
+    async def test_of_several_delays_the_longest_counts(self, graph: ThrottledGraph, inner: FakeGraph) -> None:
+        inner.arm("create", [throttled(10), throttled(60), throttled(30), Fault()])
+        assert waits(await together(graph, *[REGISTRATION_ID] * 4)) == [10, 60, 30, None]
+        assert await refused(graph) == 60
+
+    async def test_what_was_throttled_inside_a_batch_still_may_have_been_executed(
+        self, graph: ThrottledGraph, inner: FakeGraph
+    ) -> None:
+        inner.arm("create", [throttled(10)])
+        (end,) = await together(graph, REGISTRATION_ID)
+        assert isinstance(end, TransientError)
+        assert end.may_have_executed
+
+    async def test_other_failures_shut_nothing(self, graph: ThrottledGraph, inner: FakeGraph) -> None:
+        faults = [Fault(error_of(code, 60.0)) for code in ErrorCode if code is not ErrorCode.THROTTLED]
+        inner.arm("create", faults)
+        await together(graph, *[REGISTRATION_ID] * len(faults))
+        await create(graph)
+
+
+class TestCheck:
+    async def test_an_open_provider_passes_and_nothing_is_asked(self, graph: ThrottledGraph, inner: FakeGraph) -> None:
+        graph.check_open(REGISTRATION_ID)
+        assert inner.calls == []
+
+    async def test_a_shut_one_is_told_for_how_long_without_a_word_to_graph(
+        self, graph: ThrottledGraph, inner: FakeGraph
+    ) -> None:
+        inner.arm("create", [throttled(60)])
+        await refused(graph)
+        inner.time.pass_by(20)
+        with pytest.raises(TransientError) as caught:
+            graph.check_open(REGISTRATION_ID.upper())
+        assert (caught.value.code, caught.value.retry_after_seconds) == (ErrorCode.THROTTLED, 40)
+        graph.check_open(OTHER_REGISTRATION_ID)
+        inner.time.pass_by(40)
+        graph.check_open(REGISTRATION_ID)
+        assert inner.calls == ["create"]

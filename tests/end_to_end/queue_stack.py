@@ -30,6 +30,8 @@ MARKER = "5ec2e700-1ea4-4e12"
 NOTE = "for Megan Bowen only"
 LIMIT_SECONDS = 60.0
 LARGEST_PEEK = 32
+QUEUES = ("", "-failed", "-poison", "-batches", "-batches-poison")
+TABLES = ("activityledger", "activitybatches")
 LOG_LINES = 25
 
 
@@ -57,13 +59,17 @@ def base64_of(text: str) -> str:
 
 
 def wait_until(
-    probe: Callable[[], object], what: Callable[[], object], *, limit_seconds: float = LIMIT_SECONDS
+    probe: Callable[[], object],
+    what: Callable[[], object],
+    *,
+    limit_seconds: float = LIMIT_SECONDS,
+    pause_seconds: float = 0.1,
 ) -> None:
     """Wait until `probe` is true; after `limit_seconds` fail with what `what` returns."""
     deadline = time.monotonic() + limit_seconds
     while not probe():
         assert time.monotonic() < deadline, f"not so after {limit_seconds:g} s: {what()}"
-        time.sleep(0.1)  # Between two looks, so that what is looked at gets the processor.
+        time.sleep(pause_seconds)  # Between two looks, so that what is looked at gets the processor.
 
 
 @dataclass
@@ -145,6 +151,11 @@ class QueueStack:
         """Return the calls that reached Graph, in order; tokens aside."""
         return [call for call in self._emulator("requests")["requests"] if call["operation"] in {"create", "find"}]
 
+    def http_calls(self) -> list[Json]:
+        """Return the HTTP requests that reached Graph, in order: a batch is one; tokens aside."""
+        calls = self._emulator("requests")["requests"]
+        return [call for call in calls if not call["batched"] and call["operation"] != "token"]
+
     def arm(self, *faults: Json) -> None:
         """Tell the emulator what goes wrong next."""
         httpx.post(f"{self.graph_url}/_emulator/faults", json=list(faults)).raise_for_status()
@@ -161,20 +172,24 @@ class QueueStack:
         """Forget everything that was stored anywhere."""
         for resource in ("faults", "tenant", "activities", "requests"):
             httpx.delete(f"{self.graph_url}/_emulator/{resource}").raise_for_status()
-        for suffix in ("", "-failed", "-poison"):
+        for suffix in QUEUES:
             with self.queue(suffix) as queue:
                 try:
                     queue.create_queue()
                 except ResourceExistsError:
                     queue.clear_messages()
-        with TableClient.from_connection_string(self.connection, "activityledger") as table:
-            table.delete_table()
+        for name in TABLES:
+            with TableClient.from_connection_string(self.connection, name) as table:
+                table.delete_table()
         self.log_begin = self.log_file.stat().st_size if self.log_file.exists() else 0
 
     @contextmanager
-    def host(self, *, app: Path = ROOT, lock_seconds: int = 600, **settings: str) -> Iterator[Child]:
+    def host(
+        self, *, app: Path = ROOT, lock_seconds: int = 600, function_key: str = "", **settings: str
+    ) -> Iterator[Child]:
         """Run one more host."""
-        options = ("--port", "0", "--app", str(app), "--queue-lock-seconds", str(lock_seconds))
+        options = ["--port", "0", "--app", str(app), "--queue-lock-seconds", str(lock_seconds)]
+        options += ["--function-key", function_key] if function_key else []
         environment = {**self.environment, **settings}
         with started("host", *options, env=environment, log=self.log_file) as child:
             self.hosts.append(child)
@@ -201,12 +216,12 @@ class QueueStack:
 
 
 @contextmanager
-def queue_stack(logs: Path) -> Iterator[QueueStack]:
+def queue_stack(logs: Path, *, latency_seconds: float = 0) -> Iterator[QueueStack]:
     """Run an Azurite and a Graph emulator of one's own; hosts are the test's business."""
     blob, queue, table = free_ports([0, 0, 0])
     with (
         started("storage", *storage_options((blob, queue, table)), log=logs / "azurite.log"),
-        started("graph", "--port", "0", log=logs / "graph.log") as graph,
+        started("graph", "--port", "0", "--latency-seconds", str(latency_seconds), log=logs / "graph.log") as graph,
     ):
         environment = app_environment(graph.url, storage_ports=(blob, queue, table))
         stack = QueueStack(graph.url, storage_connection_string(blob, queue, table), environment, logs)

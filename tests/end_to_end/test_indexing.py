@@ -38,17 +38,23 @@ def test_the_worker_finds_exactly_the_functions_of_the_contract() -> None:
     )
     assert finished.returncode == 0, finished.stderr
     triggers = json.loads(finished.stdout.splitlines()[-1])
-    queue = triggers.pop("create_from_queue")
-    assert (queue["type"], queue["queueName"], queue["connection"]) == (
-        "queueTrigger",
-        "%ACTIVITY_QUEUE%",
-        "AzureWebJobsStorage",
-    )
-    found = {
+    for name, queue_name in (
+        ("create_from_queue", "%ACTIVITY_QUEUE%"),
+        ("create_from_batches", "%ACTIVITY_QUEUE%-batches"),
+    ):
+        queue = triggers.pop(name)
+        found = (queue["type"], queue["queueName"], queue["connection"])
+        assert found == ("queueTrigger", queue_name, "AzureWebJobsStorage")
+    timer = triggers.pop("delete_expired_batches")
+    assert (timer["type"], timer["schedule"]) == ("timerTrigger", "0 30 3 * * *")
+    routes = {
         name: (trigger["type"], trigger["route"], trigger["methods"], trigger["authLevel"])
         for name, trigger in triggers.items()
     }
-    assert found == {
+    assert routes == {
+        "create_batch": ("httpTrigger", "batches", ["POST"], "FUNCTION"),
+        "get_batch": ("httpTrigger", "batches/{batchId}", ["GET"], "ANONYMOUS"),
+        "get_batch_status": ("httpTrigger", "batches/{batchId}/status", ["GET"], "ANONYMOUS"),
         "create_activity": ("httpTrigger", "activities", ["POST"], "FUNCTION"),
         "create_assignment": ("httpTrigger", "assignments", ["POST"], "FUNCTION"),
         "create_self_initiated_course": ("httpTrigger", "self-initiated-courses", ["POST"], "FUNCTION"),

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from activities.deferral import PATIENCE
 from activities.errors import PermanentError
 from activities.messages import Delivery, decode
-from activities.queueing import PATIENCE
 from tests.end_to_end.queue_stack import (
     OTHER_PROVIDER,
     PROVIDER,

@@ -1,0 +1,1 @@
+"""Many activities in one call: accepted at once, worked off in chunks, told in one report."""

@@ -1,0 +1,123 @@
+"""What the columns of a sheet mean: the contract's properties, and what our own sheet of failed rows adds. Pure."""
+
+import re
+from typing import Any
+
+from activities import forms, wire
+from activities.batches import delimited
+from activities.errors import PermanentError, Problem
+from activities.models import Assignment, CourseActivity, SelfInitiatedCourse
+from activities.validation import closest
+
+TYPE = "@odata.type"
+TYPE_HEADING = "type"  # A spreadsheet takes a cell that begins with "@" for a formula.
+BATCH_ID, INDEX, ROW = "batchId", "index", "row"
+ERRORS = ("errorCode", "errorMessage", "errorTarget")
+# In the models' order, behind what a row of any kind is for.
+PROPERTIES = tuple(
+    dict.fromkeys(
+        ["registrationId"]
+        + [
+            one.alias or ""
+            for model in (CourseActivity, Assignment, SelfInitiatedCourse)
+            for one in model.model_fields.values()
+        ]
+    )
+)
+OURS = (BATCH_ID, INDEX, ROW, *ERRORS)
+_BY_LOWER_CASE = {name.casefold(): name for name in (*PROPERTIES, *OURS, TYPE)} | {TYPE_HEADING: TYPE}
+_SUGGESTED = (*PROPERTIES, TYPE_HEADING)
+_KINDS = {
+    "assignment": Assignment.odata_type,
+    "selfinitiatedcourse": SelfInitiatedCourse.odata_type,
+    "selfinitiated": SelfInitiatedCourse.odata_type,
+}
+_UNREAD = frozenset({"", ROW, *ERRORS})
+_FRAMED = frozenset({"dueDateTime", "notes"})  # Properties that can be an object.
+_MOST_PROBLEMS = 20  # An answer is read by a person, and each suggestion costs time.
+_EXAMPLE = "learnerUserId, learningContentId, status"
+
+
+def find_header(text: str) -> tuple[str, list[str]]:
+    """Return the delimiter and the headings of a CSV file: the reading in which most names are known.
+
+    Raises:
+        PermanentError: ``invalidRequest``: no delimiter makes a row of it.
+    """
+    readings = delimited.headers(text)
+    delimiter = max(readings, key=lambda one: (sum(map(_is_known, readings[one])), len(readings[one])))
+    headings = [heading.strip() for heading in readings[delimiter]]
+    while headings and not headings[-1]:
+        headings.pop()
+    return delimiter, headings
+
+
+def parse_header(headings: list[str], problems: list[Problem]) -> list[str]:
+    """Return which property each column stands for, ``""`` for a column without a heading; add what is wrong."""
+    if not any(map(_is_known, headings)):
+        begin = forms.shown(", ".join(filter(None, headings)))
+        holds = f'it begins with "{begin}"' if begin else "it is empty"
+        message = f"Row 1 of the CSV file must hold the names of the columns, such as {_EXAMPLE}; {holds}."
+        problems.append(Problem("required", message))
+        return []
+    names = [_BY_LOWER_CASE.get(heading.casefold(), "") for heading in headings]
+    first: dict[str, int] = {}
+    wrong = [
+        column
+        for column, (heading, name) in enumerate(zip(headings, names, strict=True))
+        if heading and (not name or first.setdefault(name, column) != column)
+    ]
+    for column in wrong[:_MOST_PROBLEMS]:
+        name = names[column]
+        problems.append(_twice(name, first[name], column) if name else _unknown(headings[column], column))
+    if more := len(wrong[_MOST_PROBLEMS:]):
+        problems.append(Problem("unknownProperty", f"{more} more columns are not known, or stand there twice."))
+    return names
+
+
+def parse_row(cells: list[str], names: list[str]) -> dict[str, Any]:
+    """Return what the filled cells of a row say, by name; without what the app itself wrote for people to read."""
+    said: dict[str, Any] = {}
+    for name, cell in zip(names, cells, strict=False):
+        if not cell or cell.isspace() or name in _UNREAD:
+            continue
+        text = delimited.unguarded(cell)
+        if name == TYPE:
+            said[name] = kind_of(text)
+        else:
+            said[name] = _object_or_text(text) if name in _FRAMED and text == cell else text
+    return said
+
+
+def kind_of(said: str) -> str:
+    """Return the ``@odata.type`` that a cell means ("Assignment", "self-initiated course"); what is unknown stays."""
+    name = re.sub(r"[\s_-]", "", said).casefold().removeprefix("#").removeprefix("microsoft.graph.")
+    return _KINDS.get(name.removeprefix("learning"), said)
+
+
+def _object_or_text(cell: str) -> Any:
+    if not cell.lstrip().startswith("{"):
+        return cell
+    try:
+        return wire.writable(wire.decode(cell.encode()))
+    except PermanentError:
+        return cell  # A note may begin with a brace.
+
+
+def _is_known(heading: str) -> bool:
+    return heading.strip().casefold() in _BY_LOWER_CASE
+
+
+def _unknown(heading: str, column: int) -> Problem:
+    close = closest(heading, _SUGGESTED)
+    what_to_do = f'did you mean "{close}"?' if close else "no property has this name; remove the column."
+    shown = forms.shown(heading)
+    return Problem(
+        "unknownProperty", f'Column {delimited.letter(column)}, "{shown}", is not known: {what_to_do}', shown
+    )
+
+
+def _twice(name: str, first: int, column: int) -> Problem:
+    both = f"{delimited.letter(first)} and {delimited.letter(column)}"
+    message = f'Columns {both} of the CSV file both hold "{name}": keep one of them.'
+    return Problem("contradiction", message, name)

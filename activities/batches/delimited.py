@@ -1,0 +1,145 @@
+"""CSV as spreadsheets write and open it: bytes ⇄ rows of cells. Knows nothing of activities, and does no I/O.
+
+The standard library's reader is not used: its limit of 131,072 characters for a cell can only be changed for the
+whole process, and beyond it the file could not be read, although only one record of it is odd.
+Source: https://www.rfc-editor.org/rfc/rfc4180, and what Excel makes of it.
+"""
+
+import codecs
+import re
+from collections.abc import Iterable, Iterator
+
+from activities.errors import ErrorCode, PermanentError
+
+DELIMITERS = (",", ";", "\t")
+_LINE_END = r"(?:\r\n|\r|\n|\Z)"
+_PLAIN_LINE = re.compile(rf'([^"\r\n]*+){_LINE_END}')
+_LONGEST_HEADER = 100_000  # Characters; a row without an end would be taken apart once for each delimiter.
+_ZIP = b"PK\x03\x04"  # How an .xlsx file begins.
+_SAVE_AS = 'Save it again; in Excel: "Save As", file type "CSV UTF-8 (Comma delimited)".'
+# A spreadsheet calculates what begins like this, also in the full width of East Asian keyboards; OWASP's ASVS 1.2.10
+# adds the null character. Not every program minds the space in front. "{" is no formula, but a text that begins with
+# it must not be read as an object.
+_FORMULA = re.compile("\\s*[=+\\-@\t\r\n\0\uff0b\uff0d\uff1d\uff20{]")
+# A spreadsheet makes another text of 0042, 2026-12-18, 1E5, 3/4 and of any number with more than 15 digits.
+_REWRITTEN = re.compile(r"\s*(?!(?:0|[1-9]\d{0,14})\Z)\.?\d[\d.,:/\s%eE+-]*", re.ASCII)
+# All delimiters, because the file may be opened where lists are separated by another one.
+_QUOTED = re.compile(r'["\r\n,;\t]')
+
+
+def decode(body: bytes) -> str:
+    """Return the text of a file.
+
+    Raises:
+        PermanentError: ``invalidRequest`` with how to save it.
+    """
+    if body.startswith(_ZIP):
+        raise _invalid(f"The body is an Excel workbook or another packed file, not a CSV file. {_SAVE_AS}")
+    encoding = "utf-16" if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
+    try:
+        text = body.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = _lines(body[: error.start].decode(encoding, errors="replace")) if encoding == "utf-8-sig" else 0
+        where = f" (line {line} is not)" if line else ""
+        raise _invalid(f"The CSV file is not text in UTF-8{where}. {_SAVE_AS}") from error
+    if "\0" in _first_line(text):
+        # Every other byte of UTF-16 without a byte order mark.
+        raise _invalid(f"The CSV file is not text in UTF-8. {_SAVE_AS}")
+    return text
+
+
+def headers(text: str) -> dict[str, list[str]]:
+    """Return the first row as each delimiter would part it; a delimiter that it cannot have been is left out.
+
+    Raises:
+        PermanentError: ``invalidRequest``: no delimiter makes a row of it.
+    """
+    if len(_first_line(text)) > _LONGEST_HEADER:
+        raise _invalid("Row 1 of the CSV file is too long for the names of columns.")
+    found: dict[str, list[str]] = {}
+    broken: list[PermanentError] = []
+    for delimiter in DELIMITERS:
+        try:
+            found[delimiter] = next(decode_rows(text, delimiter), [])
+        except PermanentError as error:
+            broken.append(error)
+    if not found:
+        raise broken[0]
+    return found
+
+
+def decode_rows(text: str, delimiter: str) -> Iterator[list[str]]:
+    """Yield the cells of each row, line breaks and doubled quotes included.
+
+    Raises:
+        PermanentError: ``invalidRequest`` with the line: a quote is missing or one too many.
+    """
+    unquoted = rf'(?!")[^{delimiter}\r\n]*+'
+    # Cells without quotes are taken together up to the next one with quotes: one by one they would cost twice the time.
+    part = re.compile(rf'(?:"((?:[^"]++|"")*+)"|({unquoted}(?:{delimiter}{unquoted})*+))({delimiter}|{_LINE_END})')
+    position = 0
+    while position < len(text):
+        if line := _PLAIN_LINE.match(text, position):
+            yield line[1].split(delimiter)
+            position = line.end()
+            continue
+        cells: list[str] = []
+        end = delimiter
+        while end == delimiter:
+            found = part.match(text, position)
+            if found is None:
+                raise _invalid(
+                    f"The quotes in line {_lines(text[:position])} of the CSV file do not match: a cell that begins "
+                    'with a quote has to end with one, and a quote inside such a cell is written twice ("").'
+                )
+            quoted, plain, end = found.groups()
+            cells += plain.split(delimiter) if quoted is None else [quoted.replace('""', '"')]
+            position = found.end()
+        yield cells
+
+
+def encode(rows: Iterable[Iterable[str]], delimiter: str) -> bytes:
+    """Return the file; with the byte order mark that Excel wants, or else it takes UTF-8 for something older."""
+    text = "".join(delimiter.join(map(_quoted, cells)) + "\r\n" for cells in rows)
+    # Half a character can stand in JSON, but in no file.
+    return text.encode("utf-8-sig", errors="replace")
+
+
+def guarded(text: str) -> str:
+    """Return a text so that a spreadsheet shows it, instead of calculating or rewriting it: after an apostrophe.
+
+    Source: https://owasp.org/www-community/attacks/CSV_Injection
+    """
+    return f"'{text}" if _needs_guard(text.lstrip("'")) else text
+
+
+def unguarded(cell: str) -> str:
+    """Return what ``guarded`` was given."""
+    return cell[1:] if cell.startswith("'") and _needs_guard(cell.lstrip("'")) else cell
+
+
+def letter(column: int) -> str:
+    """Return what a spreadsheet calls a column, counted from 0."""
+    before, last = divmod(column, 26)
+    return (letter(before - 1) if before else "") + chr(ord("A") + last)
+
+
+def _needs_guard(text: str) -> bool:
+    return bool(_FORMULA.match(text) or _REWRITTEN.fullmatch(text))
+
+
+def _quoted(cell: str) -> str:
+    return '"' + cell.replace('"', '""') + '"' if _QUOTED.search(cell) else cell
+
+
+def _first_line(text: str) -> str:
+    line = re.match(r"[^\r\n]*+", text)
+    return line[0] if line else ""
+
+
+def _lines(text: str) -> int:
+    return 1 + len(re.findall(r"\r\n|\r|\n", text))
+
+
+def _invalid(message: str) -> PermanentError:
+    return PermanentError(ErrorCode.INVALID_REQUEST, message)

@@ -1,0 +1,144 @@
+"""What became of a batch: the result of each record, and what they add up to. Pure: no I/O, no clock.
+
+Every chunk of a batch has a result record of its own, and totals are always added up from those: a chunk that is
+finished twice, late, or again after a crash can only improve its own record, never count twice.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Self
+
+from activities.errors import ActivityError
+
+RUNNING, COMPLETED = "running", "completed"
+
+
+class Outcome(StrEnum):
+    """What became of one record. The order is that of finality: a later member replaces an earlier one."""
+
+    FAILED = "failed"
+    UNCHANGED = "unchanged"
+    CREATED = "created"
+
+
+_FINALITY = {outcome: rank for rank, outcome in enumerate(Outcome)}
+# What a result is called in the report: https://learn.microsoft.com/power-automate, constant keys and no nulls.
+_NAMES = {
+    "index": "index",
+    "outcome": "outcome",
+    "id": "id",
+    "external_id": "externalCourseActivityId",
+    "error_code": "errorCode",
+    "error_message": "errorMessage",
+    "error_target": "errorTarget",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The end of one record; ``index`` is its place among the records that were sent, from 0.
+
+    A report can be read by whoever has its address: nothing in here names a learner.
+    """
+
+    index: int
+    outcome: Outcome
+    id: str = ""
+    external_id: str = ""
+    error_code: str = ""
+    error_message: str = ""
+    error_target: str = ""
+
+    @classmethod
+    def of_error(cls, index: int, error: ActivityError, *, external_id: str = "") -> Self:
+        """Return the result of a record that was refused."""
+        return cls(index, Outcome.FAILED, "", external_id, str(error.code), error.message, error.target)
+
+    @classmethod
+    def from_json(cls, said: Mapping[str, Any]) -> Self:
+        """Read what ``to_json`` wrote."""
+        return cls(**{field: said[name] for field, name in _NAMES.items()} | {"outcome": Outcome(said["outcome"])})
+
+    @property
+    def failed(self) -> bool:
+        """Whether the activity does not exist because of this record."""
+        return self.outcome is Outcome.FAILED
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the result as it stands in the report: always the same keys."""
+        return {_NAMES[field.name]: getattr(self, field.name) for field in fields(self)}
+
+
+def merged(*results: Iterable[Result]) -> list[Result]:
+    """Return one result for each index, the most final one; of equally final ones, the one that came first."""
+    best: dict[int, Result] = {}
+    for result in (one for some in results for one in some):
+        known = best.get(result.index)
+        if known is None or _FINALITY[result.outcome] > _FINALITY[known.outcome]:
+            best[result.index] = result
+    return [best[index] for index in sorted(best)]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A batch as it was accepted.
+
+    Args:
+        id: 128 random bits in hexadecimal; whoever knows it may read the report.
+        total: How many records there are to tell of.
+        name: What the sender calls it; may be empty.
+        delimiter: What separated the columns, if it came as CSV, else empty. Then the first record stood in row 2.
+    """
+
+    id: str
+    total: int
+    created_at: datetime
+    name: str = ""
+    delimiter: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a batch is, added up from the result records of its chunks.
+
+    Args:
+        changed_at: When the last result came in; when the batch was accepted, if none has yet.
+        waiting_until: When Graph wants to be asked again, if it throttles.
+    """
+
+    batch: Batch
+    succeeded: int = 0
+    failed: int = 0
+    changed_at: datetime | None = None
+    waiting_until: datetime | None = None
+
+    @property
+    def done(self) -> int:
+        """How many records have come to their end."""
+        return self.succeeded + self.failed
+
+    @property
+    def completed(self) -> bool:
+        """Whether every record has come to its end."""
+        return self.done >= self.batch.total
+
+    @property
+    def elapsed(self) -> timedelta:
+        """How long the batch took until the last result came in."""
+        return (self.changed_at or self.batch.created_at) - self.batch.created_at
+
+    def to_json(self, results: Iterable[Result]) -> dict[str, Any]:
+        """Return the report with some of its results."""
+        return {
+            "batchId": self.batch.id,
+            "name": self.batch.name,
+            "status": COMPLETED if self.completed else RUNNING,
+            "createdAt": self.batch.created_at.isoformat(timespec="seconds"),
+            "total": self.batch.total,
+            "succeededCount": self.succeeded,
+            "failedCount": self.failed,
+            "allSucceeded": self.completed and not self.failed,
+            "results": [result.to_json() for result in results],
+        }

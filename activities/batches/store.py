@@ -1,0 +1,281 @@
+"""Batches in Table Storage: what was sent, what became of it, and which key of a caller's stands for which batch.
+
+All of a batch is one partition under its id: the batch itself, its records in pages of a hundred, and a result record
+for each chunk of twenty. A chunk's result record can only become more final, whoever writes it, and however often.
+Source: https://learn.microsoft.com/azure/storage/tables/table-storage-design-for-query
+"""
+
+import hashlib
+import json
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from azure.core import MatchConditions
+from azure.core.exceptions import ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
+from azure.data.tables import UpdateMode
+
+from activities.batches.report import Batch, Progress, Result, merged
+from activities.batches.rows import (
+    BATCH_ID,
+    CHUNK,
+    CHUNK_ROWS,
+    Chunk,
+    Sent,
+    chunks_of,
+    results_in,
+    told,
+    transactions_of,
+)
+from activities.tables import Table, TransactionConflictError, packed, unpacked
+from activities.transactions import LARGEST_TRANSACTION, Entity, Operation, Verb
+
+TABLE = "activitybatches"
+_BATCH = "batch"
+_COUNTS = ("Succeeded", "Failed")
+_CHUNKS_AT_ONCE = 64  # A page of the report has a thousand results.
+_AFTER_CHUNK_ROWS = "chunk."  # The character after the hyphen.
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What an idempotency key stands for: which batch, since when, and whether it was sent with this very body."""
+
+    batch_id: str
+    since: datetime
+    is_new: bool
+    same_body: bool
+
+
+class BatchStore:
+    """The batches of one function app."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    async def named(self, key: str, *, batch_id: str, body: bytes) -> Named:
+        """Return the batch that an idempotency key stands for: ``batch_id``, if the key is new.
+
+        Raises:
+            TransientError: ``storageUnavailable``.
+        """
+        partition = f"key-{hashlib.sha256(key.encode(errors='backslashreplace')).hexdigest()}"
+        sent = hashlib.sha256(body).hexdigest()
+        now = datetime.now(UTC)
+        entity = {**_key(partition, _BATCH), "BatchId": batch_id, "Body": sent, "CreatedAt": now}
+        try:
+            await self._table.call(lambda: self._table.client.create_entity(entity))
+        except ResourceExistsError:
+            known = await self._table.call(lambda: self._table.client.get_entity(partition, _BATCH))
+            return Named(known["BatchId"], known["CreatedAt"], is_new=False, same_body=known["Body"] == sent)
+        return Named(batch_id, now, is_new=True, same_body=True)
+
+    async def keep(
+        self,
+        batch: Batch,
+        pages: Sequence[Sequence[Sent]],
+        results: Mapping[Chunk, Sequence[Result]],
+        *,
+        waiting_until: Mapping[Chunk, datetime] | None = None,
+    ) -> None:
+        """Keep a batch, its records and the results that there are; the batch itself last: with it, all is there.
+
+        Args:
+            batch: The batch.
+            pages: Its records.
+            results: Those that there are.
+            waiting_until: When Graph wants to be asked again about the rest of a chunk.
+
+        Raises:
+            TransientError: ``storageUnavailable``; keeping it again is harmless.
+        """
+        rows: list[Entity] = [
+            {**_key(batch.id, _page_row(number)), **packed("Records", page)} for number, page in enumerate(pages)
+        ]
+        waiting_until, now = waiting_until or {}, datetime.now(UTC)
+        rows += [
+            {
+                **_key(chunk.batch_id, chunk.row),
+                **told(results.get(chunk, ()), now=now, waiting_until=waiting_until.get(chunk)),
+            }
+            for chunk in results.keys() | waiting_until.keys()
+        ]
+        rows.append(
+            {
+                **_key(batch.id, _BATCH),
+                "Name": batch.name,
+                "Total": batch.total,
+                "CreatedAt": batch.created_at,
+                "Delimiter": batch.delimiter,
+                "PageSizes": json.dumps([len(page) for page in pages]),
+            }
+        )
+        for operations in transactions_of(rows):
+            await self._table.transact(operations)
+
+    async def get(self, batch_id: str) -> tuple[Batch, dict[Chunk, int]] | None:
+        """Return a batch and its chunks with how many records each has, or None when there is none with this id.
+
+        Raises:
+            TransientError: ``storageUnavailable``.
+        """
+        if not BATCH_ID.fullmatch(batch_id):
+            return None
+        try:
+            row = await self._table.call(lambda: self._table.client.get_entity(batch_id, _BATCH))
+        except ResourceNotFoundError:
+            return None
+        batch = Batch(batch_id, row["Total"], row["CreatedAt"], row["Name"], row["Delimiter"])
+        return batch, chunks_of(batch_id, json.loads(row["PageSizes"]))
+
+    async def unfinished(self, chunks: Mapping[Chunk, int]) -> list[Chunk]:
+        """Return which chunks of a batch, each with how many records it has, have not come to their end.
+
+        Raises:
+            TransientError: ``storageUnavailable``.
+        """
+        rows = {chunk.row: chunk for chunk in chunks}
+        finished = set()
+        async for row in self._table.query(_chunk_rows(next(iter(chunks)).batch_id), select=["RowKey", *_COUNTS]):
+            chunk = rows[row["RowKey"]]
+            if row["Succeeded"] + row["Failed"] >= chunks[chunk]:
+                finished.add(chunk)
+        return [chunk for chunk in chunks if chunk not in finished]
+
+    async def records(self, chunk: Chunk) -> list[Sent]:
+        """Return the records of a chunk; none when the batch is not kept any more.
+
+        Raises:
+            TransientError: ``storageUnavailable``.
+        """
+        try:
+            row = await self._table.call(lambda: self._table.client.get_entity(chunk.batch_id, _page_row(chunk.page)))
+        except ResourceNotFoundError:
+            return []
+        page: list[Sent] = unpacked("Records", row)
+        return page[chunk.part * CHUNK : (chunk.part + 1) * CHUNK]
+
+    async def all_records(self, batch_id: str) -> AsyncIterator[Sent]:
+        """Yield every record of a batch in order.
+
+        Raises:
+            TransientError: ``storageUnavailable``.
+        """
+        async for row in self._table.query(f"PartitionKey eq '{batch_id}' and RowKey ge 'page-' and RowKey lt 'page.'"):
+            for sent in unpacked("Records", row):
+                yield sent
+
+    async def results(self, chunk: Chunk) -> list[Result]:
+        """Return what is known of a chunk so far.
+
+        Raises:
+            TransientError: ``storageUnavailable``.
+        """
+        try:
+            row = await self._table.call(lambda: self._table.client.get_entity(chunk.batch_id, chunk.row))
+        except ResourceNotFoundError:
+            return []
+        return results_in(row)
+
+    async def tell(self, chunk: Chunk, results: Iterable[Result], *, waiting_until: datetime | None = None) -> None:
+        """Add results of a chunk to what is known of it; less final ones change nothing.
+
+        Raises:
+            TransientError: ``storageUnavailable``.
+        """
+        results = merged(results)
+        key = _key(chunk.batch_id, chunk.row)
+        try:
+            first = {**key, **told(results, now=datetime.now(UTC), waiting_until=waiting_until)}
+            await self._table.call(lambda: self._table.client.create_entity(first))
+        except ResourceExistsError:
+            while not await self._told_too(chunk, results, waiting_until):
+                pass
+
+    async def _told_too(self, chunk: Chunk, results: list[Result], waiting_until: datetime | None) -> bool:
+        known = await self._table.call(lambda: self._table.client.get_entity(chunk.batch_id, chunk.row))
+        before = results_in(known)
+        after = merged(before, results)
+        if after == before and waiting_until is None and "WaitingUntil" not in known:
+            return True  # Told before: this is not when the batch came to its end.
+        both = {**_key(chunk.batch_id, chunk.row), **told(after, now=datetime.now(UTC), waiting_until=waiting_until)}
+        etag = known.metadata["etag"] or ""
+        try:
+            await self._table.call(
+                lambda: self._table.client.update_entity(
+                    both, UpdateMode.REPLACE, etag=etag, match_condition=MatchConditions.IfNotModified
+                )
+            )
+        except (ResourceModifiedError, ResourceNotFoundError):
+            return False
+        return True
+
+    async def progress(self, batch: Batch) -> Progress:
+        """Add up what is known of a batch.
+
+        Raises:
+            TransientError: ``storageUnavailable``.
+        """
+        succeeded = failed = 0
+        changed_at = waiting_until = None
+        async for row in self._table.query(_chunk_rows(batch.id), select=[*_COUNTS, "ToldAt", "WaitingUntil"]):
+            succeeded += row["Succeeded"]
+            failed += row["Failed"]
+            changed_at = max(changed_at or row["ToldAt"], row["ToldAt"])
+            waiting = row.get("WaitingUntil")
+            waiting_until = max(waiting_until or waiting, waiting) if waiting else waiting_until
+        return Progress(batch, succeeded, failed, changed_at, waiting_until)
+
+    async def results_after(self, batch_id: str, index: int, *, failed_only: bool) -> AsyncIterator[Result]:
+        """Yield the results whose index is greater, in order.
+
+        Raises:
+            TransientError: ``storageUnavailable``.
+        """
+        condition = _chunk_rows(batch_id) + (" and Failed gt 0" if failed_only else "")
+        # The last index of a chunk says whether there is anything in it: what comes before is not opened.
+        async for row in self._table.query(f"{condition} and LastIndex gt {index}", page_size=_CHUNKS_AT_ONCE):
+            for result in results_in(row):
+                if result.index > index and (result.failed or not failed_only):
+                    yield result
+
+    async def delete_before(self, moment: datetime) -> int:
+        """Delete every batch, and every key, that is older; return how many batches there were.
+
+        Raises:
+            TransientError: ``storageUnavailable``; what was deleted is, and the next call goes on.
+        """
+        deleted = 0
+        old = f"RowKey eq '{_BATCH}' and CreatedAt lt datetime'{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}'"
+        async for row in self._table.query(old, select=["PartitionKey", "RowKey"]):
+            partition = row["PartitionKey"]
+            # The batch itself goes last: if this ends in the middle, the rest is found again.
+            rows = [
+                one["RowKey"]
+                async for one in self._table.query(
+                    f"PartitionKey eq '{partition}' and RowKey ne '{_BATCH}'", select=["RowKey"]
+                )
+            ]
+            for begin in range(0, len(rows), LARGEST_TRANSACTION):
+                await self._delete(partition, rows[begin : begin + LARGEST_TRANSACTION])
+            await self._delete(partition, [_BATCH])
+            deleted += not partition.startswith("key-")
+        return deleted
+
+    async def _delete(self, partition: str, rows: Sequence[str]) -> None:
+        try:
+            await self._table.transact([Operation(Verb.DELETE, _key(partition, row), "*") for row in rows])
+        except TransactionConflictError:
+            return  # Somebody else is deleting it at this moment; what they leave is found again.
+
+
+def _chunk_rows(batch_id: str) -> str:
+    return f"PartitionKey eq '{batch_id}' and RowKey ge '{CHUNK_ROWS}' and RowKey lt '{_AFTER_CHUNK_ROWS}'"
+
+
+def _page_row(number: int) -> str:
+    return f"page-{number:05}"
+
+
+def _key(partition: str, row: str) -> Entity:
+    return {"PartitionKey": partition, "RowKey": row}

@@ -1,0 +1,110 @@
+"""Table Storage's entity group transactions, as bytes: several operations on one partition, all done or none. Pure.
+
+azure-data-tables does the same through Python's e-mail classes, which takes a millisecond for each operation: 70 % of
+what a batch costs. Source: https://learn.microsoft.com/rest/api/storageservices/performing-entity-group-transactions
+"""
+
+import base64
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import Enum
+from typing import Any
+from urllib.parse import quote
+
+BOUNDARY = "batch_0"  # Azurite knows them by the beginnings of these names.
+_CHANGES = "changeset_0"
+LARGEST_TRANSACTION = 100
+# An answer holds one HTTP answer for each operation, or the one that failed.
+_STATUS = re.compile(rb"^HTTP/1\.1 (\d{3})", re.MULTILINE)
+_ETAG = re.compile(rb"^ETag: *([^\r\n]*)", re.MULTILINE | re.IGNORECASE)
+
+type Entity = dict[str, Any]
+
+
+class Verb(Enum):
+    """What is done to an entity."""
+
+    CREATE = "POST"
+    REPLACE = "PUT"
+    DELETE = "DELETE"
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation; ``etag`` is the version that the entity must have, ``*`` any, empty whether it is there or not."""
+
+    verb: Verb
+    entity: Entity
+    etag: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of a transaction: the etags in order or, if nothing was done, the status of what failed.
+
+    What was deleted has the etag "".
+    """
+
+    etags: Sequence[str] = ()
+    failed_status: int = 0
+
+
+def encode(operations: Sequence[Operation], *, table_url: str) -> bytes:
+    """Return the body of a transaction; its content type is ``multipart/mixed; boundary=`` with ``BOUNDARY``."""
+    begin = f"--{BOUNDARY}\r\nContent-Type: multipart/mixed; boundary={_CHANGES}\r\n\r\n"
+    parts = "".join(_part(operation, table_url) for operation in operations)
+    return f"{begin}{parts}--{_CHANGES}--\r\n--{BOUNDARY}--\r\n".encode()
+
+
+def decode(body: bytes) -> Answer:
+    """Read the answer to a transaction."""
+    found = list(_STATUS.finditer(body))
+    for status in (int(one[1]) for one in found):
+        if not 200 <= status < 300:  # noqa: PLR2004 (https://www.rfc-editor.org/rfc/rfc9110#name-successful-2xx)
+            return Answer(failed_status=status)
+    ends = [*(one.start() for one in found[1:]), len(body)]
+    etags = [_ETAG.search(body, one.end(), end) for one, end in zip(found, ends, strict=False)]
+    return Answer([etag[1].decode(errors="replace") if etag else "" for etag in etags])
+
+
+def _part(operation: Operation, table_url: str) -> str:
+    entity = operation.entity
+    key = f"(PartitionKey='{_quoted(entity['PartitionKey'])}',RowKey='{_quoted(entity['RowKey'])}')"
+    url = table_url if operation.verb is Verb.CREATE else f"{table_url}{key}"
+    lines = [
+        f"--{_CHANGES}",
+        "Content-Type: application/http",
+        "Content-Transfer-Encoding: binary",
+        "",
+        f"{operation.verb.value} {url} HTTP/1.1",
+        "Accept: application/json;odata=minimalmetadata",
+        "DataServiceVersion: 3.0",
+        *([f"If-Match: {operation.etag}"] if operation.etag else []),
+    ]
+    if operation.verb is Verb.DELETE:
+        return "\r\n".join([*lines, "", "", ""])
+    if operation.verb is Verb.CREATE:
+        lines.append("Prefer: return-no-content")
+    content = json.dumps({name: part for pair in entity.items() for name, part in _property(*pair).items()})
+    return "\r\n".join([*lines, "Content-Type: application/json", "", content, ""])
+
+
+def _property(name: str, value: object) -> Mapping[str, object]:
+    """Return a property as JSON, with its type where JSON has none for it.
+
+    Source: https://learn.microsoft.com/rest/api/storageservices/payload-format-for-table-service-operations
+    """
+    match value:
+        case bytes():
+            return {name: base64.b64encode(value).decode(), f"{name}@odata.type": "Edm.Binary"}
+        case datetime():
+            moment = value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+            return {name: moment, f"{name}@odata.type": "Edm.DateTime"}
+    return {name: value}
+
+
+def _quoted(key: str) -> str:
+    return quote(key.replace("'", "''"), safe="")
