@@ -1,4 +1,4 @@
-"""A closed-loop load: so many callers, each sending its next request when it has the answer to the last."""
+"""Load: so many callers, each sending its next request when it has the answer to the last; or one batch."""
 
 import asyncio
 import json
@@ -37,3 +37,28 @@ async def creates_per_second(
 
         answered = sum(await asyncio.gather(*(call() for _ in range(callers))))
         return answered / (time.perf_counter() - begun)
+
+
+async def batch_activities_per_second(url: str, example: Mapping[str, Any], *, activities: int) -> float:
+    """Return how many activities of one batch a host creates per second, from the POST to the finished report.
+
+    Raises:
+        RuntimeError: not all of them were created.
+    """
+    batch = [{**example, "externalCourseActivityId": str(uuid4())} for _ in range(activities)]
+    async with aiohttp.ClientSession() as session:
+        begun = time.perf_counter()
+        async with session.post(url, json={"activities": batch}) as accepted:
+            status_url = accepted.headers["Operation-Location"]
+        while True:
+            async with session.get(status_url) as response:
+                status = await response.json()
+            if status["status"] != "Running":
+                break
+            await asyncio.sleep(0.1)
+        seconds = time.perf_counter() - begun
+        async with session.get(status["resourceLocation"]) as response:
+            report = await response.json()
+    if report["succeededCount"] != activities:
+        raise RuntimeError(f"{report['failedCount']} of {activities} failed")
+    return activities / seconds
