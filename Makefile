@@ -41,7 +41,7 @@ demo: $(ENVIRONMENT) $(AZURITE)  ## Run the main job from start to end on this m
 
 .PHONY: test
 test: $(ENVIRONMENT) $(AZURITE)  ## Run the tests
-	$(VENV_PYTHON) -m pytest --numprocesses auto --dist worksteal $(ARGS)
+	$(VENV_PYTHON) -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: serve
 serve: $(ENVIRONMENT) $(AZURITE)  ## Serve the function app and the emulators until Ctrl-C

@@ -1,5 +1,6 @@
 """What holds for every test, and the one storage emulator that those share which need it."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -17,10 +18,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--activities",
         type=int,
-        default=2000,
+        default=1000,
         metavar="N",
         help="how many activities the batch has that goes through kills and throttling (up to 10000)",
     )
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One process more than cores: most end-to-end tests wait for something."""
+    return (os.cpu_count() or 1) + 1
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest and mostly waits, so that no process has that left at the end."""
+    items.sort(key=lambda item: ("chaos" not in item.path.name, "end_to_end" not in item.path.parts))
 
 
 @pytest.fixture(scope="session")

@@ -52,7 +52,7 @@ def size_of(entity: Entity) -> int:
     return sum(2 * len(name) + len(value) * (2 if isinstance(value, str) else 1) for name, value in entity.items())
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(st.lists(st.sampled_from([0, 10, 90_000, 599_900, 700_000]), max_size=12), st.integers(0, 250))
 def test_every_record_stands_in_one_chunk_and_in_order(sizes: list[int], more: int) -> None:
     """The texts are made up of one letter: what counts is what they are before they are compressed."""
@@ -91,7 +91,7 @@ def test_texts_that_cannot_be_compressed_fit_into_entities_and_transactions(coun
         assert len(encode(operations, table_url=TABLE_URL)) <= LARGEST_TRANSACTION_BYTES
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(st.lists(st.sampled_from([1, 50_000, 700_000]), max_size=120))
 def test_every_row_is_written_once_in_order_and_no_transaction_is_too_large(sizes: list[int]) -> None:
     entities: list[Entity] = [

@@ -11,7 +11,7 @@ from tests.end_to_end.batch_stack import activities
 from tests.end_to_end.queue_stack import QueueStack, assert_created_once, assignment, queue_stack, wait_until
 from tests.end_to_end.stack import Json
 
-LARGE, SMALL = 1500, 20
+LARGE, SMALL = 1000, 20
 PEOPLE = 5  # Who send the single ones, one after the other each.
 GRAPH_SECONDS = 0.03
 
