@@ -5,12 +5,14 @@ import io
 import json
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from html import unescape
 from urllib.parse import urljoin
 from uuid import uuid4
 
 import httpx
 import pytest
+from azure.data.tables import TableClient
 
 from tests.end_to_end import batch_stack
 from tests.end_to_end.batch_stack import activities, assert_report, assert_results, ended, follow, self_initiated
@@ -22,6 +24,7 @@ from tests.end_to_end.queue_stack import (
     assignment,
     learner,
     queue_stack,
+    wait_until,
 )
 from tests.end_to_end.stack import Json
 from tests.error_shape import assert_error
@@ -226,3 +229,14 @@ def _sheet(rows: list[dict[str, str]], delimiter: str) -> bytes:
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue().encode("utf-8-sig")
+
+
+def test_the_timer_deletes_the_reports_whose_time_is_over_and_no_others(stack: QueueStack) -> None:
+    old, young = (post(stack, activities(1)).json()["batchId"] for _ in range(2))
+    with TableClient.from_connection_string(stack.connection, "activitybatches") as table:
+        sent = datetime.now(UTC) - timedelta(days=31)
+        table.update_entity({"PartitionKey": old, "RowKey": "batch", "CreatedAt": sent})
+    url = f"{stack.hosts[-1].url}/admin/functions/delete_expired_batches"
+    assert httpx.post(url, json={}, headers={"x-functions-key": KEY}).status_code == 202
+    wait_until(lambda: batch_stack.get(stack, old).status_code == 404, stack.tail)
+    assert batch_stack.get(stack, young).status_code == 200

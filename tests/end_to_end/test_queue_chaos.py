@@ -165,7 +165,7 @@ def _kill(host: Child) -> None:
 
 @pytest.mark.parametrize(
     ("hosts", "messages", "rounds"),
-    [(1, 1000, ROUNDS_OF_ONE), (2, 150, ROUNDS_OF_TWO)],
+    [(1, 1000, ROUNDS_OF_ONE), (2, 300, ROUNDS_OF_TWO)],
     ids=["one host", "two hosts"],
 )
 def test_each_activity_is_created_exactly_once_whatever_breaks(
