@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import httpx
 
+from tests import plain_http
 from tests.end_to_end.queue_stack import LIMIT_SECONDS, QueueStack, assignment, learner, wait_until
 from tests.end_to_end.stack import Json
 
@@ -40,13 +41,13 @@ def post(
     """Send a batch to the latest host: JSON, or bytes as they are."""
     url = f"{stack.hosts[-1].url}/api/batches{query}"
     if isinstance(body, bytes):
-        return httpx.post(url, content=body, headers=headers, timeout=100)
-    return httpx.post(url, json=body, headers=headers, timeout=100)
+        return plain_http.post(url, content=body, headers=headers, timeout=100)
+    return plain_http.post(url, json=body, headers=headers, timeout=100)
 
 
 def get(stack: QueueStack, batch_id: str, query: str = "", headers: Mapping[str, str] | None = None) -> httpx.Response:
     """Read something of a batch from the latest host."""
-    return httpx.get(f"{stack.hosts[-1].url}/api/batches/{batch_id}{query}", headers=headers, timeout=60)
+    return plain_http.get(f"{stack.hosts[-1].url}/api/batches/{batch_id}{query}", headers=headers, timeout=60)
 
 
 def status(stack: QueueStack, batch_id: str) -> Json:
@@ -92,7 +93,7 @@ def follow(answer: httpx.Response) -> tuple[httpx.Response, int]:
         assert asked < LIMIT_SECONDS, answer.text
         location = answer.headers["Location"]
         time.sleep(int(answer.headers["Retry-After"]))  # It is told when to ask again.
-        answer = httpx.get(location, timeout=30)
+        answer = plain_http.get(location, timeout=30)
         asked += 1
     return answer, asked
 
@@ -102,7 +103,7 @@ def all_results(stack: QueueStack, batch_id: str, query: str = "") -> tuple[list
     results: list[Json] = []
     pages, url = 0, f"{stack.hosts[-1].url}/api/batches/{batch_id}{query}"
     while url:
-        page = httpx.get(url, timeout=60).raise_for_status().json()
+        page = plain_http.get(url, timeout=60).raise_for_status().json()
         results += page["results"]
         pages += 1
         url = page.get("nextLink", "")

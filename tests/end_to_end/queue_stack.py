@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import httpx
 from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 from azure.data.tables import TableClient
 from azure.storage.queue import QueueClient
@@ -23,6 +22,7 @@ from local.environment import LEARNING_PROVIDER_ID, app_environment, storage_con
 from local.lifecycle import ROOT, free_ports
 from local.processes import Child, started
 from local.tenant import OTHER_LEARNING_PROVIDER_ID
+from tests import plain_http
 from tests.end_to_end.stack import Json, Stack, assert_discreet
 
 PROVIDER, OTHER_PROVIDER = LEARNING_PROVIDER_ID, OTHER_LEARNING_PROVIDER_ID
@@ -128,14 +128,14 @@ class QueueStack:
         found: list[Json] = []
         url = f"{self.hosts[-1].url}/api/failures?top=100"
         while url:
-            answer = httpx.get(url, timeout=30).raise_for_status().json()
+            answer = plain_http.get(url, timeout=30).raise_for_status().json()
             found += answer["failures"]
             url = answer.get("nextLink", "")
         return found
 
     def replay(self, selection: Json) -> Json:
         """Put failures back."""
-        answer = httpx.post(f"{self.hosts[-1].url}/api/failures/replay", json=selection, timeout=60)
+        answer = plain_http.post(f"{self.hosts[-1].url}/api/failures/replay", json=selection, timeout=60)
         said: Json = answer.raise_for_status().json()
         return said
 
@@ -158,7 +158,7 @@ class QueueStack:
 
     def arm(self, *faults: Json) -> None:
         """Tell the emulator what goes wrong next."""
-        httpx.post(f"{self.graph_url}/_emulator/faults", json=list(faults)).raise_for_status()
+        plain_http.post(f"{self.graph_url}/_emulator/faults", json=list(faults)).raise_for_status()
 
     def armed(self) -> list[Json]:
         """Return the faults that nothing has run into yet."""
@@ -166,12 +166,12 @@ class QueueStack:
 
     def change_tenant(self, **changes: Any) -> None:
         """Tell the emulator what is registered, licensed and owned."""
-        httpx.patch(f"{self.graph_url}/_emulator/tenant", json=changes).raise_for_status()
+        plain_http.patch(f"{self.graph_url}/_emulator/tenant", json=changes).raise_for_status()
 
     def reset(self) -> None:
         """Forget everything that was stored anywhere."""
         for resource in ("faults", "tenant", "activities", "requests"):
-            httpx.delete(f"{self.graph_url}/_emulator/{resource}").raise_for_status()
+            plain_http.delete(f"{self.graph_url}/_emulator/{resource}").raise_for_status()
         for suffix in QUEUES:
             with self.queue(suffix) as queue:
                 try:
@@ -211,7 +211,7 @@ class QueueStack:
         assert_discreet(Stack("", self.graph_url, self.log_file, {MARKER, NOTE, *said}))
 
     def _emulator(self, resource: str) -> Json:
-        answer: Json = httpx.get(f"{self.graph_url}/_emulator/{resource}", timeout=30).raise_for_status().json()
+        answer: Json = plain_http.get(f"{self.graph_url}/_emulator/{resource}", timeout=30).raise_for_status().json()
         return answer
 
 

@@ -10,6 +10,7 @@ from uuid import uuid4
 import httpx
 
 from local.lifecycle import ROOT
+from tests import plain_http
 
 SAMPLES = ROOT / "tests" / "samples"
 # What may be logged of a body: which provider it is for, and the contract's own words.
@@ -51,28 +52,28 @@ class Stack:
         """Send a request as a flow does: JSON, or bytes as they are."""
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
         self.said |= _secrets(body)
-        return httpx.post(f"{self.host_url}/api/{route}", content=content, headers=headers, timeout=100)
+        return plain_http.post(f"{self.host_url}/api/{route}", content=content, headers=headers, timeout=100)
 
     def get(self, route: str) -> httpx.Response:
         """Read from the app."""
-        return httpx.get(f"{self.host_url}/api/{route}", timeout=30)
+        return plain_http.get(f"{self.host_url}/api/{route}", timeout=30)
 
     def arm(self, *faults: Json) -> None:
         """Tell the emulator what goes wrong next."""
-        httpx.post(f"{self.graph_url}/_emulator/faults", json=list(faults)).raise_for_status()
+        plain_http.post(f"{self.graph_url}/_emulator/faults", json=list(faults)).raise_for_status()
 
     def change_tenant(self, **changes: Any) -> None:
         """Tell the emulator what is registered, licensed and permitted."""
-        httpx.patch(f"{self.graph_url}/_emulator/tenant", json=changes).raise_for_status()
+        plain_http.patch(f"{self.graph_url}/_emulator/tenant", json=changes).raise_for_status()
 
     def stored(self) -> list[Json]:
         """Return what Graph received and executed."""
-        activities = httpx.get(f"{self.graph_url}/_emulator/activities").json()["activities"]
+        activities = plain_http.get(f"{self.graph_url}/_emulator/activities").json()["activities"]
         return [activity["received"] for activity in activities]
 
     def calls(self) -> list[str]:
         """Return the operations that Graph and the identity endpoint were asked for, in order."""
-        requests = httpx.get(f"{self.graph_url}/_emulator/requests").json()["requests"]
+        requests = plain_http.get(f"{self.graph_url}/_emulator/requests").json()["requests"]
         return [request["operation"] for request in requests]
 
     def graph_calls(self) -> list[str]:
@@ -82,7 +83,7 @@ class Stack:
     def reset(self) -> None:
         """Bring the emulator back to its beginning."""
         for resource in ("faults", "tenant", "activities", "requests"):
-            httpx.delete(f"{self.graph_url}/_emulator/{resource}").raise_for_status()
+            plain_http.delete(f"{self.graph_url}/_emulator/{resource}").raise_for_status()
 
 
 def _secrets(value: object) -> set[str]:

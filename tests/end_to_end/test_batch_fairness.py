@@ -4,8 +4,7 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import httpx
-
+from tests import plain_http
 from tests.end_to_end import batch_stack
 from tests.end_to_end.batch_stack import activities
 from tests.end_to_end.queue_stack import QueueStack, assert_created_once, assignment, queue_stack, wait_until
@@ -40,4 +39,4 @@ def test_what_is_sent_while_a_large_batch_runs_is_done_before_it_ends(tmp_path: 
 
 
 def _post_single(stack: QueueStack, activity: Json) -> int:
-    return httpx.post(f"{stack.hosts[-1].url}/api/activities", json=activity, timeout=60).status_code
+    return plain_http.post(f"{stack.hosts[-1].url}/api/activities", json=activity, timeout=60).status_code

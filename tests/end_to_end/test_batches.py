@@ -10,6 +10,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from tests import plain_http
 from tests.end_to_end import batch_stack
 from tests.end_to_end.batch_stack import activities, assert_report, ended, self_initiated
 from tests.end_to_end.queue_stack import (
@@ -51,7 +52,7 @@ def documented(count: int) -> list[Json]:
 
 
 def post_single(stack: QueueStack, activity: Json) -> httpx.Response:
-    return httpx.post(f"{stack.hosts[-1].url}/api/activities", json=activity, timeout=30)
+    return plain_http.post(f"{stack.hosts[-1].url}/api/activities", json=activity, timeout=30)
 
 
 def test_twenty_documented_requests_reach_graph_as_documented_in_one_request(stack: QueueStack) -> None:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
 from azure.storage.queue import BinaryBase64DecodePolicy, BinaryBase64EncodePolicy, QueueClient
 
 from local.processes import Child, started
+from tests import plain_http
 
 QUEUE_APP = Path(__file__).parent / "queue_app"
 LIMIT_SECONDS = 20
@@ -45,7 +45,7 @@ class QueueHost:
 
     def seen(self, body: str, event: str = "work") -> list[dict[str, Any]]:
         """Return what a function saw of the messages with a body, oldest first."""
-        records = httpx.get(f"{self.child.url}/api/seen").json()
+        records = plain_http.get(f"{self.child.url}/api/seen").json()
         return [record for record in records if (record["event"], record["body"]) == (event, body)]
 
     def wait_until_seen(self, body: str, event: str = "work", *, times: int = 1) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ import pytest
 from local.commands import main
 from local.lifecycle import ROOT, free_ports
 from local.processes import ChildError, started
+from tests import plain_http
 from tests.local.calls import SAMPLE_APP
 
 LIMIT_SECONDS = 30
@@ -58,7 +59,7 @@ def test_one_line_on_standard_output_says_where_it_serves_until_the_lifeline_end
         assert process.stdout is not None
         line = process.stdout.readline()
         assert line.startswith("ready http://127.0.0.1:")
-        assert httpx.get(line.removeprefix("ready ").strip()).status_code in {200, 400, 404}
+        assert plain_http.get(line.removeprefix("ready ").strip()).status_code in {200, 400, 404}
         rest, _ = process.communicate(timeout=LIMIT_SECONDS)
     assert (rest, process.returncode) == ("", 0)
 
@@ -109,7 +110,7 @@ def test_a_port_in_use_is_exit_code_2_and_one_sentence(command: tuple[str, ...])
 def test_running_invocations_finish_after_a_signal() -> None:
     with started(*HOST) as child, httpx.Client(base_url=child.url) as client, ThreadPoolExecutor(1) as pool:
         answer = pool.submit(client.get, "/api/slow?seconds=0.5", timeout=LIMIT_SECONDS)
-        while httpx.get(f"{child.url}/api/running").text != "1":
+        while plain_http.get(f"{child.url}/api/running").text != "1":
             assert not answer.done()
         child.send_signal(signal.SIGTERM)
         assert answer.result(LIMIT_SECONDS).text == "finished"
@@ -151,8 +152,8 @@ def test_the_route_prefix_comes_from_host_json_and_a_text_is_an_answer(tmp_path:
     (tmp_path / "host.json").write_text('{"version": "2.0", "extensions": {"http": {"routePrefix": ""}}}')
 
     with started("host", "--port", "0", "--app", app) as child:
-        assert httpx.get(f"{child.url}/name").text == "text"
-        assert httpx.get(f"{child.url}/api/name").status_code == 404
+        assert plain_http.get(f"{child.url}/name").text == "text"
+        assert plain_http.get(f"{child.url}/api/name").status_code == 404
 
 
 @pytest.mark.parametrize(("content", "reason"), [(None, "host.json is missing"), ("{", "is not a host.json")])
@@ -178,19 +179,19 @@ def test_up_starts_everything_with_the_app_set_up_for_it_and_ends_it_all(tmp_pat
     options = up_options()
 
     with started("up", "--app", str(SAMPLE_APP), *options, env={"LEARNING_PROVIDER_ID": "mine"}, log=log) as up:
-        settings = httpx.get(f"{up.url}/api/settings").json()
+        settings = plain_http.get(f"{up.url}/api/settings").json()
         child_urls = [f"http://127.0.0.1:{port}" for port in options[1::2]]
         assert up.url == child_urls[0]
         assert settings["GRAPH_BASE_URL"] == f"{child_urls[1]}/v1.0"
         assert f"QueueEndpoint={child_urls[3]}/devstoreaccount1;" in settings["AzureWebJobsStorage"]
         assert settings["LEARNING_PROVIDER_ID"] == "mine"
-        assert httpx.get(f"{child_urls[1]}/_emulator/tenant").status_code == 200
+        assert plain_http.get(f"{child_urls[1]}/_emulator/tenant").status_code == 200
         up.send_signal(signal.SIGINT)
         assert up.wait(LIMIT_SECONDS) == 0
 
     for url in child_urls:
         with pytest.raises(httpx.ConnectError):
-            httpx.get(url)
+            plain_http.get(url)
     shown = log.read_text()
     assert f"curl -i {up.url}/api/activities" in shown
     assert f"{child_urls[1]}/_emulator/activities" in shown
@@ -200,7 +201,7 @@ def test_when_a_child_ends_by_itself_up_ends_with_its_exit_code_and_says_which(t
     log = tmp_path / "log"
     with started("up", "--app", str(SAMPLE_APP), *up_options(), log=log) as up:
         with pytest.raises(httpx.TransportError):
-            httpx.post(f"{up.url}/api/crash")
+            plain_http.post(f"{up.url}/api/crash")
         assert up.wait(LIMIT_SECONDS) == 3
 
     assert "host ended by itself with exit code 3, so everything else was stopped." in log.read_text()

@@ -15,6 +15,7 @@ from local.commands import main
 from local.environment import storage_connection_string, storage_options
 from local.lifecycle import free_ports
 from local.processes import ChildError, started
+from tests import plain_http
 from tests.local.queue_calls import LIMIT_SECONDS, QUEUE_APP, QueueHost, queue_client, queue_host, wait_for
 
 
@@ -28,7 +29,7 @@ def count(connection: str, name: str) -> int | None:
 
 
 def all_seen(host: QueueHost) -> list[dict[str, str]]:
-    records: list[dict[str, str]] = httpx.get(f"{host.child.url}/api/seen").json()
+    records: list[dict[str, str]] = plain_http.get(f"{host.child.url}/api/seen").json()
     return records
 
 
@@ -123,7 +124,7 @@ def test_when_asked_to_stop_a_host_finishes_what_it_can_and_receives_no_more(sto
 
 def answers(url: str) -> bool:
     try:
-        return httpx.get(url).status_code == 200
+        return plain_http.get(url).status_code == 200
     except httpx.TransportError:
         return False
 

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-import httpx
 import pytest
 from azure.storage.queue import QueueClient, QueueServiceClient
 
+from tests import plain_http
 from tests.local.queue_calls import QueueHost, queue_client, queue_host, wait_for
 
 
@@ -131,7 +131,7 @@ def test_bytes_reach_a_binary_function_and_nothing_is_overwritten(host: QueueHos
     other = binary.send_message(b'{"id": "mine", "dequeueCount": 7}')
 
     def seen() -> list[dict[str, Any]]:
-        records = httpx.get(f"{host.child.url}/api/seen").json()
+        records = plain_http.get(f"{host.child.url}/api/seen").json()
         return [record for record in records if record["event"] == "binary"]
 
     wait_for(lambda: len(seen()) == 2)
@@ -161,12 +161,12 @@ def test_two_queues_are_read_side_by_side(host: QueueHost, shared: QueueClient, 
     host.wait_until_seen("beside", "batches")
 
     assert host.seen("wait until released", "finished") == []
-    httpx.post(f"{host.child.url}/api/release").raise_for_status()
+    plain_http.post(f"{host.child.url}/api/release").raise_for_status()
     host.wait_until_seen("wait until released", "finished", times=enough)
 
 
 def test_a_queue_function_can_be_run_by_hand_without_its_queue(host: QueueHost) -> None:
-    answer = httpx.post(f"{host.child.url}/admin/functions/work", json={"input": "by hand 😀"})
+    answer = plain_http.post(f"{host.child.url}/admin/functions/work", json={"input": "by hand 😀"})
 
     assert (answer.status_code, answer.content) == (202, b"")
     (seen,) = host.wait_until_seen("by hand 😀")
@@ -175,7 +175,7 @@ def test_a_queue_function_can_be_run_by_hand_without_its_queue(host: QueueHost) 
 
 
 def test_what_fails_by_hand_stands_in_the_log_and_comes_not_again(host: QueueHost) -> None:
-    httpx.post(f"{host.child.url}/admin/functions/batches", json={"input": "fail 99 by hand"})
+    plain_http.post(f"{host.child.url}/admin/functions/batches", json={"input": "fail 99 by hand"})
 
     (seen,) = host.wait_until_seen("fail 99 by hand", "batches")
 

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from local.processes import Child, ChildError, started
+from tests import plain_http
 from tests.local.queue_calls import LIMIT_SECONDS, wait_for
 
 TIMER_APP = Path(__file__).parent / "timer_app"
@@ -78,7 +78,7 @@ def test_a_function_that_takes_too_long_runs_once_at_a_time(log: Path) -> None:
 def test_a_function_can_be_run_by_hand(host: Child, log: Path) -> None:
     before = len(wait_until_seen(log, "yearly", 1))
 
-    assert httpx.post(f"{host.url}/admin/functions/Yearly", json={"input": "anything"}).status_code == 202
+    assert plain_http.post(f"{host.url}/admin/functions/Yearly", json={"input": "anything"}).status_code == 202
 
     at_start, *_, by_hand = wait_until_seen(log, "yearly", before + 1)
     assert by_hand["schedule_status"]["Next"] == at_start["schedule_status"]["Next"]
@@ -86,8 +86,8 @@ def test_a_function_can_be_run_by_hand(host: Child, log: Path) -> None:
 
 
 def test_without_http_functions_every_route_is_404(host: Child) -> None:
-    assert httpx.get(f"{host.url}/api/tick").status_code == 404
-    assert httpx.get(host.url).status_code == 200
+    assert plain_http.get(f"{host.url}/api/tick").status_code == 404
+    assert plain_http.get(host.url).status_code == 200
 
 
 def test_when_asked_to_stop_a_host_with_timers_ends(tmp_path: Path) -> None:
