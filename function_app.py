@@ -40,6 +40,12 @@ async def get_health(req: func.HttpRequest, context: func.Context) -> func.HttpR
     return await _answer(req, context, operations.get_health)
 
 
+@app.route("openapi.json", methods=["GET"])
+async def get_openapi(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    """Describe the API; needs the key, so that a connection can be tested with it."""
+    return await _answer(req, context, operations.get_openapi)
+
+
 @app.route("failures", methods=["GET"])
 async def list_failures(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
     """Show what could not be created from the queue, and why."""

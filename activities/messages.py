@@ -142,12 +142,14 @@ def parse_selection(value: Any) -> Selection:
     Raises:
         PermanentError: ``invalidRequest``.
     """
-    match value:
-        case {"code": str(code)} if len(value) == 1 and code.strip():
+    # A connector sends the field that was left empty, too.
+    said = {name: one for name, one in value.items() if one not in (None, "", [])} if isinstance(value, dict) else {}
+    match said:
+        case {"code": str(code)} if len(said) == 1 and code.strip():
             return Selection(code=code.strip())
-        case {"ids": list(ids)} if len(value) == 1 and ids and all(isinstance(one, str) for one in ids):
+        case {"ids": list(ids)} if len(said) == 1 and all(isinstance(one, str) for one in ids):
             return Selection(ids=tuple(ids))
-        case dict() if not value:
+        case _ if value == {}:
             return Selection()
     raise _invalid('Say what to replay: {} for everything, {"code": "…"} for one code, {"ids": ["…"]} for single ones.')
 

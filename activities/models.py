@@ -1,6 +1,6 @@
 """The contract: the two kinds of learning course activity and every rule of their properties.
 
-Titles and descriptions are read by flow makers. Nothing here does I/O or knows how a request arrived.
+Titles, descriptions and examples are read by flow makers. Nothing here does I/O or knows how a request arrived.
 Source: https://learn.microsoft.com/graph/api/employeeexperienceuser-post-learningcourseactivities
 """
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, WithJsonSchema
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
@@ -44,10 +44,15 @@ def _form(parse: Callable[..., object], *, zoned: bool = False) -> BeforeValidat
     return BeforeValidator(validate)
 
 
+def _format(name: str) -> WithJsonSchema:
+    """Return what the API's documents say of a text; it is checked by its form, not by this."""
+    return WithJsonSchema({"type": "string", "format": name})
+
+
 Text = Annotated[str, _form(forms.text)]
-UserId = Annotated[str, _form(forms.entra_user_id)]
-Guid = Annotated[str, _form(forms.guid)]
-DateTimeOffset = Annotated[str, _form(forms.date_time_offset, zoned=True)]
+UserId = Annotated[str, _form(forms.entra_user_id), _format("uuid")]
+Guid = Annotated[str, _form(forms.guid), _format("uuid")]
+DateTimeOffset = Annotated[str, _form(forms.date_time_offset, zoned=True), _format("date-time")]
 
 
 class CourseActivity(BaseModel):
@@ -60,42 +65,70 @@ class CourseActivity(BaseModel):
 
     learner_user_id: Annotated[
         UserId,
-        Field(title="Learner ID", description="The learner's Microsoft Entra object ID, a GUID."),
+        Field(
+            title="Learner ID",
+            description="The learner's Microsoft Entra object ID, a GUID.",
+            examples=["7ba2228a-e020-11ec-9d64-0242ac120002"],
+        ),
     ]
     learning_content_id: Annotated[
         Text,
-        Field(title="Learning Content ID", description="The ID of the learning content in Viva Learning."),
+        Field(
+            title="Learning Content ID",
+            description="The ID of the learning content in Viva Learning.",
+            examples=["57baf9dc-e020-11ec-9d64-0242ac120002"],
+            json_schema_extra={"pattern": r"\S"},  # A blank text says nothing.
+        ),
     ]
     status: Annotated[
         Status,
         _form(lambda value: forms.choice(value, get_args(Status))),
-        Field(title="Status", description="How far the learner is: notStarted, inProgress or completed."),
+        Field(
+            title="Status",
+            description="How far the learner is: notStarted, inProgress or completed.",
+            examples=["inProgress"],
+        ),
     ]
     completion_percentage: Annotated[
         int | None,
         _form(forms.whole_percentage),
-        Field(title="Completion Percentage", description="How much is done, a whole number from 0 to 100."),
+        Field(
+            title="Completion Percentage",
+            description="How much is done, a whole number from 0 to 100.",
+            examples=[20],
+            json_schema_extra={"minimum": 0, "maximum": 100},
+        ),
     ] = None
     completed_date_time: Annotated[
         DateTimeOffset | None,
-        Field(title="Completed At", description="When the learner completed the course."),
+        Field(
+            title="Completed At",
+            description="When the learner completed the course.",
+            examples=["2026-12-04T15:30:00Z"],
+        ),
     ] = None
     external_course_activity_id: Annotated[
         Text | None,
         Field(
             title="External ID",
             description="Your own unique ID for this activity; with it the activity can be found and is not doubled.",
+            examples=["safety-2026-0042"],
         ),
     ] = None
     learning_provider_id: Annotated[
         Guid | None,
-        Field(title="Learning Provider ID", description="The provider's registration ID, a GUID."),
+        Field(
+            title="Learning Provider ID",
+            description="The provider's registration ID, a GUID.",
+            examples=["01e8f81b-3060-4dec-acf0-0389665a0a38"],
+        ),
     ] = None
     registration_id: Annotated[
         Guid | None,
         Field(
             title="Registration ID",
-            description="The provider's registration ID, a GUID; the same as the learning provider ID.",
+            description="The learning provider's registration ID, a GUID; not needed if the app has a default.",
+            examples=["01e8f81b-3060-4dec-acf0-0389665a0a38"],
             exclude=True,  # It goes into the URL: the entity has no such property.
         ),
     ] = None
@@ -117,25 +150,48 @@ class Assignment(CourseActivity):
     assignment_type: Annotated[
         AssignmentType,
         _form(lambda value: forms.choice(value, get_args(AssignmentType))),
-        Field(title="Assignment Type", description="Whether the course is required or recommended."),
+        Field(
+            title="Assignment Type",
+            description="Whether the course is required or recommended.",
+            examples=["required"],
+        ),
     ]
     assigned_date_time: Annotated[
         DateTimeOffset | None,
-        Field(title="Assigned At", description="When the course was assigned."),
+        Field(
+            title="Assigned At",
+            description="When the course was assigned.",
+            examples=["2026-11-22T09:00:00Z"],
+        ),
     ] = None
     assigner_user_id: Annotated[
         UserId | None,
-        Field(title="Assigner ID", description="The Microsoft Entra object ID of the person who assigns it, a GUID."),
+        Field(
+            title="Assigner ID",
+            description="The Microsoft Entra object ID of the person who assigns it, a GUID.",
+            examples=["cea1684d-57dc-438d-a9d1-e666ec1a7f3d"],
+        ),
     ] = None
     due_date_time: Annotated[
         dict[str, str] | None,
         _form(forms.due_date_time, zoned=True),
-        Field(title="Due At", description="When the course is due; a date alone means the end of that day."),
+        Field(
+            title="Due At",
+            description="When the course is due; a date alone means the end of that day.",
+            examples=["2026-12-18", {"dateTime": "2026-12-18T16:05:00", "timeZone": "UTC"}],
+        ),
     ] = None
     notes: Annotated[
         dict[str, str] | None,
         _form(forms.notes),
-        Field(title="Notes", description="A message to the learner."),
+        Field(
+            title="Notes",
+            description="A message to the learner.",
+            examples=[
+                "Please finish it before the holidays.",
+                {"contentType": "text", "content": "Please finish it before the holidays."},
+            ],
+        ),
     ] = None
 
 
@@ -150,7 +206,11 @@ class SelfInitiatedCourse(CourseActivity):
 
     started_date_time: Annotated[
         DateTimeOffset | None,
-        Field(title="Started At", description="When the learner started the course."),
+        Field(
+            title="Started At",
+            description="When the learner started the course.",
+            examples=["2026-11-02T08:15:00Z"],
+        ),
     ] = None
 
 

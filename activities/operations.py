@@ -2,7 +2,9 @@
 
 import time
 from collections.abc import AsyncIterator
+from functools import cache
 from http import HTTPStatus
+from importlib.resources import files
 
 from activities import creation, telemetry, wire
 from activities.errors import PermanentError
@@ -54,6 +56,11 @@ async def get_health(app: App, request: wire.Request) -> wire.Response:
     return wire.encode_health(await app.health.report(), request)
 
 
+async def get_openapi(_: App, request: wire.Request) -> wire.Response:
+    """Describe the API in OpenAPI 3.1; the file is written from the code, and deployed with it."""
+    return wire.respond_with(HTTPStatus.OK, _openapi(), request, {"Content-Type": "application/json"})
+
+
 async def list_failures(app: App, request: wire.Request) -> wire.Response:
     """Show what could not be created from the queues, newest first: ``errorCode`` filters, ``top`` sizes the page."""
     failures, after = await app.required_store().failures.page(
@@ -64,7 +71,7 @@ async def list_failures(app: App, request: wire.Request) -> wire.Response:
 
 async def replay_failures(app: App, request: wire.Request) -> wire.Response:
     """Put failures back into the activity queue; says how many, and whether there are more."""
-    selection = parse_selection(wire.decode(request.body))
+    selection = parse_selection(wire.decode(request.body, expected="{} for everything"))
     failures = app.required_store().failures
     until = time.monotonic() + REPLAY_SECONDS
     replayed, more = 0, False
@@ -81,6 +88,11 @@ async def replay_failures(app: App, request: wire.Request) -> wire.Response:
             replayed += 1
     telemetry.event("replayed", count=replayed, more=more)
     return wire.respond(HTTPStatus.OK, {"replayedCount": replayed, "moreToReplay": more}, request)
+
+
+@cache
+def _openapi() -> bytes:
+    return files("activities").joinpath("openapi.json").read_bytes()
 
 
 async def _selected(failures: Failures, selection: Selection) -> AsyncIterator[Failure]:

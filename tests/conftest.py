@@ -22,6 +22,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="N",
         help="how many activities the batch has that goes through kills and throttling (up to 10000)",
     )
+    parser.addoption(
+        "--examples",
+        type=int,
+        default=150,
+        metavar="N",
+        help="how many requests are made up from the API's document (5000 before a release)",
+    )
 
 
 def pytest_xdist_auto_num_workers() -> int:

@@ -124,7 +124,7 @@ def modules_of_activities(imported: set[str]) -> set[str]:
 
 @pytest.mark.parametrize("module", ACTIVITIES)
 def test_the_product_knows_neither_its_triggers_nor_its_tests_nor_the_local_stand_ins(module: str) -> None:
-    forbidden = ("function_app", "local", "tests", "bench")
+    forbidden = ("function_app", "connector", "local", "tests", "bench")
     assert [name for name in ACTIVITIES[module] if any(uses(name, other) for other in forbidden)] == []
 
 

@@ -111,7 +111,14 @@ def test_every_command_that_the_readme_names_exists() -> None:
 
 
 def test_every_file_that_the_documents_link_to_exists() -> None:
-    for document in ("README.md", "docs/requests.md", "docs/batches.md", "docs/queue.md", "CHANGELOG.md"):
+    for document in (
+        "README.md",
+        "docs/requests.md",
+        "docs/batches.md",
+        "docs/for-makers.md",
+        "docs/queue.md",
+        "CHANGELOG.md",
+    ):
         text = (ROOT / document).read_text(encoding="utf-8")
         for link in re.findall(r"\]\((?!https?:|#)([^)#]+)", text):
             assert (ROOT / document).parent.joinpath(link).exists(), f"{document}: {link}"

@@ -58,6 +58,7 @@ def test_the_worker_finds_exactly_the_functions_of_the_contract() -> None:
         "create_activity": ("httpTrigger", "activities", ["POST"], "FUNCTION"),
         "create_assignment": ("httpTrigger", "assignments", ["POST"], "FUNCTION"),
         "create_self_initiated_course": ("httpTrigger", "self-initiated-courses", ["POST"], "FUNCTION"),
+        "get_openapi": ("httpTrigger", "openapi.json", ["GET"], "FUNCTION"),
         "list_failures": ("httpTrigger", "failures", ["GET"], "FUNCTION"),
         "replay_failures": ("httpTrigger", "failures/replay", ["POST"], "FUNCTION"),
         "get_health": ("httpTrigger", "health", ["GET"], "ANONYMOUS"),

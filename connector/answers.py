@@ -1,0 +1,215 @@
+"""The schemas of what the app answers beside activities, and the list of all components."""
+
+from activities.errors import ErrorCode
+from activities.wire import LARGEST_PAGE
+from connector import schemas
+from connector.schemas import Schema, flag, listing, number, record, ref, text
+
+_BATCH_ID = "0b7c3b1e5d0f4a2c9e6d8f7a1b2c3d4e"
+_MOMENT = "2026-11-22T17:02:00+00:00"
+_EMPTY = "Empty if nothing failed."
+_NEXT = "The address of the next page; it is missing on the last one."
+
+
+def components() -> dict[str, Schema]:
+    """Return every schema by its name."""
+    kinds = {schemas.name_of(kind): kind for kind in schemas.KINDS}
+    return {
+        **{name: schemas.request_of(kind, typed=False) for name, kind in kinds.items()},
+        **{f"{name}Activity": schemas.request_of(kind, typed=True) for name, kind in kinds.items()},
+        **{f"Created{name}": schemas.answer_of(kind) for name, kind in kinds.items()},
+        "Activity": schemas.any_activity(),
+        "LearningCourseActivity": schemas.entity(),
+        "Batch": schemas.batch(),
+        "BatchBody": {
+            "title": "Body of a Batch",
+            "description": "A batch, only its list of activities, or a single activity.",
+            "anyOf": [
+                ref("Batch"),
+                listing("Activities", "Only the activities.", ref("Activity"), minItems=1),
+                ref("Activity"),
+            ],
+        },
+        "BatchReport": _report(),
+        "BatchStatus": _status(),
+        "FailurePage": _failure_page(),
+        "Selection": _selection(),
+        "Replayed": _replayed(),
+        "Health": _health(),
+        "Error": _error(),
+        "ApiDescription": _description(),
+    }
+
+
+def _report() -> Schema:
+    result = record(
+        "Result",
+        "What became of one activity.",
+        {
+            "index": number("Index", "The activity's place in the batch, from 0.", 0),
+            "outcome": text(
+                "Outcome",
+                "What became of it: created, unchanged or failed.",
+                "created",
+                enum=["created", "unchanged", "failed"],
+            ),
+            "id": text(
+                "ID",
+                "Microsoft Graph's ID of the activity, without the learner's ID in front.",
+                "749c8786-99bb-4b3b-8d5d-586428f6aaa3",
+            ),
+            "externalCourseActivityId": text("External ID", "Your own ID of the activity.", "safety-2026-0042"),
+            "errorCode": text("Error Code", f"Why it failed, in one word. {_EMPTY}", "learnerNotLicensed"),
+            "errorMessage": text(
+                "Error Message",
+                f"Why it failed, and what to do about it. {_EMPTY}",
+                "The learner has no premium licence for Viva Learning.",
+            ),
+            "errorTarget": text("Error Target", f"The property that is wrong. {_EMPTY}", "status"),
+        },
+    )
+    properties = {
+        "batchId": text("Batch ID", "The long random ID of the batch.", _BATCH_ID),
+        "name": text("Name", "What the sender calls the batch. It may be empty.", "Safety training, autumn term"),
+        "status": text(
+            "Status", "Whether the batch is running or completed.", "completed", enum=["running", "completed"]
+        ),
+        "createdAt": text("Created At", "When the batch was accepted.", _MOMENT, format="date-time"),
+        "total": number("Total", "How many activities the batch has.", 2),
+        "succeededCount": number("Succeeded Count", "How many activities exist.", 1),
+        "failedCount": number("Failed Count", "How many activities could not be created.", 1),
+        "allSucceeded": flag("All Succeeded", "Whether all is done and nothing failed.", example=False),
+        "results": listing("Results", f"One result for each activity, up to {LARGEST_PAGE:,} on a page.", result),
+    }
+    own = tuple(properties)
+    properties["nextLink"] = text("Next Link", _NEXT, f"https://contoso.azurewebsites.net/api/batches/{_BATCH_ID}")
+    return record(
+        "Batch Report", "What became of the batch; always the same keys, never null.", properties, required=own
+    )
+
+
+def _status() -> Schema:
+    properties = {
+        "id": text("Batch ID", "The long random ID of the batch.", _BATCH_ID),
+        "status": text(
+            "Status",
+            "How far the batch is: Running, Succeeded, or Failed if nothing at all could be created.",
+            "Succeeded",
+            enum=["Running", "Succeeded", "Failed"],
+        ),
+        "createdDateTime": text("Created At", "When the batch was accepted.", _MOMENT, format="date-time"),
+        "lastActionDateTime": text("Changed At", "When the last result came in.", _MOMENT, format="date-time"),
+        "percentComplete": number("Percent Complete", "How much of the batch is done.", 100),
+        "resourceLocation": text("Report Address", "Where the report is.", "https://contoso.azurewebsites.net/api"),
+    }
+    own = tuple(properties)
+    reason = {
+        "code": text("Code", "The first reason, in one word.", "learnerNotLicensed"),
+        "message": text("Message", "The first reason, in a sentence.", "Nothing was created."),
+        "target": text("Target", "Where the report is.", "https://contoso.azurewebsites.net/api"),
+    }
+    properties["error"] = record("Error", "Why nothing could be created. It is missing otherwise.", reason)
+    return record("Batch Status", "How far the batch is.", properties, required=own)
+
+
+def _failure_page() -> Schema:
+    failure = record(
+        "Failure",
+        "What could not be created from the queue, and why.",
+        {
+            "id": text("Failure ID", "The ID of the failure, to replay it.", "5db4f7926ca010edbf92504b390fe31b"),
+            "code": text("Error Code", "Why it failed, in one word.", "invalidRequest"),
+            "message": text("Error Message", "Why it failed, and what to do about it.", "status is required."),
+            "details": listing("Details", "Every single problem. It may be empty.", _problem()),
+            "attempts": number("Attempts", "How often it was tried.", 1),
+            "firstSeenAt": text("First Seen At", "When it came into the queue.", _MOMENT, format="date-time"),
+            "failedAt": text("Failed At", "When it was set aside.", _MOMENT, format="date-time"),
+            "activity": {
+                "title": "Activity",
+                "description": "The activity as it stood in the queue; an empty object if it could not be read.",
+                "examples": [{"@odata.type": "#microsoft.graph.learningAssignment", "status": "nope"}],
+            },
+            "bodyBase64": text(
+                "Body in Base64", "The message itself, only if no activity could be read from it.", "bm8gSlNPTg=="
+            ),
+        },
+    )
+    failure["required"].remove("bodyBase64")
+    properties = {
+        "failures": listing("Failures", "The failures, newest first.", failure),
+        "nextLink": text("Next Link", _NEXT, "https://contoso.azurewebsites.net/api/failures?after=at-1"),
+    }
+    return record("Failures", "One page of failures.", properties, required=("failures",))
+
+
+def _selection() -> Schema:
+    code = text("Error Code", "Replays only the failures with this error code.", "contentNotOwnedByProvider")
+    failure_id = text("Failure ID", "The ID of a failure.", "5db4f7926ca010edbf92504b390fe31b")
+    ids = listing("Failure IDs", "Replays only the failures with these IDs.", failure_id, minItems=1)
+    return record(
+        "Selection",
+        "Which failures to replay: without a property all of them, otherwise send one of the two.",
+        {"code": code, "ids": ids},
+        required=(),
+        maxProperties=1,
+        additionalProperties=False,
+    )
+
+
+def _replayed() -> Schema:
+    properties = {
+        "replayedCount": number("Replayed Count", "How many failures were put back into the queue.", 12),
+        "moreToReplay": flag(
+            "More To Replay", "Whether time was up before all were replayed; then replay again.", example=False
+        ),
+    }
+    return record("Replayed", "What was put back into the queue.", properties)
+
+
+def _health() -> Schema:
+    properties = {
+        "status": text("Status", "Whether the app can do its work.", "healthy", enum=["healthy", "unhealthy"]),
+        "checkedAt": text(
+            "Checked At", "When this was found out, at most 30 seconds ago.", _MOMENT, format="date-time"
+        ),
+        "error": _reason(),
+    }
+    return record("Health", "Whether the app can do its work.", properties, required=("status", "checkedAt"))
+
+
+def _error() -> Schema:
+    return record("Error", "Why the request was refused, with all problems at once.", {"error": _reason()})
+
+
+def _reason() -> Schema:
+    properties = {
+        "code": text(
+            "Code", "The reason in one word; a released code never changes its meaning.", ErrorCode.INVALID_REQUEST
+        ),
+        "message": text("Message", "What is wrong and what to do about it.", "status is required."),
+        "target": text("Target", "The property or header that is wrong.", "status"),
+        "details": listing("Details", "Every single problem.", _problem()),
+    }
+    return record("Reason", "The reason, in words for makers.", properties, required=("code", "message"))
+
+
+def _problem() -> Schema:
+    properties = {
+        "code": text("Code", "What kind of problem it is.", "required"),
+        "message": text("Message", "What is wrong and what to do about it.", "status is required."),
+        "target": text("Target", "The property that is wrong. It may be empty.", "status"),
+    }
+    return record("Problem", "One thing that is wrong.", properties)
+
+
+def _description() -> Schema:
+    about = record(
+        "About",
+        "What this document is about.",
+        {
+            "title": text("Title", "The name of the API.", "Viva Learning Activities"),
+            "version": text("Version", "The version of the API.", "1.0.0"),
+        },
+    )
+    properties = {"openapi": text("OpenAPI Version", "The version of OpenAPI that it is written in.", "3.1.0")}
+    return record("API Description", "The API as it is, in OpenAPI 3.1.", {**properties, "info": about})

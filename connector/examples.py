@@ -1,0 +1,153 @@
+"""Examples of bodies: Microsoft's own where its page has one, otherwise what the code itself says."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from activities import wire
+from activities.batches import answers
+from activities.batches.report import Batch, Outcome, Progress, Result
+from activities.creation import Creation
+from activities.creation import Outcome as CreationOutcome
+from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
+from activities.gateway import StoredActivity
+from activities.health import Report
+from activities.messages import Failure, Record
+from activities.models import Assignment, CourseActivity, Defaults, SelfInitiatedCourse
+from activities.validation import parse_activity
+from connector import about, schemas
+from connector.refusals import MEANING
+
+type Examples = dict[str, Any]
+
+SAMPLES = about.ROOT / "tests" / "samples"
+_NOW = datetime(2026, 11, 22, 17, 2, tzinfo=UTC)
+_REQUEST = wire.Request(request_id="5a4d0f6e-5f4f-4f7a-9f53-0d1a3f6f2c11")
+_URL = f"https://{about.PLACEHOLDER_HOST}{about.BASE_PATH}"
+_ID = "749c8786-99bb-4b3b-8d5d-586428f6aaa3"
+_SAMPLE_NAMES = {"assignment": "An assignment", "self-initiated": "A self-initiated course"}
+
+
+def of_requests() -> dict[str, Examples]:
+    """Return examples of request bodies by component."""
+    return {
+        "Activity": _samples("request"),
+        "Assignment": _one(_record(Assignment)),
+        "SelfInitiatedCourse": _one(_record(SelfInitiatedCourse)),
+        "BatchBody": {
+            "batch": {"summary": "A batch with a name", "value": batch()},
+            "list": {"summary": "Only the activities", "value": batch()["activities"]},
+        },
+        "Selection": {
+            "all": {"summary": "All failures", "value": {}},
+            "code": {"summary": "Those with an error code", "value": {"code": "contentNotOwnedByProvider"}},
+            "ids": {"summary": "Single failures", "value": {"ids": ["5db4f7926ca010edbf92504b390fe31b"]}},
+        },
+    }
+
+
+def of_answers() -> dict[str, Examples]:
+    """Return examples of good answers by component."""
+    return {
+        "LearningCourseActivity": _samples("response"),
+        "CreatedAssignment": _one(created(Assignment)),
+        "CreatedSelfInitiatedCourse": _one(created(SelfInitiatedCourse)),
+        "BatchReport": _one(report()),
+        "BatchStatus": _one(_body(answers.encode_status(_progress(), None, _REQUEST, url=_batch_url(), now=_NOW))),
+        "FailurePage": _one(_body(wire.encode_failures([failure()], "", _REQUEST))),
+        "Replayed": _one({"replayedCount": 12, "moreToReplay": False}),
+        "Health": _one(_body(wire.encode_health(Report(_NOW), _REQUEST))),
+        "ApiDescription": _one({"openapi": "3.1.0", "info": {"title": about.TITLE, "version": about.version()}}),
+    }
+
+
+def of_codes(codes: list[ErrorCode]) -> Examples:
+    """Return an example of an error for each code."""
+    return {code: {"value": _body(wire.encode_error(_error(code), _REQUEST))} for code in codes}
+
+
+def running() -> Examples:
+    """Return the report of a batch that has just been accepted."""
+    return _one(Progress(_progress().batch).to_json([]))
+
+
+def unhealthy() -> Examples:
+    """Return what the app says when it cannot work."""
+    return _one(_body(wire.encode_health(Report(_NOW, _error(ErrorCode.IDENTITY_UNAVAILABLE)), _REQUEST)))
+
+
+def batch() -> Any:
+    """Return a batch of one activity of each kind."""
+    registration_id = _record(Assignment)["registrationId"]
+    activities = []
+    for index, kind in enumerate(schemas.KINDS):
+        properties = {**_record(kind), "externalCourseActivityId": f"safety-2026-{42 + index:04}"}
+        del properties["registrationId"]
+        activities.append({schemas.TYPE: kind.odata_type, **properties})
+    return {"name": "Safety training, autumn term", "registrationId": registration_id, "activities": activities}
+
+
+def created(kind: type[CourseActivity]) -> Any:
+    """Return what a flat operation answers."""
+    wanted = parse_activity(_record(kind), kind=kind, defaults=Defaults())
+    learner = wanted.activity.learner_user_id
+    told = {"id": f"{learner}:{_ID}", "learningProviderId": wanted.registration_id}
+    stored = StoredActivity({**wanted.activity.to_graph(), **told})
+    return _body(wire.encode_flat(Creation(CreationOutcome.CREATED, wanted, stored), _REQUEST))
+
+
+def report() -> Any:
+    """Return the report of a batch in which one of two failed."""
+    code = ErrorCode.LEARNER_NOT_LICENSED
+    done = Result(0, Outcome.CREATED, _ID, "safety-2026-0042")
+    failed = Result(1, Outcome.FAILED, "", "safety-2026-0043", code, MEANING[code])
+    return _progress().to_json([done, failed])
+
+
+def failure() -> Any:
+    """Return what was set aside because a property is wrong."""
+    content = {schemas.TYPE: Assignment.odata_type, "status": "nope"}
+    record = Record(content, "origin", _NOW, _NOW, attempts=1)
+    return Failure.of_record(record, _error(ErrorCode.INVALID_REQUEST), now=_NOW).to_json()
+
+
+def _record(kind: type[CourseActivity]) -> dict[str, Any]:
+    """Return a body of the models' own examples: of a course that is not completed, with one name for the provider."""
+    properties = schemas.properties_of(kind)
+    left_out = {"learningProviderId", "completedDateTime"}
+    return {name: said["examples"][0] for name, said in properties.items() if name not in left_out}
+
+
+def _error(code: ErrorCode) -> ActivityError:
+    if code is ErrorCode.INVALID_REQUEST:
+        try:
+            parse_activity({**_record(Assignment), "status": "nope"}, kind=Assignment, defaults=Defaults())
+        except PermanentError as error:
+            return error
+    if wire.HTTP_STATUS[code] in {429, 503}:
+        return TransientError(code, MEANING[code], retry_after_seconds=60)
+    return ActivityError(code, MEANING[code])
+
+
+def _progress() -> Progress:
+    batch = Batch("0b7c3b1e5d0f4a2c9e6d8f7a1b2c3d4e", 2, _NOW, "Safety training, autumn term")
+    return Progress(batch, succeeded=1, failed=1, changed_at=_NOW)
+
+
+def _batch_url() -> str:
+    return f"{_URL}/batches/{_progress().batch.id}"
+
+
+def _samples(end: str) -> Examples:
+    return {
+        name: {"summary": summary, "value": json.loads((SAMPLES / f"{name}.{end}.json").read_text(encoding="utf-8"))}
+        for name, summary in _SAMPLE_NAMES.items()
+    }
+
+
+def _one(value: object) -> Examples:
+    return {"example": {"value": value}}
+
+
+def _body(response: wire.Response) -> Any:
+    return json.loads(response.body)

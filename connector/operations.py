@@ -1,0 +1,231 @@
+"""The table of operations: what each is for, in words for makers, what it takes, and how it can end.
+
+Where each is served stands in the function app alone, and which status a code has in ``wire`` alone.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from activities.errors import ErrorCode
+from connector import parameters
+from connector.parameters import Parameter
+from connector.refusals import OF_A_BODY, OF_A_CREATE, OF_STORAGE, OF_THE_APP
+
+IMPORTANT, ADVANCED, INTERNAL = "important", "advanced", "internal"
+JSON, CSV, HTML = "application/json", "text/csv", "text/html"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One good end.
+
+    Args:
+        description: When it is given.
+        schema: The component that stands in the body as JSON.
+        others: Further media types that a caller can ask for, with what comes then.
+        headers: Which headers it has beside those of every answer.
+    """
+
+    description: str
+    schema: str
+    others: Mapping[str, str] = field(default_factory=dict)
+    headers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One operation.
+
+    Args:
+        function: The name of its function in the app.
+        id: Its operation ID in the API's document, and in the connector unless ``connector_id`` says another.
+        visibility: How prominent it is in the connector; None where the connector does without it.
+        summary: A few words, letters and digits only.
+        description: Full sentences, for both documents.
+        more: Further sentences, for the API's document only.
+        body: The component of the request's body.
+        connector_body: The component that the connector shows instead.
+        answers: The good ends by status; only the first one has a schema in the connector.
+        codes: The error codes that it can answer.
+        pages: The errors that a browser gets as a page, by status, with what it shows.
+    """
+
+    function: str
+    id: str
+    visibility: str | None
+    tag: str
+    summary: str
+    description: str
+    more: str = ""
+    parameters: tuple[Parameter, ...] = ()
+    body: str = ""
+    connector_id: str = ""
+    connector_body: str = ""
+    answers: Mapping[int, Answer]
+    codes: tuple[ErrorCode, ...]
+    pages: Mapping[int, str] = field(default_factory=dict)
+
+
+TAGS = {
+    "Activities": "Creates one activity.",
+    "Batches": "Creates many activities in one call, and reports on them.",
+    "Failures": "What could not be created from the queue.",
+    "App": "The app itself.",
+}
+_ONCE = (
+    "With an external ID or a Repeatability-Request-ID, the same request can be sent again at any time and creates "
+    "nothing twice."
+)
+_CREATE_PARAMETERS = (parameters.REPEATABILITY, parameters.IDEMPOTENCY)
+_CREATED = "The activity was created."
+_EXISTED = "The activity existed already with the same content; this is the first answer again."
+_RUNNING = Answer(
+    "The batch is running; Location is the address of its report, Retry-After says when to ask.",
+    "BatchReport",
+    headers=("Location", "Operation-Location", "Retry-After"),
+)
+
+
+def _answers(schema: str) -> dict[int, Answer]:
+    return {201: Answer(_CREATED, schema), 200: Answer(_EXISTED, schema)}
+
+
+OPERATIONS = (
+    Operation(
+        function="create_activity",
+        id="CreateActivity",
+        visibility=None,
+        tag="Activities",
+        summary="Create an activity",
+        description="Creates an assignment or a self-initiated course, with bodies exactly as Microsoft Graph "
+        "documents them: the property @odata.type says which.",
+        more=_ONCE,
+        parameters=_CREATE_PARAMETERS,
+        body="Activity",
+        answers=_answers("LearningCourseActivity"),
+        codes=OF_A_CREATE,
+    ),
+    Operation(
+        function="create_assignment",
+        id="CreateAssignment",
+        visibility=IMPORTANT,
+        tag="Activities",
+        summary="Create an assignment",
+        description="Assigns a course of Viva Learning to a learner. Give an external ID, so that a repeated flow does "
+        "not create it twice.",
+        more=_ONCE,
+        parameters=_CREATE_PARAMETERS,
+        body="Assignment",
+        answers=_answers("CreatedAssignment"),
+        codes=OF_A_CREATE,
+    ),
+    Operation(
+        function="create_self_initiated_course",
+        id="CreateSelfInitiatedCourse",
+        visibility=IMPORTANT,
+        tag="Activities",
+        summary="Create a self initiated course",
+        description="Tells Viva Learning about a course that a learner started without being assigned to it. Give an "
+        "external ID, so that a repeated flow does not create it twice.",
+        more=_ONCE,
+        parameters=_CREATE_PARAMETERS,
+        body="SelfInitiatedCourse",
+        answers=_answers("CreatedSelfInitiatedCourse"),
+        codes=OF_A_CREATE,
+    ),
+    Operation(
+        function="create_batch",
+        id="CreateBatch",
+        visibility=IMPORTANT,
+        tag="Batches",
+        summary="Create a batch of activities",
+        description="Creates up to 10,000 assignments and self-initiated courses in one action and answers with a "
+        "report, which has one result for each. A flow waits until the batch is finished.",
+        more="Up to 20 valid activities are answered at once with 200, more with 202 and the address of the report. "
+        "An activity that is wrong does not stop the others. A CSV file has the names of the properties in its first "
+        "row, with the heading type for @odata.type.",
+        parameters=(*_CREATE_PARAMETERS, parameters.PREFER, parameters.NAME, parameters.PROVIDER),
+        body="BatchBody",
+        connector_body="Batch",
+        answers={200: Answer("The batch is finished; the results say what failed.", "BatchReport"), 202: _RUNNING},
+        codes=(*OF_A_BODY, *OF_THE_APP, *OF_STORAGE, ErrorCode.CREATE_IN_PROGRESS),
+    ),
+    Operation(
+        function="get_batch",
+        id="GetBatch",
+        visibility=ADVANCED,
+        tag="Batches",
+        summary="Get the report of a batch",
+        description="Answers with what became of each activity of a batch. A flow waits until the batch is finished.",
+        more="Needs no key: the long random ID is the permission. A browser gets a page.",
+        parameters=(parameters.BATCH_ID, parameters.FAILED_ONLY, parameters.AFTER_INDEX, parameters.FORMAT),
+        answers={
+            200: Answer(
+                "The batch is finished, whatever has failed.",
+                "BatchReport",
+                {HTML: "A page with the progress and the failed rows.", CSV: "The failed rows, to be corrected."},
+            ),
+            202: _RUNNING,
+        },
+        codes=(ErrorCode.INVALID_REQUEST, ErrorCode.NOT_FOUND, *OF_THE_APP, *OF_STORAGE),
+        pages={404: "A page that says so."},
+    ),
+    Operation(
+        function="get_batch_status",
+        id="GetBatchStatus",
+        visibility=INTERNAL,
+        tag="Batches",
+        summary="Get the status of a batch",
+        description="Says how far a batch is, for clients that know long-running operations of Azure.",
+        more="Needs no key: the long random ID is the permission.",
+        parameters=(parameters.BATCH_ID,),
+        answers={200: Answer("How far the batch is.", "BatchStatus")},
+        codes=(ErrorCode.NOT_FOUND, *OF_THE_APP, *OF_STORAGE),
+    ),
+    Operation(
+        function="list_failures",
+        id="ListFailures",
+        visibility=ADVANCED,
+        tag="Failures",
+        summary="List the failures of the queue",
+        description="Lists the activities that could not be created from the storage queue, newest first, each with "
+        "the reason.",
+        parameters=(parameters.ERROR_CODE, parameters.TOP, parameters.AFTER_FAILURE),
+        answers={200: Answer("One page of failures.", "FailurePage")},
+        codes=(ErrorCode.INVALID_REQUEST, *OF_THE_APP, *OF_STORAGE),
+    ),
+    Operation(
+        function="replay_failures",
+        id="ReplayFailures",
+        visibility=ADVANCED,
+        tag="Failures",
+        summary="Replay failures of the queue",
+        description="Puts failures back into the queue after their cause is repaired: all of them, those with an error "
+        "code, or those with the IDs that you give.",
+        body="Selection",
+        answers={200: Answer("How many failures were put back.", "Replayed")},
+        codes=(*OF_A_BODY, *OF_THE_APP, *OF_STORAGE),
+    ),
+    Operation(
+        function="get_health",
+        id="GetHealth",
+        visibility=None,
+        tag="App",
+        summary="Get the health of the app",
+        description="Says whether the app gets a token and reaches its storage. Needs no key.",
+        answers={200: Answer("The app can do its work.", "Health"), 503: Answer("It cannot; why is told.", "Health")},
+        codes=OF_THE_APP,
+    ),
+    Operation(
+        function="get_openapi",
+        id="GetOpenApi",
+        connector_id="TestConnection",
+        visibility=INTERNAL,
+        tag="App",
+        summary="Get the description of the app",
+        description="Answers with the description of all operations, and by that says whether the function key is "
+        "right.",
+        answers={200: Answer("The description in OpenAPI.", "ApiDescription")},
+        codes=OF_THE_APP,
+    ),
+)

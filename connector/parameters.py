@@ -1,0 +1,116 @@
+"""The parameters in addresses and headers, in words for makers."""
+
+from dataclasses import dataclass
+
+from activities.batches import requests
+from activities.wire import LARGEST_PAGE, PAGE_SIZE
+from connector import schemas
+from connector.schemas import Schema, flag, number, text
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter.
+
+    Args:
+        name: As the wire has it.
+        place: ``path``, ``query`` or ``header``.
+        schema: With title, description and an example.
+        in_connector: Whether makers see it, among the advanced ones.
+    """
+
+    name: str
+    place: str
+    schema: Schema
+    in_connector: bool = True
+
+    @property
+    def required(self) -> bool:
+        """Only a part of the address has to be there."""
+        return self.place == "path"
+
+
+_PROVIDER = schemas.properties_of(schemas.KINDS[0])["registrationId"]
+_PROVIDER_ID = text(
+    "Registration ID",
+    "The provider's registration ID, a GUID, for a CSV file or a bare list.",
+    _PROVIDER["examples"][0],
+    format="uuid",
+)
+
+REPEATABILITY = Parameter(
+    "Repeatability-Request-ID",
+    "header",
+    text(
+        "Repeatability Request ID",
+        "A text that stays the same when this request is repeated, so that nothing is created twice, such as "
+        "workflow()?['run']?['name'] with the item's ID behind it inside a loop.",
+        "08584994738460000000000000000CU01-item-42",
+    ),
+)
+IDEMPOTENCY = Parameter(
+    "Idempotency-Key",
+    "header",
+    text("Idempotency Key", "Another name of Repeatability-Request-ID, which wins if both are sent.", "item-42"),
+    in_connector=False,
+)
+CLIENT_REQUEST = Parameter(
+    "x-ms-client-request-id",
+    "header",
+    text("Client Request ID", "Your own ID of this request; the answer and the app's log repeat it.", "item-42"),
+    in_connector=False,
+)
+PREFER = Parameter(
+    "Prefer",
+    "header",
+    text("Prefer", "With respond-async, 202 is answered even for a small batch.", "respond-async"),
+    in_connector=False,
+)
+NAME = Parameter(
+    "name",
+    "query",
+    text(
+        "Name",
+        "What the report is headed with, for a CSV file or a bare list.",
+        "Safety training",
+        maxLength=requests.LONGEST_NAME,
+    ),
+    in_connector=False,
+)
+PROVIDER = Parameter("registrationId", "query", _PROVIDER_ID, in_connector=False)
+BATCH_ID = Parameter(
+    "batchId",
+    "path",
+    text("Batch ID", "The ID that Create a batch of activities gave.", "0b7c3b1e5d0f4a2c9e6d8f7a1b2c3d4e"),
+)
+FAILED_ONLY = Parameter(
+    "failedOnly", "query", flag("Failed Only", "Whether only the failed ones are wanted.", example=True)
+)
+AFTER_INDEX = Parameter(
+    "after",
+    "query",
+    number("After", "The index after which the page begins; the next link has it.", 999, minimum=0),
+)
+FORMAT = Parameter(
+    "format",
+    "query",
+    text("Format", "With csv, the failed ones come as a CSV file.", "csv", enum=["csv"]),
+    in_connector=False,
+)
+ERROR_CODE = Parameter(
+    "errorCode", "query", text("Error Code", "Shows only the failures with this error code.", "learnerNotLicensed")
+)
+TOP = Parameter(
+    "top",
+    "query",
+    number(
+        "Page Size",
+        f"How many failures a page has, up to {LARGEST_PAGE:,}; {PAGE_SIZE} if you leave it empty.",
+        PAGE_SIZE,
+        minimum=1,
+        maximum=LARGEST_PAGE,
+    ),
+)
+AFTER_FAILURE = Parameter(
+    "after", "query", text("After", "Where the page begins; the next link has it.", "at-098205000000000-5db4f7926ca0")
+)

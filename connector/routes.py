@@ -1,0 +1,37 @@
+"""Where each operation is served, read from the function app itself."""
+
+from dataclasses import dataclass
+
+from azure.functions.decorators.function_app import Function
+
+import function_app
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """An address below ``/api``, and whether the Functions host asks for a key there."""
+
+    method: str
+    path: str
+    needs_key: bool
+
+
+def served() -> dict[str, Route]:
+    """Return every HTTP route of the app by the name of its function."""
+    routes: dict[str, Route] = {}
+    for function in _functions():
+        trigger = function.get_trigger()
+        said = trigger.get_dict_repr() if trigger else {}
+        if said.get("type") == "httpTrigger":
+            (method,) = said["methods"]
+            needs_key = said["authLevel"].value != "anonymous"
+            routes[function.get_function_name() or ""] = Route(method.value.lower(), f"/{said['route']}", needs_key)
+    return routes
+
+
+def _functions() -> list[Function]:
+    # The app remembers the names that it has told, and takes the second time for doubles.
+    function_app.app.functions_bindings = None
+    functions: list[Function] = function_app.app.get_functions()
+    function_app.app.functions_bindings = None
+    return functions

@@ -1,0 +1,189 @@
+"""The same in OpenAPI 2.0, as a Power Platform connector needs it: flat bodies, one schema for each operation.
+
+Source: https://learn.microsoft.com/connectors/custom-connectors/openapi-extensions
+"""
+
+from typing import Any
+
+from connector import about, answers, schemas
+from connector.operations import ADVANCED, IMPORTANT, JSON, OPERATIONS, TAGS, Operation
+from connector.parameters import Parameter
+from connector.refusals import MEANING, NO_KEY, by_status
+from connector.routes import Route, served
+from connector.schemas import Schema
+from connector.wording import display_name
+
+# What most makers fill in although they need not; the rest is among the advanced properties.
+_IMPORTANT = frozenset(
+    {
+        "name",
+        "registrationId",
+        "externalCourseActivityId",
+        "completionPercentage",
+        "dueDateTime",
+        "notes",
+        "assignmentType",
+        "code",
+        "ids",
+    }
+)
+# One name for the provider is enough for a form.
+_NOT_ASKED = "learningProviderId"
+_KEPT = ("type", "format", "minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems", "enum")
+
+
+def build() -> Schema:
+    """Return the document."""
+    routes = served()
+    shown = [operation for operation in OPERATIONS if operation.visibility]
+    paths: dict[str, Schema] = {}
+    for operation in shown:
+        route = routes[operation.function]
+        paths.setdefault(route.path, {})[route.method] = _operation(operation, route)
+    tags = {operation.tag for operation in shown}
+    return {
+        "swagger": "2.0",
+        "info": {
+            "title": about.TITLE,
+            "version": about.version(),
+            "description": about.DESCRIPTION,
+            "contact": {"name": f"{about.PUBLISHER} support", "url": about.WEBSITE, "email": about.SUPPORT_EMAIL},
+        },
+        "host": about.PLACEHOLDER_HOST,
+        "basePath": about.BASE_PATH,
+        "schemes": ["https"],
+        "consumes": [JSON],
+        "produces": [JSON],
+        "paths": paths,
+        "definitions": _definitions(shown),
+        "securityDefinitions": {
+            "api_key": {"type": "apiKey", "in": "header", "name": about.KEY_HEADER},
+            "entra_id": {
+                "type": "oauth2",
+                "flow": "accessCode",
+                "authorizationUrl": f"{about.SIGN_IN}/oauth2/authorize",
+                "tokenUrl": f"{about.SIGN_IN}/oauth2/token",
+                "scopes": {},
+            },
+        },
+        "security": [{"api_key": []}, {"entra_id": []}],
+        "tags": [{"name": name, "description": words} for name, words in TAGS.items() if name in tags],
+        "x-ms-capabilities": {"testConnection": {"operationId": "TestConnection", "parameters": {}}},
+        "x-ms-connector-metadata": [
+            {"propertyName": "Website", "propertyValue": about.WEBSITE},
+            {"propertyName": "Privacy policy", "propertyValue": about.PRIVACY_POLICY},
+            {"propertyName": "Categories", "propertyValue": ";".join(about.CATEGORIES)},
+        ],
+    }
+
+
+def request_schema(schema: Schema) -> Schema:
+    """Return the form in which a maker fills in a body: no nulls, no choices, captions and visibility."""
+    said = _plain(schema)
+    if said["type"] == "object":
+        required = schema.get("required", [])
+        said["properties"] = {
+            name: {
+                **request_schema(one),
+                "x-ms-visibility": IMPORTANT if name in {*required, *_IMPORTANT} else ADVANCED,
+            }
+            for name, one in schema["properties"].items()
+            if name != _NOT_ASKED
+        }
+        said |= {"required": required} if required else {}
+    elif said["type"] == "array":
+        said["items"] = request_schema(_resolved(schema["items"]))
+    if "enum" in said:
+        said["x-ms-enum-values"] = [{"value": one, "displayName": display_name(one)} for one in said["enum"]]
+    return said
+
+
+def answer_schema(schema: Schema) -> Schema:
+    """Return what later steps of a flow can pick from an answer: no nulls, captions for everything."""
+    said = _plain(schema)
+    said.pop("enum", None)  # An answer may know more values one day.
+    if properties := schema.get("properties"):
+        said["properties"] = {name: answer_schema(one) for name, one in properties.items()}
+        said |= {"required": schema["required"]} if schema.get("required") else {}
+    elif said["type"] == "array":
+        said["items"] = answer_schema(schema["items"])
+    return said
+
+
+def _definitions(shown: list[Operation]) -> Schema:
+    components = {**answers.components(), "Activity": schemas.flat_activity()}
+    definitions: Schema = {}
+    for operation in shown:
+        if body := operation.connector_body or operation.body:
+            definitions[body] = request_schema(components[body])
+        answer = next(iter(operation.answers.values()))
+        definitions[answer.schema] = answer_schema(components[answer.schema])
+    return definitions
+
+
+def _operation(operation: Operation, route: Route) -> Schema:
+    parameters = [_parameter(one) for one in operation.parameters if one.in_connector]
+    if body := operation.connector_body or operation.body:
+        # Required even where every property is optional: then a flow sends {} instead of nothing.
+        parameters.append({"name": "body", "in": "body", "required": True, "schema": {"$ref": f"#/definitions/{body}"}})
+    return {
+        "operationId": operation.connector_id or operation.id,
+        "tags": [operation.tag],
+        "summary": operation.summary,
+        "description": operation.description,
+        "x-ms-visibility": operation.visibility,
+        **({"consumes": [JSON]} if body else {}),
+        "produces": [JSON],
+        "parameters": parameters,
+        "responses": _responses(operation, route),
+    }
+
+
+def _parameter(parameter: Parameter) -> Schema:
+    said = {"name": parameter.name, "in": parameter.place, "required": parameter.required}
+    plain = _plain(parameter.schema)
+    del plain["example"]
+    if parameter.required:
+        said["x-ms-url-encoding"] = "single"
+    return {**said, **plain, "x-ms-visibility": IMPORTANT if parameter.required else ADVANCED}
+
+
+def _responses(operation: Operation, route: Route) -> Schema:
+    first, *others = operation.answers.items()
+    status, answer = first
+    good = {str(status): {"description": answer.description, "schema": {"$ref": f"#/definitions/{answer.schema}"}}}
+    good |= {str(other): {"description": said.description} for other, said in others}
+    bad = {
+        str(code): {"description": " ".join(MEANING[one] for one in codes)}
+        for code, codes in by_status(operation.codes).items()
+    }
+    no_key = {"401": {"description": NO_KEY}} if route.needs_key else {}
+    return dict(sorted({**good, **bad, **no_key, "default": {"description": "Any other error."}}.items()))
+
+
+def _plain(schema: Schema) -> Schema:
+    """Return a schema without what 2.0 has no word for, and without its parts."""
+    # Where there is a choice, the first one is the one that a single field can hold.
+    chosen: Schema = {**schema, **schema["anyOf"][0], **_words(schema)} if "anyOf" in schema else schema
+    kinds = chosen.get("type", "object")
+    said = {key: chosen[key] for key in _KEPT if key in chosen}
+    said["type"] = kinds[0] if isinstance(kinds, list) else kinds
+    if "title" in schema:
+        said["x-ms-summary"] = schema["title"]
+    said |= {"description": schema["description"]} if "description" in schema else {}
+    if (example := _example(schema, said["type"])) is not None:
+        said["example"] = example
+    return said
+
+
+def _words(schema: Schema) -> Schema:
+    return {key: schema[key] for key in ("title", "description") if key in schema}
+
+
+def _example(schema: Schema, kind: str) -> Any:
+    return None if kind in {"array", "object"} else schema["examples"][0]
+
+
+def _resolved(schema: Schema) -> Schema:
+    """Return what the connector shows instead of a choice between two kinds."""
+    return schemas.flat_activity() if "$ref" in schema else schema

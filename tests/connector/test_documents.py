@@ -1,0 +1,165 @@
+"""Both documents are what the code says, describe every route, and can be read by makers."""
+
+import re
+from typing import Any
+
+import pytest
+
+from activities import wire
+from activities.errors import ErrorCode
+from activities.models import Assignment, CourseActivity, SelfInitiatedCourse
+from connector import __main__ as commands
+from connector import about, icon, routes, rules, schemas
+from connector.operations import OPERATIONS
+from connector.refusals import MEANING, by_status
+from tests.connector.documents import API, CONNECTOR, operations_of, routes_of
+
+LARGEST_SWAGGER_BYTES = 100_000
+API_OPERATIONS = operations_of(API)
+CONNECTOR_OPERATIONS = operations_of(CONNECTOR)
+BY_CONNECTOR_ID = {one.connector_id or one.id: one for one in OPERATIONS if one.visibility}
+REQUEST_MODELS = [
+    pytest.param(kind, document, id=f"{kind.__name__} in {name}")
+    for kind in (Assignment, SelfInitiatedCourse)
+    for name, document in {
+        "the API": API["components"]["schemas"][kind.__name__],
+        "the connector": CONNECTOR["definitions"][kind.__name__],
+    }.items()
+]
+SENTENCE_ENDS = (".", "?", "!")
+
+
+def test_the_committed_files_are_what_the_code_says() -> None:
+    assert commands.outdated() == [], "run make connector"
+
+
+def test_the_connector_keeps_every_rule() -> None:
+    assert [str(finding) for finding in rules.check(commands.committed())] == []
+
+
+def test_the_connector_is_small() -> None:
+    assert commands.SWAGGER.stat().st_size < LARGEST_SWAGGER_BYTES
+
+
+def test_the_api_is_described_route_by_route_as_the_app_serves_it() -> None:
+    expected = {(route.method, route.path) for route in routes.served().values()}
+    assert routes_of(API) == expected
+    assert {one.function for one in OPERATIONS} == routes.served().keys()
+
+
+def test_the_connector_has_no_route_of_its_own() -> None:
+    assert routes_of(CONNECTOR) <= routes_of(API)
+    assert CONNECTOR_OPERATIONS.keys() == BY_CONNECTOR_ID.keys()
+
+
+def test_only_anonymous_routes_need_no_key() -> None:
+    served = routes.served()
+    for operation in OPERATIONS:
+        said = API_OPERATIONS[operation.id]
+        assert ("security" in said) is not served[operation.function].needs_key
+        assert ("401" in said["responses"]) is served[operation.function].needs_key
+
+
+def test_every_error_of_an_operation_is_listed_under_its_status() -> None:
+    for operation in OPERATIONS:
+        responses = API_OPERATIONS[operation.id]["responses"]
+        for status, codes in by_status(operation.codes).items():
+            content = responses[str(status)]["content"]["application/json"]
+            assert content["schema"] == schemas.ref("Error")
+            assert list(content["examples"]) == codes
+            assert all(f"`{code}`" in responses[str(status)]["description"] for code in codes)
+        assert responses["default"]["content"]["application/json"]["schema"] == schemas.ref("Error")
+
+
+def test_a_create_can_answer_every_error_code_but_that_of_batches() -> None:
+    (create,) = (one for one in OPERATIONS if one.id == "CreateActivity")
+    assert set(create.codes) == set(ErrorCode) - {ErrorCode.NOT_FOUND}
+    assert MEANING.keys() == wire.HTTP_STATUS.keys() == set(ErrorCode)
+
+
+def test_the_readme_and_the_documents_say_the_same_of_every_code() -> None:
+    readme = (about.ROOT / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| \d{3} \| `(\w+)` \| (.+?) \|", readme, re.MULTILINE)
+    assert {code: words.replace("`", "") for code, words in rows} == {str(code): said for code, said in MEANING.items()}
+
+
+@pytest.mark.parametrize("name", API_OPERATIONS)
+def test_every_operation_of_the_api_has_words_and_an_example(name: str) -> None:
+    said = API_OPERATIONS[name]
+    assert said["summary"]
+    assert said["description"].endswith(SENTENCE_ENDS)
+    assert said["tags"]
+    contents = [one["content"] for one in said["responses"].values() if "content" in one]
+    examples = [content["application/json"].get("examples") for content in contents[:-1]]
+    assert examples
+    assert all(examples)
+    if "requestBody" in said:
+        assert said["requestBody"]["content"]["application/json"]["examples"]
+    assert [one["name"] for one in said["parameters"] if "example" not in one or not one["description"]] == []
+
+
+@pytest.mark.parametrize(("kind", "schema"), REQUEST_MODELS)
+def test_every_property_of_a_request_has_a_title_a_description_and_an_example(
+    kind: type[CourseActivity], schema: dict[str, Any]
+) -> None:
+    names = {one.alias for one in kind.model_fields.values()}
+    # Both name the provider, and a form needs only one of them.
+    assert schema["properties"].keys() | {"learningProviderId"} == names
+    for name, said in schema["properties"].items():
+        assert said.get("title") or said.get("x-ms-summary"), name
+        assert said["description"].endswith(SENTENCE_ENDS), name
+        assert "examples" in said or "example" in said, name
+    assert set(schema["required"]) == {one.alias for one in kind.model_fields.values() if one.is_required()}
+
+
+def test_an_activity_of_a_batch_has_the_properties_of_both_kinds() -> None:
+    item = CONNECTOR["definitions"]["Batch"]["properties"]["activities"]["items"]
+    kinds = [CONNECTOR["definitions"][kind.__name__]["properties"] for kind in (Assignment, SelfInitiatedCourse)]
+    assert item["properties"].keys() == {schemas.TYPE} | kinds[0].keys() | kinds[1].keys()
+    shown = {one["value"]: one["displayName"] for one in item["properties"][schemas.TYPE]["x-ms-enum-values"]}
+    assert shown == {Assignment.odata_type: "Assignment", SelfInitiatedCourse.odata_type: "Self-initiated course"}
+
+
+def test_the_connector_hides_what_makers_do_not_need() -> None:
+    visibility = {name: said["x-ms-visibility"] for name, said in CONNECTOR_OPERATIONS.items()}
+    assert visibility == {
+        "CreateAssignment": "important",
+        "CreateSelfInitiatedCourse": "important",
+        "CreateBatch": "important",
+        "GetBatch": "advanced",
+        "GetBatchStatus": "internal",
+        "ListFailures": "advanced",
+        "ReplayFailures": "advanced",
+        "TestConnection": "internal",
+    }
+
+
+def test_what_a_flow_polls_is_in_the_connector() -> None:
+    """The gateway answers 404 for an address that is not in the definition."""
+    assert ("get", "/batches/{batchId}") in routes_of(CONNECTOR)
+
+
+def test_the_connectors_readme_names_every_operation_that_makers_see() -> None:
+    visible = [said["summary"] for said in CONNECTOR_OPERATIONS.values() if said["x-ms-visibility"] != "internal"]
+    section = commands.README.read_text(encoding="utf-8").split("## Supported Operations")[1].split("\n## ")[0]
+    assert re.findall(r"^\| ([A-Z][^|]+?) \|", section, re.MULTILINE)[1:] == visible
+
+
+def test_an_icon_that_shows_something_else_is_out_of_date() -> None:
+    same = icon.build()
+    assert icon.same_picture(same, icon.build())
+    assert not icon.same_picture(same, icon.png(lambda _x, _y: 0.5))
+
+
+def test_the_commands_say_what_they_did(capsys: pytest.CaptureFixture[str]) -> None:
+    assert commands.main(["check"]) == 0
+    assert "up to date" in capsys.readouterr().out
+    assert commands.main(["nonsense"]) == 2
+
+
+def test_what_is_out_of_date_fails_the_check(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(about, "TITLE", "Something Else")
+    assert commands.main(["check"]) == 1
+    assert "connector/apiDefinition.swagger.json is out of date: run make connector" in capsys.readouterr().out
