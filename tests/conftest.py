@@ -25,15 +25,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--examples",
         type=int,
-        default=150,
+        default=60,
         metavar="N",
         help="how many requests are made up from the API's document (5000 before a release)",
     )
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """One process more than cores: most end-to-end tests wait for something."""
-    return (os.cpu_count() or 1) + 1
+    """Twice as many processes as cores: most end-to-end tests wait for something."""
+    return 2 * (os.cpu_count() or 1)
 
 
 @pytest.hookimpl(trylast=True)

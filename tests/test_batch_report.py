@@ -103,7 +103,7 @@ def test_a_report_that_is_not_more_final_changes_nothing(outcomes: list[Outcome]
     assert merged([kept], results) == [kept]
 
 
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(drawn=reports_of(), together=st.integers(1, 4))
 async def test_in_storage_nothing_is_lost_and_nothing_counts_twice_also_if_many_tell_at_once(
     storage_ports: Ports, drawn: tuple[dict[Chunk, int], list[tuple[Chunk, list[Result]]]], together: int

@@ -31,7 +31,7 @@ from tests.end_to_end.batch_stack import activities
 from tests.end_to_end.keyed_stack import KEY_HEADER, keyed_stack
 from tests.end_to_end.queue_stack import OTHER_PROVIDER, QueueStack, assignment, wait_until
 
-EXAMPLES = 150
+EXAMPLES = 60
 CHECKS = [
     not_a_server_error,
     status_code_conformance,

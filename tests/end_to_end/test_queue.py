@@ -164,7 +164,7 @@ def test_a_body_with_an_empty_id_is_a_message_of_its_own(stack: QueueStack) -> N
 
 
 @given(texts=st.lists(MESSAGES, min_size=50, max_size=50, unique=True))
-@settings(max_examples=2, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+@settings(max_examples=1, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
 def test_whatever_a_message_holds_is_created_or_told(stack: QueueStack, texts: list[str]) -> None:
     """Nothing that a queue can hold is lost, stops the app, or ends on the poison queue, whose reason nobody knows."""
     stack.reset()

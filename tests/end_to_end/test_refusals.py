@@ -167,7 +167,7 @@ def test_all_mistakes_are_named_at_once(stack: Stack) -> None:
 
 
 @given(body=st.binary(max_size=200))
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_bytes_are_answered_with_a_4xx_and_an_error(stack: Stack, body: bytes) -> None:
     response = stack.post("activities", body)
     assert 400 <= response.status_code < 500
