@@ -10,7 +10,8 @@ from local.lifecycle import free_ports
 from local.processes import started
 
 # How long an example takes says something about the machine, not about the code.
-settings.register_profile("anywhere", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# Sixty examples, because every run draws others.
+settings.register_profile("anywhere", max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("anywhere")
 
 

@@ -226,7 +226,8 @@ class TestABatch:
         answers = [one.answered for one in action.attempts if one.answered is not None]
         assert {one.json()["batchId"] for one in answers} == {action.body["batchId"]}
         assert action.statuses[:3] == [0, 504, 0]
-        assert {one.url.rpartition("/")[2] for one in action.attempts[4:]} == {action.body["batchId"]}
+        # None of them if the batch has ended by the time of the fourth attempt.
+        assert {one.url.rpartition("/")[2] for one in action.attempts[4:]} <= {action.body["batchId"]}
         assert_created_once(stack, records)
 
     def test_that_nobody_named_is_another_batch_with_the_same_activities(self, stack: QueueStack) -> None:
