@@ -14,7 +14,7 @@ from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 from activities.errors import Problem
 from activities.messages import Failure, Record, encode, encode_failure
 from activities.queues import Queue, Sent
-from activities.tables import LARGEST_PAGE, Table, next_page, packed, unpacked
+from activities.tables import LARGEST_PAGE, Table, packed, unpacked
 from activities.transactions import Entity
 
 PARTITION = "failures"
@@ -61,20 +61,15 @@ class Failures:
     async def page(self, *, code: str | None, size: int, after: str) -> tuple[list[Failure], str]:
         """Return failures, newest first, and where the next page begins ("" after the last)."""
         found: list[Entity] = []
-        entities = self._table.client.query_entities(
-            f"PartitionKey eq '{PARTITION}' and RowKey gt @after and RowKey lt 'at.'"
-            + (" and Code eq @code" if code else ""),
-            parameters={"after": after or "at-", "code": code or ""},
-            results_per_page=min(size + 1, LARGEST_PAGE),
-        )
-        pages = entities.by_page()
-        while len(found) <= size:
-            # A page can be empty although another follows: the service stops its search after a while.
-            page = await self._table.call(lambda: next_page(pages))
-            if page is None:
-                return [_failure(entity) for entity in found], ""
-            found += page
-        return [_failure(entity) for entity in found[:size]], str(found[size - 1]["RowKey"])
+        condition = f"PartitionKey eq '{PARTITION}' and RowKey gt @after and RowKey lt 'at.'"
+        if code:
+            condition += " and Code eq @code"
+        said = {"after": after or "at-", "code": code or ""}
+        async for entity in self._table.query(condition, parameters=said, page_size=min(size + 1, LARGEST_PAGE)):
+            if len(found) == size:
+                return [_failure(one) for one in found], str(found[-1]["RowKey"])
+            found.append(entity)
+        return [_failure(one) for one in found], ""
 
     async def get(self, failure_id: str) -> Failure | None:
         """Return one failure, or None when there is none with this id."""

@@ -16,11 +16,11 @@ from typing import Any, Self
 
 from activities import forms, wire
 from activities.errors import ActivityError, ErrorCode, PermanentError, Problem
+from activities.validation import with_provider
 
 # Source: https://learn.microsoft.com/azure/storage/queues/storage-queues-introduction
 LARGEST_MESSAGE_BYTES = 65_536
 _ACTIVITIES, _REGISTRATION_ID = "activities", "registrationId"
-_PROVIDER = (_REGISTRATION_ID, "learningProviderId")
 _DEFERRED, _ACTIVITY, _COMPRESSED = "deferred", "activity", "compressedActivity"
 _LARGEST_CONTENT_BYTES = wire.LARGEST_ACTIVITY_BYTES  # A message of 64 KiB can hold 50 MB of compressed zeros.
 
@@ -237,15 +237,7 @@ def _of_envelope(envelope: dict[str, Any]) -> list[Any]:
     contents = envelope[_ACTIVITIES] if isinstance(envelope[_ACTIVITIES], list) else [envelope[_ACTIVITIES]]
     if not contents:
         raise _invalid(f'"{_ACTIVITIES}" is an empty list: there is nothing to create.', _ACTIVITIES)
-    registration_id = envelope.get(_REGISTRATION_ID)
-    if forms.is_blank(registration_id):
-        return contents
-    return [
-        {**content, _REGISTRATION_ID: registration_id}
-        if isinstance(content, dict) and all(forms.is_blank(content.get(one)) for one in _PROVIDER)
-        else content
-        for content in contents
-    ]
+    return [with_provider(content, envelope.get(_REGISTRATION_ID)) for content in contents]
 
 
 def _put_back(envelope: dict[str, Any]) -> Record:

@@ -94,17 +94,24 @@ class Table:
             raise TransactionConflictError from error
 
     async def query(
-        self, condition: str, *, select: list[str] | None = None, page_size: int = LARGEST_PAGE
+        self,
+        condition: str,
+        *,
+        parameters: dict[str, Any] | None = None,
+        select: list[str] | None = None,
+        page_size: int = LARGEST_PAGE,
     ) -> AsyncIterator[Entity]:
-        """Yield the entities that a condition holds for, by partition and row.
+        """Yield the entities that a condition holds for, by partition and row; ``parameters`` stand for its ``@names``.
 
         Raises:
             TransientError: ``storageUnavailable``.
         """
-        entities = self.client.query_entities(condition, select=select, results_per_page=page_size)
+        entities = self.client.query_entities(
+            condition, parameters=parameters, select=select, results_per_page=page_size
+        )
         pages = entities.by_page()
         # A page can be empty although another follows: the service stops its search after a while.
-        while (page := await self.call(lambda: next_page(pages))) is not None:
+        while (page := await self.call(lambda: _next_page(pages))) is not None:
             for entity in page:
                 yield entity
 
@@ -140,8 +147,7 @@ class Table:
             await asyncio.sleep(_WHILE_IT_IS_MADE_SECONDS)
 
 
-async def next_page(pages: AsyncIterator[AsyncIterator[Entity]]) -> list[Entity] | None:
-    """Return the entities of a query's next page, or None after the last."""
+async def _next_page(pages: AsyncIterator[AsyncIterator[Entity]]) -> list[Entity] | None:
     async for page in pages:
         return [entity async for entity in page]
     return None

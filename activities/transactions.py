@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
@@ -63,7 +64,7 @@ def decode(body: bytes) -> Answer:
     """Read the answer to a transaction."""
     found = list(_STATUS.finditer(body))
     for status in (int(one[1]) for one in found):
-        if not 200 <= status < 300:  # noqa: PLR2004 (https://www.rfc-editor.org/rfc/rfc9110#name-successful-2xx)
+        if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
             return Answer(failed_status=status)
     ends = [*(one.start() for one in found[1:]), len(body)]
     etags = [_ETAG.search(body, one.end(), end) for one, end in zip(found, ends, strict=False)]

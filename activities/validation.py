@@ -22,6 +22,7 @@ _KINDS: dict[str, type[CourseActivity]] = {
     "learningselfinitiatedcourse": SelfInitiatedCourse,
     "learningselfinitiated": SelfInitiatedCourse,  # The API page's text calls the type by this name, too.
 }
+PROVIDER = ("registrationId", "learningProviderId")  # Two names for one thing.
 _TYPE = "@odata.type"
 _EXTERNAL_ID = "externalCourseActivityId"
 _EXTERNAL_ID_OF_METADATA = "externalcourseActivityId"  # The spelling of Graph's metadata.
@@ -133,7 +134,7 @@ def _same_text(one: object, other: object) -> bool:
 
 
 def _registration_id(properties: Json, defaults: Defaults, problems: list[Problem]) -> str | None:
-    given = {name: properties[name] for name in ("registrationId", "learningProviderId") if name in properties}
+    given = {name: properties[name] for name in PROVIDER if name in properties}
     if not given:
         if defaults.registration_id is None:
             message = "registrationId is required: the learning provider's registration ID, a GUID."
@@ -170,6 +171,14 @@ def _why_unknown(name: str, model: type[CourseActivity], names: frozenset[str]) 
     close = closest(name, names)
     suggestion = f'did you mean "{close}"?' if close else f"{model.spoken_name} has no such property."
     return f'"{forms.shown(name)}" is not known: {suggestion}'
+
+
+def with_provider(record: object, registration_id: object) -> Any:
+    """Return a record with the provider of its envelope, unless it names one of its own, or the envelope none."""
+    if forms.is_blank(registration_id) or not isinstance(record, dict):
+        return record
+    named = any(not forms.is_blank(record.get(one)) for one in PROVIDER)
+    return record if named else {**record, PROVIDER[0]: registration_id}
 
 
 def closest(name: str, names: Iterable[str]) -> str:

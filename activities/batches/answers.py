@@ -58,7 +58,7 @@ def encode_status(
         "status": "Running",
         "createdDateTime": batch.created_at.isoformat(timespec="seconds"),
         "lastActionDateTime": (progress.changed_at or batch.created_at).isoformat(timespec="seconds"),
-        "percentComplete": 100 * progress.done // max(1, batch.total),
+        "percentComplete": progress.percent,
         "resourceLocation": url,
     }
     if not progress.completed:

@@ -90,7 +90,7 @@ def render(progress: Progress, failed: Sequence[Result], *, url: str, now: datet
         url: Absolute address of the report, without a query.
         now: What a time to wait counts from.
     """
-    batch, percent = progress.batch, _percent(progress)
+    batch, percent = progress.batch, progress.percent
     name = batch.name.strip() or "Batch"
     look, state = _state(progress, now)
     ending = f"{progress.failed:,} failed" if progress.failed else "All succeeded"
@@ -131,11 +131,6 @@ def _document(title: str, body: str, *, refresh: str = "") -> bytes:
     return text.encode(errors="replace")
 
 
-def _percent(progress: Progress) -> int:
-    """Return whole percents, rounded down: 100 only at the end."""
-    return 100 if progress.completed else progress.done * 100 // progress.batch.total
-
-
 def _left(progress: Progress) -> int:
     return max(0, progress.batch.total - progress.done)
 
@@ -150,7 +145,7 @@ def _state(progress: Progress, now: datetime) -> tuple[str, str]:
     if not progress.completed:
         if _waiting(progress, now):
             return "waiting", "Waiting for Microsoft Graph; it goes on by itself"
-        return "running", f"In progress{_QUARTERS[_percent(progress) // 25]}"
+        return "running", f"In progress{_QUARTERS[progress.percent // 25]}"
     if not progress.failed:
         return "good", "Completed, all succeeded"
     return "bad", f"Completed, {progress.failed:,} failed"

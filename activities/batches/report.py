@@ -4,6 +4,7 @@ Every chunk of a batch has a result record of its own, and totals are always add
 finished twice, late, or again after a crash can only improve its own record, never count twice.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
@@ -12,6 +13,7 @@ from typing import Any, Self
 
 from activities.errors import ActivityError
 
+BATCH_ID = re.compile(r"[0-9a-f]{32}")
 RUNNING, COMPLETED = "running", "completed"
 
 
@@ -123,6 +125,11 @@ class Progress:
     def completed(self) -> bool:
         """Whether every record has come to its end."""
         return self.done >= self.batch.total
+
+    @property
+    def percent(self) -> int:
+        """Whole percents, rounded down: 100 only at the end."""
+        return 100 if self.completed else self.done * 100 // self.batch.total
 
     @property
     def elapsed(self) -> timedelta:

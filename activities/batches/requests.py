@@ -12,8 +12,9 @@ from typing import Any
 
 from activities import forms, wire
 from activities.batches import columns, delimited
+from activities.batches.report import BATCH_ID
 from activities.errors import ActivityError, ErrorCode, PermanentError, Problem
-from activities.validation import closest, refusal
+from activities.validation import PROVIDER, closest, refusal, with_provider
 
 LARGEST_BATCH = 10_000
 LARGEST_BATCH_BYTES = 16 * 2**20
@@ -21,15 +22,13 @@ LONGEST_NAME = 200
 FIRST_ROW = 2  # Where a sheet's first record stands: below the headings, and counted from 1.
 _MOST_ROWS = 2**20  # Of a sheet, by Excel: https://support.microsoft.com/office/excel-specifications-and-limits
 _ACTIVITIES, _NAME = "activities", "name"
-_PROVIDER = ("registrationId", "learningProviderId")
-_ENVELOPE = (_ACTIVITIES, _NAME, *_PROVIDER)
+_ENVELOPE = (_ACTIVITIES, _NAME, *PROVIDER)
 # What tells a single activity from an envelope.
-_ONLY_OF_ACTIVITIES = frozenset({*columns.PROPERTIES, columns.TYPE, "externalcourseActivityId"}) - {*_PROVIDER}
+_ONLY_OF_ACTIVITIES = frozenset({*columns.PROPERTIES, columns.TYPE, "externalcourseActivityId"}) - {*PROVIDER}
 _SPOKEN = {",": "a comma", ";": "a semicolon", "\t": "a tab"}
 _MOST_UNKNOWN = 20  # An answer is read by a person, and each suggestion costs time.
 # Browsers on Windows call a .csv file what Excel registered for it.
 _SHEETS = frozenset({"text/csv", "application/csv", "application/vnd.ms-excel"})
-_BATCH_ID = re.compile(r"[0-9a-f]{32}")
 _INDEX = re.compile(r"\d{1,9}", re.ASCII)
 _JSON = frozenset({b"{", b"["})
 _EXPECTED = '{"activities": […]}'
@@ -115,7 +114,7 @@ def _of_json(value: Any, query: Mapping[str, str]) -> BatchRequest:
     if problems:
         raise refusal(problems)
     _check_count(len(contents), "activities")
-    records = (SentRecord(index, _with_provider(one, registration_id)) for index, one in enumerate(contents))
+    records = (SentRecord(index, with_provider(one, registration_id)) for index, one in enumerate(contents))
     return BatchRequest(tuple(records), name)
 
 
@@ -127,7 +126,7 @@ def _refuse_unknown(envelope: Mapping[str, Any], problems: list[Problem]) -> set
         what = (
             f'did you mean "{close}"?'
             if close
-            else f'beside "{_ACTIVITIES}" there can be "{_NAME}" and "{_PROVIDER[0]}".'
+            else f'beside "{_ACTIVITIES}" there can be "{_NAME}" and "{PROVIDER[0]}".'
         )
         problems.append(Problem(_UNKNOWN, f'"{forms.shown(name)}" is not known: {what}', forms.shown(name)))
     if more := len(unknown[_MOST_UNKNOWN:]):
@@ -165,27 +164,21 @@ def _options(said: Mapping[str, Any], problems: list[Problem]) -> tuple[str, str
             message = f"{_NAME} may have up to {LONGEST_NAME} characters, but has {len(name):,}: shorten it."
             problems.append(Problem(_INVALID, message, _NAME))
     providers: list[str] = []
-    for one in _PROVIDER:
+    for one in PROVIDER:
         if not forms.is_blank(said.get(one)):
             try:
                 providers.append(forms.guid(said[one]))
             except forms.InvalidValueError as error:
                 problems.append(Problem(_INVALID, f"{one} {error}.", one))
     if len({one.casefold() for one in providers}) > 1:
-        message = f"{' and '.join(_PROVIDER)} both name the provider, but they differ: send one."
-        problems.append(Problem(_CONTRADICTION, message, _PROVIDER[0]))
+        message = f"{' and '.join(PROVIDER)} both name the provider, but they differ: send one."
+        problems.append(Problem(_CONTRADICTION, message, PROVIDER[0]))
     return name, next(iter(providers), "")
 
 
 def _from_query(query: Mapping[str, str]) -> dict[str, str]:
-    spelled = {one.casefold(): one for one in (_NAME, *_PROVIDER)}
+    spelled = {one.casefold(): one for one in (_NAME, *PROVIDER)}
     return {spelled[name.casefold()]: value for name, value in query.items() if name.casefold() in spelled}
-
-
-def _with_provider(content: Any, registration_id: str) -> Any:
-    if registration_id and isinstance(content, dict) and all(forms.is_blank(content.get(one)) for one in _PROVIDER):
-        return {**content, _PROVIDER[0]: registration_id}
-    return content
 
 
 def _of_sheet(text: str, query: Mapping[str, str]) -> BatchRequest:
@@ -236,7 +229,7 @@ def _of_row(index: int, cells: list[str], names: list[str], delimiter: str, regi
         problems.append(Problem(_INVALID, message))
     batch_id, place = (said.pop(name, "").strip() for name in (columns.BATCH_ID, columns.INDEX))
     resends = None
-    if _BATCH_ID.fullmatch(batch_id) and _INDEX.fullmatch(place):
+    if BATCH_ID.fullmatch(batch_id) and _INDEX.fullmatch(place):
         resends = Resent(batch_id, int(place))
     elif batch_id or place:
         message = (
@@ -245,7 +238,7 @@ def _of_row(index: int, cells: list[str], names: list[str], delimiter: str, regi
         )
         problems.append(Problem(_INVALID, message, columns.BATCH_ID))
     problem = refusal(problems) if problems else None
-    return SentRecord(index, _with_provider(said, registration_id), resends, problem)
+    return SentRecord(index, with_provider(said, registration_id), resends, problem)
 
 
 def _check_count(count: int, what: str) -> None:

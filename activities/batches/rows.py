@@ -1,7 +1,6 @@
 """How a batch is divided: records into pages of a hundred, pages into chunks of twenty, rows into transactions."""
 
 import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,7 +18,6 @@ LARGEST_PAGE_BYTES = 600_000
 # The service takes 4 MiB, but from 1 MiB on aiohttp warns that sending blocks.
 LARGEST_TRANSACTION_BYTES = 900_000
 CHUNK_ROWS = "chunk-"
-BATCH_ID = re.compile(r"[0-9a-f]{32}")
 
 _TOO_LARGE = {
     "code": ErrorCode.REQUEST_TOO_LARGE,
@@ -65,32 +63,13 @@ def chunk_of_each(batch_id: str, pages: Sequence[Sequence[Sent]]) -> dict[int, C
 
 def pages_of(records: Iterable[Sent]) -> list[list[Sent]]:
     """Divide records into pages that fit into an entity each; one that fits into none becomes a problem."""
-    pages: list[list[Sent]] = []
-    free_bytes = 0
-    for record in records:
-        size = len(json.dumps(record))
-        if size > LARGEST_PAGE_BYTES:
-            record, size = {"index": record["index"], "content": {}, "problem": _TOO_LARGE}, 0  # noqa: PLW2901 (instead of it)
-        if not pages or len(pages[-1]) == PAGE or size > free_bytes:
-            pages.append([])
-            free_bytes = LARGEST_PAGE_BYTES
-        pages[-1].append(record)
-        free_bytes -= size
-    return pages
+    return _grouped(map(_fitting, records), most=PAGE, largest_bytes=LARGEST_PAGE_BYTES)
 
 
 def transactions_of(rows: Iterable[Entity]) -> list[list[Operation]]:
     """Return the transactions that write rows of one partition, in their order."""
-    transactions: list[list[Operation]] = []
-    free_bytes = 0
-    for row in rows:
-        size = sum(len(value) for value in row.values() if isinstance(value, bytes | str)) * 4 // 3
-        if not transactions or len(transactions[-1]) == LARGEST_TRANSACTION or size > free_bytes:
-            transactions.append([])
-            free_bytes = LARGEST_TRANSACTION_BYTES
-        transactions[-1].append(Operation(Verb.REPLACE, row))
-        free_bytes -= size
-    return transactions
+    writes = ((Operation(Verb.REPLACE, row), _sent_bytes(row)) for row in rows)
+    return _grouped(writes, most=LARGEST_TRANSACTION, largest_bytes=LARGEST_TRANSACTION_BYTES)
 
 
 def told(results: Sequence[Result], *, now: datetime, waiting_until: datetime | None = None) -> Entity:
@@ -109,3 +88,27 @@ def told(results: Sequence[Result], *, now: datetime, waiting_until: datetime | 
 def results_in(row: Mapping[str, Any]) -> list[Result]:
     """Return the results that a result record holds."""
     return [Result.from_json(said) for said in unpacked("Results", row)]
+
+
+def _grouped[T](sized: Iterable[tuple[T, int]], *, most: int, largest_bytes: int) -> list[list[T]]:
+    """Divide what comes with its size into groups, in its order."""
+    groups: list[list[T]] = []
+    free_bytes = 0
+    for one, size in sized:
+        if not groups or len(groups[-1]) == most or size > free_bytes:
+            groups.append([])
+            free_bytes = largest_bytes
+        groups[-1].append(one)
+        free_bytes -= size
+    return groups
+
+
+def _fitting(record: Sent) -> tuple[Sent, int]:
+    size = len(json.dumps(record))
+    if size > LARGEST_PAGE_BYTES:
+        return {"index": record["index"], "content": {}, "problem": _TOO_LARGE}, 0
+    return record, size
+
+
+def _sent_bytes(row: Entity) -> int:
+    return sum(len(value) for value in row.values() if isinstance(value, bytes | str)) * 4 // 3

@@ -15,9 +15,8 @@ from azure.core import MatchConditions
 from azure.core.exceptions import ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
 from azure.data.tables import UpdateMode
 
-from activities.batches.report import Batch, Progress, Result, merged
+from activities.batches.report import BATCH_ID, Batch, Progress, Result, merged
 from activities.batches.rows import (
-    BATCH_ID,
     CHUNK,
     CHUNK_ROWS,
     Chunk,

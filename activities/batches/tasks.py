@@ -4,7 +4,8 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from activities.batches.rows import BATCH_ID, Chunk
+from activities.batches.report import BATCH_ID
+from activities.batches.rows import Chunk
 from activities.errors import ErrorCode, PermanentError
 
 
