@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid4, uuid5
 
-from activities import dates, telemetry
+from activities import dates, permissions, telemetry
 from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
 from activities.gateway import GraphGateway, StoredActivity
 from activities.models import ActivityRequest
@@ -176,7 +176,7 @@ def undecided(request: ActivityRequest, failure: ActivityError) -> TransientErro
     reading = (
         ""
         if failure.code is not ErrorCode.GRAPH_PERMISSION_MISSING
-        else (" Looking activities up needs the permission LearningAssignedCourse.Read.All: an admin has to grant it.")
+        else f" Looking it up needs the permission {permissions.to_find(request.activity)}: an admin has to grant it."
     )
     return TransientError(
         ErrorCode.OUTCOME_UNKNOWN,

@@ -18,6 +18,7 @@ class ErrorCode(StrEnum):
 
     INVALID_JSON = "invalidJson"
     INVALID_REQUEST = "invalidRequest"
+    UNAUTHENTICATED = "unauthenticated"
     NOT_FOUND = "notFound"
     ACTIVITY_EXISTS = "activityExists"
     REQUEST_TOO_LARGE = "requestTooLarge"

@@ -60,8 +60,11 @@ class GraphGateway(Protocol):
             TransientError: ``throttled``: Graph has asked to be left alone for this provider.
         """
 
-    async def check_identity(self) -> None:
+    async def check_identity(self) -> frozenset[str] | None:
         """Get a token for Graph, from the credential's cache when there is one.
+
+        Returns:
+            The application permissions that it carries; None where the token does not tell.
 
         Raises:
             TransientError: ``identityUnavailable``.

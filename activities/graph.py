@@ -44,7 +44,7 @@ from msgraph.generated.models.learning_self_initiated_course import LearningSelf
 from msgraph.graph_request_adapter import GraphRequestAdapter
 from msgraph.graph_service_client import GraphServiceClient
 
-from activities import telemetry, translation
+from activities import permissions, telemetry, translation
 from activities.batching import Batching
 from activities.errors import ActivityError, ErrorCode, TransientError
 from activities.gateway import StoredActivity
@@ -97,7 +97,7 @@ class MicrosoftGraph:
         answer = await self._send(
             "create", lambda: activities.post(body, _configuration()), timeout_seconds=timeout_seconds
         )
-        return _stored(answer)
+        return _stored(answer, permission=permissions.to_create(request.activity))
 
     async def find_activity(
         self, registration_id: str, external_id: str, *, timeout_seconds: float
@@ -121,7 +121,8 @@ class MicrosoftGraph:
 
         answers = await self._batching.together(parts, timeout_seconds=timeout_seconds)
         if answers is not None:
-            return [_batched(answer) for answer in answers]
+            needed = [permissions.to_create(request.activity) for request in requests]
+            return [_batched(answer, permission=one) for answer, one in zip(answers, needed, strict=True)]
         return await self._batching.singly(
             self.create_activity(request, timeout_seconds=timeout_seconds) for request in requests
         )
@@ -144,9 +145,9 @@ class MicrosoftGraph:
     def check_open(self, registration_id: str) -> None:
         """Let everything through. See ``GraphGateway``."""
 
-    async def check_identity(self) -> None:
+    async def check_identity(self) -> frozenset[str] | None:
         """Get a token. See ``GraphGateway``."""
-        await self._credential.get_token(SCOPE)
+        return permissions.granted((await self._credential.get_token(SCOPE)).token)
 
     async def close(self) -> None:
         """Close both connection pools."""
@@ -236,7 +237,7 @@ def _says_absent(answer: Answer) -> bool:
     return translation.says_absent(answer.status, answer.body)
 
 
-def _stored(answer: Answer) -> StoredActivity:
+def _stored(answer: Answer, *, permission: str = "") -> StoredActivity:
     """Return the entity of an answer.
 
     Raises:
@@ -244,15 +245,17 @@ def _stored(answer: Answer) -> StoredActivity:
     """
     entity = translation.entity(answer.status, answer.body)
     if entity is None:
-        raise _error(answer)
+        raise translation.translate(
+            answer.status, answer.headers, answer.body, now=datetime.now(UTC), permission=permission
+        )
     return StoredActivity(entity, answer.headers.get("request-id", ""))
 
 
-def _batched(answer: Answer | ActivityError) -> StoredActivity | ActivityError:
+def _batched(answer: Answer | ActivityError, *, permission: str = "") -> StoredActivity | ActivityError:
     if isinstance(answer, ActivityError):
         return answer
     try:
-        return _stored(answer)
+        return _stored(answer, permission=permission)
     except TransientError as error:
         # Graph has been seen to execute what it throttles inside a batch.
         # Source: https://learn.microsoft.com/answers/questions/5529013
@@ -260,7 +263,3 @@ def _batched(answer: Answer | ActivityError) -> StoredActivity | ActivityError:
         return error
     except ActivityError as error:
         return error
-
-
-def _error(answer: Answer) -> ActivityError:
-    return translation.translate(answer.status, answer.headers, answer.body, now=datetime.now(UTC))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from activities import permissions
 from activities.errors import ActivityError, storage_unavailable
 from activities.gateway import GraphGateway
 from activities.idempotency import Ledger
@@ -16,10 +17,15 @@ FRESH_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The result of one check: when it was made, and what failed, if anything."""
+    """The result of one check: when it was made, what failed, if anything, and which Graph permissions are missing.
+
+    An app that creates one kind only needs the permissions of that kind only: a missing one is told, and is no failure
+    as long as something can be created.
+    """
 
     checked_at: datetime
     failure: ActivityError | None = None
+    missing_permissions: tuple[str, ...] = ()
 
 
 class Health:
@@ -52,11 +58,12 @@ class Health:
 
     async def _check(self) -> Report:
         checked_at = datetime.now(UTC)
+        missing: tuple[str, ...] = ()
         try:
-            await self._graph.check_identity()
+            missing = permissions.missing(await self._graph.check_identity())
             if self._ledger is None:
                 raise storage_unavailable()
             await self._ledger.check()
         except ActivityError as error:
-            return Report(checked_at, error)
-        return Report(checked_at)
+            return Report(checked_at, error, missing)
+        return Report(checked_at, permissions.nothing_can_be_created(missing), missing)

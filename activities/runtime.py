@@ -4,7 +4,7 @@ import os
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 
-from activities import telemetry, wire
+from activities import callers, telemetry, wire
 from activities.batches.store import TABLE as BATCH_TABLE
 from activities.batches.store import BatchStore
 from activities.batches.work import BatchWorker
@@ -21,7 +21,7 @@ from activities.ledger import TableLedger
 from activities.models import Defaults
 from activities.queueing import QueueWorker
 from activities.queues import Queue
-from activities.settings import Settings
+from activities.settings import Settings, wants_entra_auth
 from activities.tables import Table
 from activities.throttling import ThrottledGraph
 
@@ -53,6 +53,7 @@ class App:
     graph: GraphGateway
     health: Health
     store: Store | None = None
+    entra_auth: bool = False
 
     def required_store(self) -> Store:
         """Return the store.
@@ -87,11 +88,20 @@ class Runtime:
         self._app: App | None = None
         self._lifetime: AsyncGenerator[None] | None = None
 
-    async def answer(self, request: wire.Request, use_case: UseCase) -> wire.Response:
-        """Carry out a use case; whatever it raises becomes an answer, a bug a 500 with a log entry."""
+    async def answer(self, request: wire.Request, use_case: UseCase, *, anyone: bool = False) -> wire.Response:
+        """Carry out a use case; whatever it raises becomes an answer, a bug a 500 with a log entry.
+
+        Args:
+            request: What was sent.
+            use_case: What to do.
+            anyone: Whether callers may do so who have not signed in, where the app wants that.
+        """
         with telemetry.invocation(request.request_id, request.headers):
             try:
-                return await use_case(await self._started(), request)
+                app = await self._started()
+                if app.entra_auth and not anyone:
+                    callers.require_sign_in(request.headers)
+                return await use_case(app, request)
             except ActivityError as error:
                 telemetry.event("refused", code=error.code, problems=len(error.problems))
                 return wire.encode_error(error, request)
@@ -130,6 +140,11 @@ async def _lifetime(app: App) -> AsyncGenerator[None]:
         await app.close()
 
 
+def asks_for_key() -> bool:
+    """Tell whether the Functions host has to ask for a function key: unless Microsoft Entra ID lets callers in."""
+    return not wants_entra_auth(os.environ)
+
+
 def build() -> App:
     """Build the app from the environment.
 
@@ -145,7 +160,7 @@ def build() -> App:
         zone=settings.default_time_zone,
     )
     store = _store(settings, defaults, graph)
-    return App(defaults, graph, Health(graph, store.ledger if store else None), store)
+    return App(defaults, graph, Health(graph, store.ledger if store else None), store, settings.entra_auth)
 
 
 def _store(settings: Settings, defaults: Defaults, graph: GraphGateway) -> Store | None:

@@ -27,6 +27,7 @@ NAMES = (
     "ACTIVITY_QUEUE",
     "CLAIM_LEASE_SECONDS",
     "BATCH_RETENTION_DAYS",
+    "ENTRA_AUTH",
     "AzureWebJobsStorage",
     "AzureWebJobsStorage__accountName",
     "AzureWebJobsStorage__queueServiceUri",
@@ -76,6 +77,7 @@ class Settings:
     activity_queue: str = ACTIVITY_QUEUE
     claim_lease_seconds: float = 60.0
     batch_retention_days: int = 30
+    entra_auth: bool = False
     storage: Storage | None = None
 
     @classmethod
@@ -88,7 +90,12 @@ class Settings:
         said = {name: value for name in NAMES if (value := environ.get(name, "").strip())}
         problems = [
             Problem("invalidSetting", f"{name} {must}.", name)
-            for name, must in (*_wrong_forms(said), *_wrong_providers(said), *_wrong_storage(said))
+            for name, must in (
+                *_wrong_forms(said),
+                *_wrong_providers(said),
+                *_wrong_storage(said),
+                *_wrong_entra_auth(environ),
+            )
             if must
         ]
         zone = dates.find_zone(said.get("DEFAULT_TIME_ZONE", "UTC"))
@@ -103,8 +110,14 @@ class Settings:
             activity_queue=said.get("ACTIVITY_QUEUE", ACTIVITY_QUEUE),
             claim_lease_seconds=float(said.get("CLAIM_LEASE_SECONDS", CLAIM_LEASE_SECONDS)),
             batch_retention_days=int(said.get("BATCH_RETENTION_DAYS", BATCH_RETENTION_DAYS)),
+            entra_auth=wants_entra_auth(environ),
             storage=_storage(said),
         )
+
+
+def wants_entra_auth(environ: Mapping[str, str]) -> bool:
+    """Tell whether callers are let in by Microsoft Entra ID instead of a function key; anything but "true" is no."""
+    return environ.get("ENTRA_AUTH", "").strip().casefold() == "true"
 
 
 def _wrong_forms(said: Mapping[str, str]) -> Iterator[tuple[str, str]]:
@@ -150,6 +163,18 @@ def _wrong_storage(said: Mapping[str, str]) -> Iterator[tuple[str, str]]:
         yield name, "" if plain else f"must be a URL such as https://contoso.{service}.core.windows.net"
     name = "AzureWebJobsStorage__clientId"
     yield name, "" if name not in said or forms.is_guid(said[name]) else "must be a GUID"
+
+
+def _wrong_entra_auth(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield why nobody guards the app, if so."""
+    known = environ.get("ENTRA_AUTH", "").strip().casefold() in {"", "true", "false"}
+    # The platform says whether App Service Authentication is on. Without it anybody could write its header.
+    # Source: https://learn.microsoft.com/azure/app-service/reference-app-settings#authentication--authorization
+    unguarded = environ.get("WEBSITE_AUTH_ENABLED", "").strip().casefold() == "false"
+    if not known:
+        yield "ENTRA_AUTH", "must be true or false"
+    elif wants_entra_auth(environ) and unguarded:
+        yield "ENTRA_AUTH", "must be false as long as App Service Authentication is switched off"
 
 
 def _allowed(said: Mapping[str, str]) -> frozenset[str]:

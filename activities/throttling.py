@@ -73,9 +73,9 @@ class ThrottledGraph:
             )
         self._open_again.pop(provider, None)
 
-    async def check_identity(self) -> None:
+    async def check_identity(self) -> frozenset[str] | None:
         """Get a token. See ``GraphGateway``."""
-        await self._graph.check_identity()
+        return await self._graph.check_identity()
 
     async def close(self) -> None:
         """Close the connections."""

@@ -13,6 +13,7 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
 
+from activities import permissions
 from activities.errors import ActivityError, ErrorCode, PermanentError, Problem, TransientError
 
 DEFAULT_RETRY_AFTER_SECONDS = 30.0
@@ -53,14 +54,7 @@ _NOT_LICENSED = (
     ErrorCode.LEARNER_NOT_LICENSED,
     "The learner has no premium licence for Viva Learning. Assign one to the learner, or leave the learner out.",
 )
-_NO_PERMISSION = (
-    ErrorCode.GRAPH_PERMISSION_MISSING,
-    (
-        "The function app's managed identity lacks a Microsoft Graph application permission: assignments need "
-        "LearningAssignedCourse.ReadWrite.All, self-initiated courses LearningSelfInitiatedCourse.ReadWrite.All. An "
-        "admin has to grant it; a fresh grant can take up to 24 hours to work."
-    ),
-)
+_NO_PERMISSION = (ErrorCode.GRAPH_PERMISSION_MISSING, "")  # In words by ``permissions``, which knows their names.
 _EXISTS = (
     ErrorCode.ACTIVITY_EXISTS,
     "Microsoft Graph says that an activity with this externalCourseActivityId exists already.",
@@ -111,7 +105,9 @@ def says_absent(status: int, body: bytes) -> bool:
     return status == HTTPStatus.NOT_FOUND and code != ""
 
 
-def translate(status: int, headers: Mapping[str, str], body: bytes, *, now: datetime) -> ActivityError:
+def translate(
+    status: int, headers: Mapping[str, str], body: bytes, *, now: datetime, permission: str = ""
+) -> ActivityError:
     """Return the error for an answer of Graph that holds no entity.
 
     Args:
@@ -119,6 +115,7 @@ def translate(status: int, headers: Mapping[str, str], body: bytes, *, now: date
         headers: Names in lower case.
         body: Any bytes: Graph's error, an error without "error", a gateway's HTML, nothing.
         now: The moment that a ``Retry-After`` date counts from.
+        permission: The one that the request needs, where it is known.
     """
     text = body.decode("utf-8", errors="replace")
     code, message, details = _graph_error(_json(body))
@@ -142,7 +139,8 @@ def translate(status: int, headers: Mapping[str, str], body: bytes, *, now: date
     said = f"{code} {message}".casefold()
     for its_status, words, (our_code, our_message) in _MEANINGS:
         if status == its_status and all(word in said for word in words):
-            return PermanentError(our_code, our_message)
+            named = our_code is not ErrorCode.GRAPH_PERMISSION_MISSING
+            return PermanentError(our_code, our_message) if named else permissions.refused(permission)
     return _rejected(status, code, message, details)
 
 

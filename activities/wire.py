@@ -11,7 +11,7 @@ from typing import Any, Never
 from urllib.parse import urlencode
 from uuid import uuid4
 
-from activities import dates, forms
+from activities import dates, forms, permissions
 from activities.creation import Creation, Outcome
 from activities.errors import ActivityError, ErrorCode, PermanentError, Problem, TransientError
 from activities.health import Report
@@ -27,6 +27,7 @@ _PLAIN_TOKEN = re.compile(r"[!-~]{1,128}")
 HTTP_STATUS = {
     ErrorCode.INVALID_JSON: HTTPStatus.BAD_REQUEST,
     ErrorCode.INVALID_REQUEST: HTTPStatus.BAD_REQUEST,
+    ErrorCode.UNAUTHENTICATED: HTTPStatus.UNAUTHORIZED,
     ErrorCode.NOT_FOUND: HTTPStatus.NOT_FOUND,
     ErrorCode.ACTIVITY_EXISTS: HTTPStatus.CONFLICT,
     ErrorCode.REQUEST_TOO_LARGE: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
@@ -150,6 +151,8 @@ def encode_error(error: ActivityError, request: Request) -> Response:
     if error.problems:
         said["details"] = [_detail(problem) for problem in error.problems]
     headers = {"x-ms-error-code": str(error.code)}
+    if error.code is ErrorCode.UNAUTHENTICATED:
+        headers["WWW-Authenticate"] = "Bearer"  # A 401 has to: https://www.rfc-editor.org/rfc/rfc9110#section-15.5.2
     if isinstance(error, TransientError):
         headers["Retry-After"] = str(max(1, math.ceil(error.retry_after_seconds)))
     return respond(HTTP_STATUS[error.code], {"error": said}, request, headers)
@@ -157,7 +160,14 @@ def encode_error(error: ActivityError, request: Request) -> Response:
 
 def encode_health(report: Report, request: Request) -> Response:
     """Answer 200 when the app can work, else 503 with the error that a caller would get."""
-    said: dict[str, Any] = {"status": "healthy", "checkedAt": report.checked_at.isoformat(timespec="seconds")}
+    said: dict[str, Any] = {
+        "status": "healthy",
+        "checkedAt": report.checked_at.isoformat(timespec="seconds"),
+        "missingPermissions": [
+            {"permission": permission, "neededFor": permissions.NEEDED_FOR[permission]}
+            for permission in report.missing_permissions
+        ],
+    }
     if report.failure is None:
         return respond(HTTPStatus.OK, said, request)
     failed = encode_error(report.failure, request)

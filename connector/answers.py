@@ -1,6 +1,7 @@
 """The schemas of what the app answers beside activities, and the list of all components."""
 
 from activities.errors import ErrorCode
+from activities.permissions import NEEDED_FOR
 from activities.wire import LARGEST_PAGE
 from connector import schemas
 from connector.schemas import Schema, flag, listing, number, record, ref, text
@@ -167,14 +168,29 @@ def _replayed() -> Schema:
 
 
 def _health() -> Schema:
+    missing = record(
+        "Missing Permission",
+        "A permission that an admin can grant.",
+        {
+            "permission": text("Permission", "Its name.", next(iter(NEEDED_FOR))),
+            "neededFor": text("Needed For", "What it is needed for.", next(iter(NEEDED_FOR.values()))),
+        },
+    )
     properties = {
         "status": text("Status", "Whether the app can do its work.", "healthy", enum=["healthy", "unhealthy"]),
         "checkedAt": text(
             "Checked At", "When this was found out, at most 30 seconds ago.", _MOMENT, format="date-time"
         ),
+        "missingPermissions": listing(
+            "Missing Permissions",
+            "The Microsoft Graph application permissions that the app's identity does not have. One of the two that "
+            "create is enough to work.",
+            missing,
+        ),
         "error": _reason(),
     }
-    return record("Health", "Whether the app can do its work.", properties, required=("status", "checkedAt"))
+    always = ("status", "checkedAt", "missingPermissions")
+    return record("Health", "Whether the app can do its work.", properties, required=always)
 
 
 def _error() -> Schema:

@@ -212,7 +212,8 @@ OPERATIONS = (
         visibility=None,
         tag="App",
         summary="Get the health of the app",
-        description="Says whether the app gets a token and reaches its storage. Needs no key.",
+        description="Says whether the app gets a token and reaches its storage, and which permissions its identity "
+        "lacks. Needs no key.",
         answers={200: Answer("The app can do its work.", "Health"), 503: Answer("It cannot; why is told.", "Health")},
         codes=OF_THE_APP,
     ),

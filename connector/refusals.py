@@ -8,6 +8,7 @@ from activities.errors import ErrorCode as Code
 MEANING = {
     Code.INVALID_JSON: "The body is not JSON; the message says where (line and column).",
     Code.INVALID_REQUEST: "Properties are missing, unknown or wrong; details names each.",
+    Code.UNAUTHENTICATED: "The caller has not signed in, where the app wants Microsoft Entra ID instead of a key.",
     Code.NOT_FOUND: "There is no batch with this id (any more).",
     Code.ACTIVITY_EXISTS: "The external id belongs to an activity with other content; the message gives its id.",
     Code.REQUEST_TOO_LARGE: (
@@ -19,7 +20,7 @@ MEANING = {
     Code.PROVIDER_NOT_ENABLED: "The provider's isCourseActivitySyncEnabled is off.",
     Code.PROVIDER_NOT_REGISTERED: "Graph does not know this provider in this tenant.",
     Code.SERVICE_PLAN_MISSING: "The tenant has no plan with Viva Learning.",
-    Code.GRAPH_PERMISSION_MISSING: "The app's identity lacks a Graph permission.",
+    Code.GRAPH_PERMISSION_MISSING: "The app's identity lacks a Graph permission; the message says which.",
     Code.THROTTLED: "Graph throttles; Retry-After says for how many seconds.",
     Code.INTERNAL_ERROR: "A bug, or a setting that cannot be used (the message names it).",
     Code.GRAPH_FAULT: "Graph failed or answered nonsense, and the activity was not found afterwards.",
@@ -29,13 +30,16 @@ MEANING = {
     Code.IDENTITY_UNAVAILABLE: "The app got no token; the message says what an admin checks.",
     Code.OUTCOME_UNKNOWN: "Sent, no answer, and looking it up did not tell. Repeat with the same external id.",
 }
-NO_KEY = "The function key is missing or wrong; the answer has no body."
+NO_KEY = (
+    "The function key is missing or wrong; the answer has no body. Where the app wants a sign-in with Microsoft Entra ID "
+    "instead: there was none, and the error code is unauthenticated."
+)
 
 # Which codes an operation can answer.
 OF_A_BODY = (Code.INVALID_JSON, Code.INVALID_REQUEST, Code.REQUEST_TOO_LARGE)
 OF_THE_APP = (Code.INTERNAL_ERROR,)
 OF_STORAGE = (Code.STORAGE_UNAVAILABLE,)
-OF_A_CREATE = tuple(code for code in Code if code is not Code.NOT_FOUND)
+OF_A_CREATE = tuple(code for code in Code if code not in {Code.NOT_FOUND, Code.UNAUTHENTICATED})
 
 
 def by_status(codes: Iterable[Code]) -> dict[int, list[Code]]:

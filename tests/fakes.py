@@ -15,6 +15,7 @@ from activities.errors import ActivityError, ErrorCode, PermanentError, Transien
 from activities.gateway import StoredActivity
 from activities.idempotency import Claim, Completed, Released
 from activities.models import ActivityRequest, Defaults
+from activities.permissions import NEEDED_FOR
 from activities.validation import parse_activity
 
 REGISTRATION_ID = "01e8f81b-3060-4dec-acf0-0389665a0a38"
@@ -96,6 +97,7 @@ class FakeGraph:
     stored: list[tuple[str, StoredActivity]] = field(default_factory=list)
     batch_sizes: list[int] = field(default_factory=list)
     identity_failure: ActivityError | None = None
+    permissions: frozenset[str] | None = frozenset(NEEDED_FOR)
     # What ``check_open`` raises for a provider.
     closed: dict[str, TransientError] = field(default_factory=dict)
     # Called with "create" or "find" before each; None means that all goes well.
@@ -140,9 +142,10 @@ class FakeGraph:
         if registration_id in self.closed:
             raise self.closed[registration_id]
 
-    async def check_identity(self) -> None:
+    async def check_identity(self) -> frozenset[str] | None:
         """Fail as told. See ``GraphGateway``."""
         self._begin("check")
+        return self.permissions
 
     async def close(self) -> None:
         """Remember it. See ``GraphGateway``."""

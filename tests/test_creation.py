@@ -227,7 +227,7 @@ async def test_the_permission_that_looking_up_needs_is_named() -> None:
     graph.arm("find", [Fault(NO_READING)] * 2)
     error = await failure(graph)
     assert error.code is ErrorCode.OUTCOME_UNKNOWN
-    assert "LearningAssignedCourse.Read.All" in error.message
+    assert "LearningSelfInitiatedCourse.Read.All" in error.message
 
 
 async def test_an_outcome_that_every_look_up_settled_is_not_called_unknown() -> None:

@@ -41,6 +41,37 @@ async def test_storage_that_is_not_set_is_reported() -> None:
     assert failure.code is ErrorCode.STORAGE_UNAVAILABLE
 
 
+async def test_a_missing_permission_is_named_and_no_failure_while_something_can_be_created() -> None:
+    """An app for assignments alone does not need the permissions of self-initiated courses."""
+    graph = FakeGraph(
+        permissions=frozenset({"LearningAssignedCourse.ReadWrite.All", "LearningAssignedCourse.Read.All"})
+    )
+    report = await health(graph).report()
+    assert report.failure is None
+    assert report.missing_permissions == (
+        "LearningSelfInitiatedCourse.ReadWrite.All",
+        "LearningSelfInitiatedCourse.Read.All",
+    )
+
+
+async def test_an_identity_that_may_create_nothing_is_a_failure() -> None:
+    report = await health(FakeGraph(permissions=frozenset({"LearningAssignedCourse.Read.All"}))).report()
+    assert report.failure is not None
+    assert report.failure.code is ErrorCode.GRAPH_PERMISSION_MISSING
+
+
+async def test_a_token_that_does_not_tell_its_permissions_is_no_failure() -> None:
+    report = await health(FakeGraph(permissions=None)).report()
+    assert (report.failure, report.missing_permissions) == (None, ())
+
+
+async def test_missing_permissions_are_told_also_when_storage_fails() -> None:
+    asked = Health(FakeGraph(permissions=frozenset()), FakeLedger(failures={"check": NO_STORAGE}))
+    report = await asked.report()
+    assert report.failure is NO_STORAGE
+    assert len(report.missing_permissions) == 4
+
+
 async def test_it_is_checked_at_most_every_30_seconds() -> None:
     graph = FakeGraph()
     asked = health(graph)

@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -93,6 +94,29 @@ async def test_an_expected_failure_is_answered_as_what_it_is(runtime: Runtime) -
     response = await runtime.answer(REQUEST, raising(error))
     assert response.status == 400
     assert told(response)["details"] == [{"code": "required", "message": "a is required", "target": "a"}]
+
+
+class TestSignIn:
+    @pytest.fixture
+    def signing_in(self, build: Builder) -> Runtime:
+        return Runtime(lambda: replace(build(), entra_auth=True))
+
+    async def test_who_has_not_signed_in_is_refused_in_words(self, signing_in: Runtime) -> None:
+        for headers in ({}, {"x-ms-client-principal": " "}, {"authorization": "Bearer token"}):
+            request = replace(REQUEST, headers=headers)
+            response = await signing_in.answer(request, raising(AssertionError()))
+            assert (response.status, told(response)["code"]) == (401, "unauthenticated")
+            assert response.headers["WWW-Authenticate"] == "Bearer"
+
+    async def test_who_has_signed_in_is_served(self, signing_in: Runtime) -> None:
+        request = replace(REQUEST, headers={"x-ms-client-principal": "eyJhdXRoX3R5cCI6ImFhZCJ9"})
+        assert (await signing_in.answer(request, operations.get_openapi)).status == 200
+
+    async def test_what_is_for_anyone_needs_no_sign_in(self, signing_in: Runtime) -> None:
+        assert (await signing_in.answer(REQUEST, operations.get_health, anyone=True)).status == 200
+
+    async def test_with_function_keys_the_host_alone_decides(self, runtime: Runtime) -> None:
+        assert (await runtime.answer(REQUEST, operations.get_openapi)).status == 200
 
 
 class TestBugs:

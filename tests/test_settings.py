@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from activities.errors import ErrorCode, SettingsError
-from activities.settings import GRAPH_BASE_URL, NAMES, Settings, Storage
+from activities.settings import GRAPH_BASE_URL, NAMES, Settings, Storage, wants_entra_auth
 from tests.records import OTHER_PROVIDER, PROVIDER
 
 
@@ -49,6 +49,7 @@ def test_every_setting_is_read_and_surrounding_space_goes() -> None:
         "ACTIVITY_QUEUE": " other-activities ",
         "CLAIM_LEASE_SECONDS": " 5 ",
         "BATCH_RETENTION_DAYS": "90 ",
+        "ENTRA_AUTH": " True ",
         "AzureWebJobsStorage__accountName": " contoso ",
         "AzureWebJobsStorage__queueServiceUri": " https://queues.example.org/ ",
         "AzureWebJobsStorage__tableServiceUri": " https://tables.example.org ",
@@ -65,6 +66,7 @@ def test_every_setting_is_read_and_surrounding_space_goes() -> None:
         activity_queue="other-activities",
         claim_lease_seconds=5,
         batch_retention_days=90,
+        entra_auth=True,
         storage=Storage(None, "https://queues.example.org", "https://tables.example.org", PROVIDER),
     )
     connection_string = f"AccountName=contoso;AccountKey={'a' * 86}=="
@@ -100,6 +102,8 @@ def test_settings_are_frozen(name: str) -> None:
         ("AzureWebJobsStorage__accountName", "Contoso"),
         ("AzureWebJobsStorage__queueServiceUri", "http://contoso.queue.core.windows.net"),
         ("AzureWebJobsStorage__tableServiceUri", "https://contoso.table.core.windows.net/activityledger"),
+        ("AzureWebJobsStorage__tableServiceUri", "https://127.0.0.1:10002/devstoreaccount1/activityledger"),
+        ("AzureWebJobsStorage__tableServiceUri", "https://127.0.0.1:10002/dev-store"),
         ("AzureWebJobsStorage__tableServiceUri", "https://contoso.table.core.windows.net?sv=2024"),
         ("AzureWebJobsStorage__clientId", "my-identity"),
         ("GRAPH_BASE_URL", "graph.microsoft.com/v1.0"),
@@ -120,6 +124,13 @@ def test_settings_are_frozen(name: str) -> None:
 )
 def test_a_setting_that_cannot_be_used_is_named(name: str, value: str) -> None:
     assert problem_targets({name: value}) == [name]
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:10001", "10.0.0.7", "localhost", "azurite:10001"])
+def test_where_no_host_is_named_after_the_account_it_stands_in_the_path(host: str) -> None:
+    urls = {f"AzureWebJobsStorage__{service}ServiceUri": f"https://{host}/contoso/" for service in ("queue", "table")}
+    storage = Settings.from_environ(urls).storage
+    assert storage == Storage(None, f"https://{host}/contoso", f"https://{host}/contoso")
 
 
 @pytest.mark.parametrize("value", [",", " , ,"])
@@ -157,6 +168,20 @@ def test_the_default_provider_must_be_an_allowed_one() -> None:
     for spelling in (PROVIDER, PROVIDER.upper()):
         environ["LEARNING_PROVIDER_ID"] = spelling
         assert Settings.from_environ(environ).learning_provider_id == spelling
+
+
+@pytest.mark.parametrize("said", ["", "false", "False", "yes", "1"])
+def test_only_true_does_without_the_function_key(said: str) -> None:
+    assert not wants_entra_auth({"ENTRA_AUTH": said})
+
+
+@pytest.mark.parametrize("platform", ["False", "false"])
+def test_the_key_is_not_given_up_while_the_platform_lets_everybody_in(platform: str) -> None:
+    """With App Service Authentication switched off, its header would come from whoever writes it."""
+    environ = {"ENTRA_AUTH": "true", "WEBSITE_AUTH_ENABLED": platform}
+    assert problem_targets(environ) == ["ENTRA_AUTH"]
+    assert Settings.from_environ({**environ, "WEBSITE_AUTH_ENABLED": "True"}).entra_auth
+    assert not Settings.from_environ({**environ, "ENTRA_AUTH": "false"}).entra_auth
 
 
 def test_all_problems_are_told_at_once() -> None:

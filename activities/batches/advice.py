@@ -35,6 +35,11 @@ ADVICE: Mapping[str, Advice] = {
         Actor.SENDER,
         "Correct what the message names, and send it again.",
     ),
+    ErrorCode.UNAUTHENTICATED: Advice(
+        "Nobody has signed in",
+        Actor.SENDER,
+        "Use a connection with Microsoft Entra ID instead of the function key, and send it again.",
+    ),
     ErrorCode.NOT_FOUND: Advice(
         "Not found",
         Actor.SENDER,

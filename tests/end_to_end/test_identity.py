@@ -57,4 +57,14 @@ def test_a_missing_permission_is_named(fresh: Stack) -> None:
     fresh.change_tenant(roles=["LearningSelfInitiatedCourse.ReadWrite.All"])
     response = fresh.post("activities", own_example("assignment.request"))
     assert_error(response, 424, "graphPermissionMissing")
-    assert "LearningAssignedCourse.ReadWrite.All" in response.json()["error"]["message"]
+    message = response.json()["error"]["message"]
+    assert "LearningAssignedCourse.ReadWrite.All" in message
+    assert "LearningSelfInitiatedCourse" not in message
+    health = fresh.get("health")
+    assert (health.status_code, health.json()["status"]) == (200, "healthy")
+    missing = [one["permission"] for one in health.json()["missingPermissions"]]
+    assert missing == [
+        "LearningAssignedCourse.ReadWrite.All",
+        "LearningAssignedCourse.Read.All",
+        "LearningSelfInitiatedCourse.Read.All",
+    ]
