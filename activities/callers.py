@@ -1,4 +1,4 @@
-"""Who may call where Microsoft Entra ID lets callers in. Function keys are the Functions host's affair, not this module's."""
+"""Who may call where Microsoft Entra ID lets callers in. Function keys are the Functions host's affair."""
 
 from collections.abc import Mapping
 

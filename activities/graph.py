@@ -2,11 +2,8 @@
 
 Deviations from the SDK's defaults, each with its reason:
 
-- A kiota response handler reads the answer. The typed reading imports 1,300 model modules for the first answer
-  (1-2 s), costs 5 ms for each, and loses bodies that are not Graph's own error shape.
-- A plain httpx client without the SDK's middleware: its retry repeats a POST after a 504 (a double create) and cannot
-  read "Retry after N minutes"; its redirect handler would repeat a POST elsewhere. Repeating belongs to ``creation``.
-- httpx over aiohttp: less than half the CPU per request.
+- ``adapter`` carries the requests instead of the SDK's own adapter; it says why.
+- ``msgraph`` itself stays unopened: it would import that adapter and 150 more modules.
 - The URL of a provider's activities is expanded once: the SDK does it three times a request, a third of its CPU.
 - ``$batch`` bodies are put together from what the builders would send: the SDK's batch classes lose the bodies of the
   answers, the ids, and everything after the first failure.
@@ -16,51 +13,39 @@ Deviations from the SDK's defaults, each with its reason:
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, cast
-from urllib.parse import urlsplit
+from http import HTTPStatus
+from typing import Any
 
-import aiohttp
-import httpx
-from httpx_aiohttp import AiohttpTransport
 from kiota_abstractions.base_request_configuration import RequestConfiguration
 from kiota_abstractions.default_query_parameters import QueryParameters
 from kiota_abstractions.headers_collection import HeadersCollection
 from kiota_abstractions.method import Method
-from kiota_abstractions.native_response_handler import NativeResponseHandler
 from kiota_abstractions.request_information import RequestInformation
-from kiota_abstractions.request_option import RequestOption
-from kiota_authentication_azure.azure_identity_authentication_provider import AzureIdentityAuthenticationProvider
-from kiota_http.middleware.options import ResponseHandlerOption
-from kiota_http.observability_options import ObservabilityOptions
-from msgraph.generated.employee_experience.learning_providers.item.learning_course_activities import (
-    learning_course_activities_request_builder as builders,
-)
-from msgraph.generated.models.learning_assignment import LearningAssignment
-from msgraph.generated.models.learning_course_activity import LearningCourseActivity
-from msgraph.generated.models.learning_self_initiated_course import LearningSelfInitiatedCourse
-from msgraph.graph_request_adapter import GraphRequestAdapter
-from msgraph.graph_service_client import GraphServiceClient
 
 from activities import permissions, telemetry, translation
+from activities.adapter import SCOPE, Adapter, headers_of
 from activities.batching import Batching
 from activities.errors import ActivityError, ErrorCode, TransientError
 from activities.gateway import StoredActivity
 from activities.identity import managed_identity
 from activities.json_batch import Answer, Part
 from activities.models import ActivityRequest, Assignment
+from activities.transport import AiohttpTransport, Transport
+from activities.unopened import leave_unopened
 
-# Locally Graph has another address, but the token is always one for Microsoft Graph.
-SCOPE = "https://graph.microsoft.com/.default"
-CONNECT_SECONDS = 5.0
-
-# aiohttp's errors that are raised before a byte of the request is written.
-# Source: https://docs.aiohttp.org/en/stable/client_reference.html#client-exceptions
-_NOT_SENT = (aiohttp.ClientConnectorError, aiohttp.ClientConnectorDNSError, aiohttp.ConnectionTimeoutError)
-
-_OPTIONS: list[RequestOption] = [ResponseHandlerOption(NativeResponseHandler())]
+leave_unopened("msgraph")
+from msgraph.generated.employee_experience.learning_providers.item.learning_course_activities import (  # noqa: E402
+    learning_course_activities_request_builder as builders,
+)
+from msgraph.generated.employee_experience.learning_providers.learning_providers_request_builder import (  # noqa: E402
+    LearningProvidersRequestBuilder,
+)
+from msgraph.generated.models.learning_assignment import LearningAssignment  # noqa: E402
+from msgraph.generated.models.learning_course_activity import LearningCourseActivity  # noqa: E402
+from msgraph.generated.models.learning_self_initiated_course import LearningSelfInitiatedCourse  # noqa: E402
 
 
 class MicrosoftGraph:
@@ -70,33 +55,22 @@ class MicrosoftGraph:
         base_url: Root of the API without a slash at the end; the token is sent to its host alone.
         client_id: The user-assigned managed identity, or None for the system-assigned one.
         transport: The network; a test hands in its own.
+
+    Its ``credential`` serves whoever else has the same identity, until it is closed.
     """
 
-    def __init__(
-        self, *, base_url: str, client_id: str | None, transport: httpx.AsyncBaseTransport | None = None
-    ) -> None:
-        self._credential = managed_identity(client_id)
-        host = urlsplit(base_url).hostname or ""
-        self._http = httpx.AsyncClient(
-            transport=transport or AiohttpTransport(),
-            timeout=httpx.Timeout(None, connect=CONNECT_SECONDS, pool=CONNECT_SECONDS),
-        )
-        authentication = AzureIdentityAuthenticationProvider(self._credential, scopes=[SCOPE], allowed_hosts=[host])
-        self._adapter = adapter = GraphRequestAdapter(authentication, client=self._http)
-        # Without it the SDK's URLs begin with "/v1.0//".
-        adapter.base_url = base_url
-        # URLs hold external ids, and an id of a learner may stand in one: they stay out of traces.
-        adapter.observability_options = ObservabilityOptions(include_euii_attributes=False)
-        self._providers = GraphServiceClient(request_adapter=adapter).employee_experience.learning_providers
+    def __init__(self, *, base_url: str, client_id: str | None, transport: Transport | None = None) -> None:
+        self.credential = managed_identity(client_id)
+        self._transport = transport or AiohttpTransport()
+        self._adapter = Adapter(base_url, self.credential, self._transport)
+        self._providers = LearningProvidersRequestBuilder(self._adapter, {})
         self._activities_of = lru_cache(maxsize=64)(self._expanded)
         self._batching = Batching(self._post_batch)
 
     async def create_activity(self, request: ActivityRequest, *, timeout_seconds: float) -> StoredActivity:
         """Send one create, once. See ``GraphGateway``."""
         activities, body = self._activities_of(request.registration_id), _sdk_model(request)
-        answer = await self._send(
-            "create", lambda: activities.post(body, _configuration()), timeout_seconds=timeout_seconds
-        )
+        answer = await self._send("create", activities.post(body, _configuration()), timeout_seconds=timeout_seconds)
         return _stored(answer, permission=permissions.to_create(request.activity))
 
     async def find_activity(
@@ -104,7 +78,7 @@ class MicrosoftGraph:
     ) -> StoredActivity | None:
         """Look an activity up by its alternate key. See ``GraphGateway``."""
         activity = self._activity(registration_id, external_id)
-        answer = await self._send("find", lambda: activity.get(_configuration()), timeout_seconds=timeout_seconds)
+        answer = await self._send("find", activity.get(_configuration()), timeout_seconds=timeout_seconds)
         return None if _says_absent(answer) else _stored(answer)
 
     async def create_activities(
@@ -147,19 +121,17 @@ class MicrosoftGraph:
 
     async def check_identity(self) -> frozenset[str] | None:
         """Get a token. See ``GraphGateway``."""
-        return permissions.granted((await self._credential.get_token(SCOPE)).token)
+        return permissions.granted((await self.credential.get_token(SCOPE)).token)
 
     async def close(self) -> None:
         """Close both connection pools."""
-        await self._http.aclose()
-        await self._credential.close()
+        await self._transport.close()
+        await self.credential.close()
 
     def _expanded(self, registration_id: str) -> builders.LearningCourseActivitiesRequestBuilder:
         """Return the builder for a provider's activities, with its URL ready."""
         builder = self._providers.by_learning_provider_id(registration_id).learning_course_activities
-        information = builder.to_get_request_information()
-        self._adapter.set_base_url_for_request_information(information)
-        return builder.with_url(information.url)
+        return builder.with_url(self._adapter.url_of(builder.to_get_request_information()))
 
     def _activity(self, registration_id: str, external_id: str) -> Any:
         """Return the builder for an activity by its alternate key; the SDK imports its class only now."""
@@ -171,16 +143,13 @@ class MicrosoftGraph:
         information = RequestInformation(Method.POST, "{+baseurl}/$batch", {"baseurl": self._adapter.base_url})
         information.configure(_configuration())
         information.set_stream_content(body, "application/json")
-        send = self._adapter.send_no_response_content_async
-        return await self._send("batch", lambda: send(information, {}), timeout_seconds=timeout_seconds)
+        return await self._send("batch", self._adapter.send_async(information), timeout_seconds=timeout_seconds)
 
     def _part(self, method: str, information: RequestInformation) -> Part:
-        self._adapter.set_base_url_for_request_information(information)
-        headers = {name: ", ".join(values) for name, values in information.headers.get_all().items()}
-        path = information.url.removeprefix(self._adapter.base_url)
-        return Part(method, path, headers, information.content or b"")
+        path = self._adapter.url_of(information).removeprefix(self._adapter.base_url)
+        return Part(method, path, headers_of(information), information.content or b"")
 
-    async def _send(self, operation: str, call: Callable[[], Awaitable[Any]], *, timeout_seconds: float) -> Answer:
+    async def _send(self, operation: str, call: Awaitable[Any], *, timeout_seconds: float) -> Answer:
         """Let the SDK send one request and return the answer as it came.
 
         Raises:
@@ -189,32 +158,20 @@ class MicrosoftGraph:
         begun = time.monotonic()
         try:
             async with asyncio.timeout(timeout_seconds):
-                # The builder is typed for the model; with the handler it gives what the handler gives.
-                response = cast("httpx.Response", await call())
-        except (TimeoutError, httpx.RequestError, httpx.InvalidURL, aiohttp.ClientError, OSError) as error:
-            raise translate_failure(error) from error
+                # The builder is typed for the model; the adapter gives the answer itself.
+                answer: Answer = await call
+        except TimeoutError as error:
+            raise translation.unanswered() from error
         # A success is told by the use case, in the one line that a create costs.
-        if not response.is_success:
+        if not HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
             telemetry.event(
                 "graphAnswered",
                 operation=operation,
-                status=response.status_code,
-                graphRequestId=response.headers.get("request-id", ""),
+                status=answer.status,
+                graphRequestId=answer.headers.get("request-id", ""),
                 milliseconds=round((time.monotonic() - begun) * 1000),
             )
-        return Answer(response.status_code, dict(response.headers), response.content)
-
-
-def translate_failure(error: Exception) -> TransientError:
-    """Return the error for a request that got no answer: not sent, or perhaps executed.
-
-    httpx-aiohttp calls a connection that broke after the request was written a ``ConnectTimeout``, too: only aiohttp's
-    own error behind it tells whether anything was sent.
-    """
-    causes = (error, error.__cause__)
-    if any(isinstance(cause, _NOT_SENT) for cause in causes):
-        return translation.unreachable()
-    return translation.unanswered()
+        return answer
 
 
 def _sdk_model(request: ActivityRequest) -> LearningCourseActivity:
@@ -225,7 +182,7 @@ def _sdk_model(request: ActivityRequest) -> LearningCourseActivity:
 
 
 def _configuration() -> RequestConfiguration[QueryParameters]:
-    configuration = RequestConfiguration[QueryParameters](headers=HeadersCollection(), options=_OPTIONS)
+    configuration = RequestConfiguration[QueryParameters](headers=HeadersCollection())
     # Reading peerRecommended and later values needs it; otherwise they come back as unknownFutureValue.
     configuration.headers.add("Prefer", "include-unknown-enum-members")
     # Microsoft's support finds a request by it, and the app's log has it, too.

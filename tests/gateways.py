@@ -18,6 +18,7 @@ from local.graph import Emulator
 from local.transport import EmulatorTransport
 from tests.endpoints import forget_identity
 from tests.fakes import FOR_EVER, LEARNER_ID, FakeGraph, Fault
+from tests.over_httpx import OverHttpx
 
 GATEWAYS = ["FakeGraph", "MicrosoftGraph"]
 
@@ -128,7 +129,9 @@ async def emulated(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Emulated]:
         monkeypatch.setenv("IDENTITY_ENDPOINT", str(server.make_url("/msi/token")))
         monkeypatch.setenv("IDENTITY_HEADER", IDENTITY_HEADER)
         gateway = MicrosoftGraph(
-            base_url="https://graph.microsoft.com/v1.0", client_id=None, transport=EmulatorTransport(emulator)
+            base_url="https://graph.microsoft.com/v1.0",
+            client_id=None,
+            transport=OverHttpx(EmulatorTransport(emulator)),
         )
         yield Emulated(emulator, gateway)
         await gateway.close()

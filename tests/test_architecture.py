@@ -15,21 +15,19 @@ LONGEST_MODULE_LINES = 300
 
 # Foreign libraries and the machine's own doors, each with the only modules of the product that may use it.
 OWNERS = {
-    "aiohttp": {"graph"},
+    "aiohttp": {"transport"},
     # What Microsoft's storage and identity libraries share: their errors, credentials and conditions.
-    "azure.core": {"batches.store", "failures", "identity", "ledger", "queues", "tables"},
+    "azure.core": {"adapter", "batches.store", "failures", "identity", "ledger", "queues", "tables"},
     "azure.data.tables": {"batches.store", "ledger", "tables"},
     "azure.functions": {"function_app"},
     "azure.identity": {"identity"},
     "azure.storage.queue": {"queues"},
-    "httpx": {"graph"},
-    "httpx_aiohttp": {"graph"},
-    "kiota_abstractions": {"graph"},
-    "kiota_authentication_azure": {"graph"},
-    "kiota_http": {"graph"},
+    "kiota_abstractions": {"adapter", "graph"},
+    "kiota_serialization_json": {"adapter"},
     "msgraph": {"graph"},
     "os": {"runtime"},  # For os.environ, and nothing else.
     "tzlocal": {"dates"},
+    "yarl": {"transport"},  # aiohttp's addresses.
 }
 # The contract's own library.
 ANYWHERE = {"pydantic", "pydantic_core"}

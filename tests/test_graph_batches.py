@@ -17,6 +17,7 @@ from activities.models import ActivityRequest
 from tests.endpoints import TOKEN, IdentityEndpoint, identity_endpoint
 from tests.fakes import OTHER_REGISTRATION_ID, REGISTRATION_ID, activity_request, assignment_request
 from tests.gateways import Emulated, emulated
+from tests.over_httpx import OverHttpx
 
 GRAPH = "https://graph.microsoft.com/v1.0"
 FOLDER = "/employeeExperience/learningProviders"
@@ -75,7 +76,7 @@ def wire() -> Wire:
 @pytest_asyncio.fixture
 async def graph(identity: IdentityEndpoint, wire: Wire) -> AsyncIterator[MicrosoftGraph]:
     assert identity
-    gateway = MicrosoftGraph(base_url=GRAPH, client_id=None, transport=wire)
+    gateway = MicrosoftGraph(base_url=GRAPH, client_id=None, transport=OverHttpx(wire))
     yield gateway
     await gateway.close()
 
@@ -152,7 +153,7 @@ class TestRequest:
 
     async def test_the_address_is_relative_to_wherever_graph_is(self, identity: IdentityEndpoint, wire: Wire) -> None:
         assert identity
-        gateway = MicrosoftGraph(base_url="http://127.0.0.1:1/v1.0", client_id=None, transport=wire)
+        gateway = MicrosoftGraph(base_url="http://127.0.0.1:1/v1.0", client_id=None, transport=OverHttpx(wire))
         await create(gateway)
         await gateway.close()
         assert str(wire.sent[0].url) == "http://127.0.0.1:1/v1.0/$batch"

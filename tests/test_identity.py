@@ -14,8 +14,9 @@ from azure.core.pipeline.transport import AioHttpTransport
 from azure.identity.aio import ManagedIdentityCredential
 
 from activities import identity as identity_module
+from activities.adapter import SCOPE
 from activities.errors import ErrorCode, TransientError
-from activities.graph import SCOPE, MicrosoftGraph
+from activities.graph import MicrosoftGraph
 from activities.identity import PatientCredential
 from tests.endpoints import IDENTITY_HEADER, TOKEN, Answer, IdentityEndpoint, forget_identity, identity_endpoint
 
