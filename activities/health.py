@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Protocol
 
 from activities import permissions
 from activities.errors import ActivityError, storage_unavailable
@@ -13,6 +14,17 @@ from activities.idempotency import Ledger
 
 # The route is anonymous: nobody may use it to hammer the identity endpoint.
 FRESH_SECONDS = 30.0
+
+
+class Reachable(Protocol):
+    """What can be asked whether it can be reached."""
+
+    async def check(self) -> None:
+        """Reach it.
+
+        Raises:
+            TransientError: ``storageUnavailable``.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +45,22 @@ class Health:
 
     Args:
         graph: Knows the identity.
-        ledger: Knows the storage; None where none is set.
+        ledger: Knows the tables; None where no storage is set.
+        queue: Knows the queues; None likewise.
         now: The clock, in seconds.
     """
 
     def __init__(
-        self, graph: GraphGateway, ledger: Ledger | None, *, now: Callable[[], float] = time.monotonic
+        self,
+        graph: GraphGateway,
+        ledger: Ledger | None,
+        queue: Reachable | None = None,
+        *,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._graph = graph
         self._ledger = ledger
+        self._queue = queue
         self._now = now
         self._checking = asyncio.Lock()
         self._report: Report | None = None
@@ -64,6 +83,9 @@ class Health:
             if self._ledger is None:
                 raise storage_unavailable()
             await self._ledger.check()
+            # Queues have a role of their own, which can be missing alone.
+            if self._queue is not None:
+                await self._queue.check()
         except ActivityError as error:
             return Report(checked_at, error, missing)
         return Report(checked_at, permissions.nothing_can_be_created(missing), missing)

@@ -67,8 +67,8 @@ class PatientCredential(AsyncTokenCredential):
 def _identity_unavailable(error: Exception) -> TransientError:
     # CredentialUnavailableError, too, is a ClientAuthenticationError: the endpoint is missing or said no.
     advice = (
-        "An admin has to check that the function app has a managed identity and that the setting AZURE_CLIENT_ID, "
-        "if it is there, is the client ID of an identity assigned to the app."
+        "An admin has to check that the function app has a managed identity and that the settings AZURE_CLIENT_ID and "
+        "AzureWebJobsStorage__clientId, where they are there, are the client ID of an identity assigned to the app."
         if isinstance(error, ClientAuthenticationError)
         else "The identity service did not answer; it usually does again within a minute. If not, an admin has to "
         "check the function app's managed identity."

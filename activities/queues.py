@@ -10,9 +10,8 @@ from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.exceptions import AzureError, HttpResponseError, ResourceExistsError, ResourceNotFoundError
 from azure.storage.queue.aio import QueueClient
 
-from activities.errors import storage_unavailable
 from activities.settings import Storage
-from activities.tables import STORAGE_SECONDS
+from activities.tables import STORAGE_SECONDS, translate
 
 # The library's own retry would begin after 15 s, which is more than STORAGE_SECONDS.
 _OPTIONS: dict[str, Any] = {
@@ -67,6 +66,14 @@ class Queue:
         except HttpResponseError:
             return
 
+    async def check(self) -> None:
+        """Reach the queue.
+
+        Raises:
+            TransientError: ``storageUnavailable``.
+        """
+        await self._call(self._client.get_queue_properties)
+
     async def close(self) -> None:
         """Close the connections."""
         await self._client.close()
@@ -84,9 +91,9 @@ class Queue:
         except HttpResponseError as error:
             if error.status_code is not None and error.status_code in {400, 404}:
                 raise  # About the message.
-            raise storage_unavailable() from error
+            raise translate(error) from error
         except (AzureError, TimeoutError, OSError) as error:
-            raise storage_unavailable() from error
+            raise translate(error) from error
 
     async def _create(self) -> None:
         try:

@@ -153,23 +153,25 @@ def build() -> App:
     """
     settings = Settings.from_environ(os.environ)
     telemetry.quieten_libraries()
-    graph = ThrottledGraph(MicrosoftGraph(base_url=settings.graph_base_url, client_id=settings.azure_client_id))
+    microsoft_graph = MicrosoftGraph(base_url=settings.graph_base_url, client_id=settings.azure_client_id)
+    graph = ThrottledGraph(microsoft_graph)
     defaults = Defaults(
         registration_id=settings.learning_provider_id,
         allowed_registration_ids=settings.allowed_learning_provider_ids,
         zone=settings.default_time_zone,
     )
-    store = _store(settings, defaults, graph)
-    return App(defaults, graph, Health(graph, store.ledger if store else None), store, settings.entra_auth)
+    store = _store(settings, defaults, graph, microsoft_graph.credential)
+    health = Health(graph, store.ledger, store.batch_queue) if store else Health(graph, None)
+    return App(defaults, graph, health, store, settings.entra_auth)
 
 
-def _store(settings: Settings, defaults: Defaults, graph: GraphGateway) -> Store | None:
+def _store(settings: Settings, defaults: Defaults, graph: GraphGateway, credential: PatientCredential) -> Store | None:
     storage = settings.storage
     if storage is None:
         return None
-    credential: PatientCredential | None = None
-    if storage.connection_string is None:
-        credential = managed_identity(storage.client_id)
+    own_credential: PatientCredential | None = None
+    if storage.connection_string is None and storage.client_id != settings.azure_client_id:
+        credential = own_credential = managed_identity(storage.client_id)
     table, batch_table = (Table(storage, name, credential=credential) for name in (LEDGER_TABLE, BATCH_TABLE))
     queue, failed_queue, batch_queue = (
         Queue(storage, f"{settings.activity_queue}{suffix}", credential=credential)
@@ -187,7 +189,7 @@ def _store(settings: Settings, defaults: Defaults, graph: GraphGateway) -> Store
         batch_queue,
         BatchWorker(defaults, graph, ledger, batches, batch_queue, failures),
         settings.batch_retention_days,
-        closing=(*(one.close for one in opened), *((credential.close,) if credential else ())),
+        closing=(*(one.close for one in opened), *((own_credential.close,) if own_credential else ())),
     )
 
 

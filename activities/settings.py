@@ -49,7 +49,11 @@ _CONNECTION_STRINGS = (
     {"tableendpoint", "queueendpoint", "sharedaccesssignature"},
 )
 _STORAGE_ACCOUNT = re.compile(r"[a-z0-9]{3,24}", re.ASCII)
-_SERVICE_URL = re.compile(r"https://[a-z0-9.-]+(?::\d{1,5})?/?", re.ASCII | re.IGNORECASE)
+# The account is in the host's name; in the path only where there is no such name: an IP address, a name without a dot.
+_SERVICE_URL = re.compile(
+    r"https://(?:[a-z0-9.-]+(?::\d{1,5})?|(?:\d+(?:\.\d+){3}|[a-z0-9-]+)(?::\d{1,5})?/[a-z0-9]{3,24})/?",
+    re.ASCII | re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,11 +194,11 @@ def _storage(said: Mapping[str, str]) -> Storage | None:
     if "AzureWebJobsStorage" in said:
         return Storage(connection_string=said["AzureWebJobsStorage"])
     account = said.get("AzureWebJobsStorage__accountName")
+    # The Functions host, too, asks for the account first: both have to mean the same queues.
     urls = {
-        service: said.get(
-            f"AzureWebJobsStorage__{service}ServiceUri",
-            f"https://{account}.{service}.core.windows.net" if account else "",
-        ).rstrip("/")
+        service: f"https://{account}.{service}.core.windows.net"
+        if account
+        else said.get(f"AzureWebJobsStorage__{service}ServiceUri", "").rstrip("/")
         for service in ("queue", "table")
     }
     if not all(urls.values()):

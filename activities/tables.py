@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
@@ -19,8 +20,8 @@ from azure.core.exceptions import (
 from azure.core.rest import HttpRequest
 from azure.data.tables.aio import TableClient
 
-from activities import transactions
-from activities.errors import storage_unavailable
+from activities import telemetry, transactions
+from activities.errors import ErrorCode, TransientError, storage_unavailable
 from activities.settings import Storage
 from activities.transactions import Entity, Operation
 
@@ -42,6 +43,26 @@ _WHILE_IT_IS_MADE_SECONDS = 0.1
 # The library repeats no POST whose answer was lost. The app can: an entity tells whose it is, so whoever finds it
 # there, or changed, can see that it was their own.
 REPEATED = frozenset({"POST"})
+_REFUSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
+# Nobody but an admin can change a refusal, and what they change takes some minutes to work.
+_REFUSED_SECONDS = 300.0
+# What an admin does about a refusal, by storage's own code for it.
+# Source: https://learn.microsoft.com/rest/api/storageservices/common-rest-api-error-codes
+_ADVICE = {
+    "AuthorizationPermissionMismatch": "An admin has to give the app's identity the roles Storage Queue Data "
+    "Contributor and Storage Table Data Contributor on the storage account. If it has them, it takes up to ten minutes "
+    "until they work.",
+    "AuthorizationFailure": "An admin has to check whether the network rules of the storage account let the app in.",
+    "KeyBasedAuthenticationNotPermitted": "The storage account takes no keys: an admin has to remove the setting "
+    "AzureWebJobsStorage and set AzureWebJobsStorage__accountName, AzureWebJobsStorage__credential and "
+    "AzureWebJobsStorage__clientId.",
+}
+_OTHER_ADVICE = (
+    "An admin has to check the settings that begin with AzureWebJobsStorage, and that the app's identity belongs to "
+    "the storage account's tenant and has its roles there."
+)
+# Some of the library's methods raise without the code; their error's text holds the answer, in JSON or XML.
+_CODE = re.compile(r"""(?:"code" *: *"|<(?:\w+:)?code>)(\w{1,60})""", re.ASCII | re.IGNORECASE)
 # What says that an entity of a transaction is not as the transaction assumed.
 _CONFLICTS = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.PRECONDITION_FAILED})
 
@@ -79,7 +100,7 @@ class Table:
         except (ResourceExistsError, ResourceModifiedError, ResourceNotFoundError):
             raise
         except (AzureError, TimeoutError, OSError) as error:
-            raise storage_unavailable() from error
+            raise translate(error) from error
 
     async def transact(self, operations: Sequence[Operation]) -> Sequence[str]:
         """Do all operations or none; all of one partition, at most ``LARGEST_TRANSACTION``. Return the etags.
@@ -137,7 +158,9 @@ class Table:
             raise ResourceNotFoundError(message="TableNotFound")
         if answer.failed_status in _CONFLICTS:
             raise ResourceModifiedError(message="A transaction was refused.")
-        raise HttpResponseError(message=f"A transaction failed: {response.status_code}, {answer.failed_status}.")
+        failed = HttpResponseError(f"A transaction failed: {body.decode(errors='replace')}")
+        failed.status_code = answer.failed_status or response.status_code
+        raise failed
 
     async def _create(self) -> None:
         try:
@@ -145,6 +168,24 @@ class Table:
         except ResourceExistsError:
             # Somebody else is making it at this moment, and it is not there before that is done.
             await asyncio.sleep(_WHILE_IT_IS_MADE_SECONDS)
+
+
+def translate(error: Exception) -> TransientError:
+    """Return ``storageUnavailable`` for what a storage library raised, and log why; a refusal says who has to act."""
+    status = error.status_code if isinstance(error, HttpResponseError) else None
+    code = getattr(error, "error_code", None)
+    if not code and status is not None:
+        code = found[1] if (found := _CODE.search(str(error))) else ""
+    code = str(getattr(code, "value", code or ""))
+    telemetry.event("storageFailed", kind=type(error).__name__, status=status, storageCode=code)
+    if status not in _REFUSED:
+        return storage_unavailable()
+    return TransientError(
+        ErrorCode.STORAGE_UNAVAILABLE,
+        f"The storage account refuses the function app ({code or status}), so it cannot tell whether this was done "
+        f"before; nothing was created. {_ADVICE.get(code, _OTHER_ADVICE)}",
+        retry_after_seconds=_REFUSED_SECONDS,
+    )
 
 
 async def _next_page(pages: AsyncIterator[AsyncIterator[Entity]]) -> list[Entity] | None:

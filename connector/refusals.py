@@ -25,7 +25,9 @@ MEANING = {
     Code.INTERNAL_ERROR: "A bug, or a setting that cannot be used (the message names it).",
     Code.GRAPH_FAULT: "Graph failed or answered nonsense, and the activity was not found afterwards.",
     Code.GRAPH_UNAVAILABLE: "Graph cannot be reached or says it is not available; nothing was created.",
-    Code.STORAGE_UNAVAILABLE: ("The app's storage account does not answer, so it cannot tell what was done before."),
+    Code.STORAGE_UNAVAILABLE: (
+        "The app's storage account does not answer, or refuses the app: then the message says what an admin does."
+    ),
     Code.CREATE_IN_PROGRESS: "Another request is creating the same activity at this moment.",
     Code.IDENTITY_UNAVAILABLE: "The app got no token; the message says what an admin checks.",
     Code.OUTCOME_UNKNOWN: "Sent, no answer, and looking it up did not tell. Repeat with the same external id.",

@@ -8,9 +8,11 @@ import argparse
 import importlib
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from local.environment import BLOB_PORT, QUEUE_PORT, TABLE_PORT
 from local.lifecycle import ROOT, StartError
+from local.loaded_modules import prefer_packages_of
 from local.processes import ChildError
 
 MODULES = {
@@ -27,6 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.command == "demo":
             return importlib.import_module("local.demo").main() or 0
+        if options.command == "host":
+            prefer_packages_of(Path(options.app))
         code: int = importlib.import_module(MODULES[options.command]).run(options)
     except StartError as problem:
         print(problem, file=sys.stderr)
@@ -60,6 +64,8 @@ def _parser() -> argparse.ArgumentParser:
     host.add_argument("--port", type=int, required=True, metavar="N", help="0: any free port")
     lock_help = "for how long a received queue message is locked (default: 600, as in Azure)"
     host.add_argument("--queue-lock-seconds", type=_lock_seconds, default=600, metavar="S", help=lock_help)
+    loaded_help = "write there which modules were loaded, as JSON, when asked to stop"
+    host.add_argument("--loaded-modules", type=Path, metavar="FILE", help=loaded_help)
 
     graph = commands.add_parser("graph", parents=[server], help="only the Graph and identity emulators")
     graph.add_argument("--port", type=int, required=True, metavar="N", help="0: any free port")
@@ -67,6 +73,8 @@ def _parser() -> argparse.ArgumentParser:
 
     azurite = commands.add_parser("storage", parents=[server, storage], help="only storage (Azurite)")
     azurite.add_argument("--location", metavar="DIR", help="keep the data there (default: in memory)")
+    https_help = "https with a new certificate.pem in that directory, and tokens of an identity (default: http, a key)"
+    azurite.add_argument("--https", type=Path, metavar="DIR", help=https_help)
 
     commands.add_parser("demo", help="the main job, start to end, then exit")
     return parser

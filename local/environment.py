@@ -3,6 +3,8 @@
 Only addresses and made-up identities: the code that reads them is the same everywhere.
 """
 
+from pathlib import Path
+
 from local.lifecycle import url_of
 
 BLOB_PORT, QUEUE_PORT, TABLE_PORT = STORAGE_PORTS = (10000, 10001, 10002)
@@ -13,21 +15,31 @@ LEARNING_PROVIDER_ID = "01e8f81b-3060-4dec-acf0-0389665a0a38"
 # What the platform keeps secret so that only the app itself can ask for its tokens; here everybody may know it.
 IDENTITY_HEADER = "local-identity-header"
 
+# The one user-assigned identity of the app in Azure, where storage is reached with it.
+CLIENT_ID = "6d3f1f0b-6b1c-4f7d-9a57-0b7a4f6f2c11"
+
 # Azurite's documented account: https://learn.microsoft.com/azure/storage/common/storage-use-azurite
 STORAGE_ACCOUNT = "devstoreaccount1"
 STORAGE_ACCOUNT_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 
 
-def app_environment(graph_url: str, *, storage_ports: tuple[int, int, int] = STORAGE_PORTS) -> dict[str, str]:
+def app_environment(
+    graph_url: str, *, storage_ports: tuple[int, int, int] = STORAGE_PORTS, certificate: Path | None = None
+) -> dict[str, str]:
     """Return the environment variables that make the function app use the emulators.
 
     Args:
         graph_url: base address of `python -m local graph`, which serves Graph and identity.
         storage_ports: Azurite's blob, queue and table ports.
+        certificate: of an Azurite with https; with it, the app shows storage its identity instead of a key.
     """
     return {
         "FUNCTIONS_WORKER_RUNTIME": "python",
-        "AzureWebJobsStorage": storage_connection_string(*storage_ports),
+        **(
+            storage_by_identity(storage_ports, certificate)
+            if certificate
+            else {"AzureWebJobsStorage": storage_connection_string(*storage_ports)}
+        ),
         "ACTIVITY_QUEUE": "learning-activities",
         "IDENTITY_ENDPOINT": f"{graph_url}/msi/token",
         "IDENTITY_HEADER": IDENTITY_HEADER,
@@ -40,6 +52,22 @@ def storage_options(ports: tuple[int, int, int]) -> list[str]:
     """Return the options with which `python -m local storage` serves blobs, queues and tables on these ports."""
     names = ("--blob-port", "--queue-port", "--table-port")
     return [text for name, port in zip(names, ports, strict=True) for text in (name, str(port))]
+
+
+def storage_by_identity(ports: tuple[int, int, int], certificate: Path) -> dict[str, str]:
+    """Return the settings that infra/ makes for storage, with the addresses of an Azurite that has this certificate."""
+    urls = {
+        f"AzureWebJobsStorage__{service}ServiceUri": f"{url_of(port, scheme='https')}/{STORAGE_ACCOUNT}"
+        for service, port in zip(("blob", "queue", "table"), ports, strict=True)
+    }
+    return {
+        **urls,
+        "AzureWebJobsStorage__credential": "managedidentity",
+        "AzureWebJobsStorage__clientId": CLIENT_ID,
+        "AZURE_CLIENT_ID": CLIENT_ID,
+        # The libraries' way to trust a certificate: https://docs.openssl.org/3.5/man7/openssl-env/
+        "SSL_CERT_FILE": str(certificate),
+    }
 
 
 def storage_connection_string(blob_port: int, queue_port: int, table_port: int) -> str:

@@ -113,7 +113,7 @@ class Emulator:
         # Split first, decode then: an external id may contain an encoded slash.
         match request.method, [unquote(segment) for segment in request.path.split("/")]:
             case "GET", ["", "msi", "token"]:
-                return _Operation("token", "", lambda: self.identity.answer(request, self.tenant.roles))
+                return _Operation("token", "", lambda: self._token(request))
             case "POST", ["", "v1.0", "$batch"] if not request.batched:
                 return _Operation("batch", "", lambda: self._batch(request))
             case method, ["", "v1.0", "employeeExperience", "learningProviders", provider, resource]:
@@ -129,6 +129,9 @@ class Emulator:
                 if key or resource == _COLLECTION:
                     return _Operation("", registration_id, lambda: _error(request, _WRONG_METHOD))
         return _Operation("", "", lambda: _error(request, _WRONG_PATH))
+
+    def _token(self, request: Request) -> Response:
+        return self.identity.answer(request, self.tenant.roles, self.tenant.identities)
 
     def _create(self, request: Request, registration_id: str) -> Response:
         def create(roles: frozenset[str]) -> dict[str, Any]:

@@ -2,9 +2,8 @@
 
 It behaves as the real host does around an invocation: `local.http_functions`, `local.queues`, `local.timers` and
 `local.manual_runs` say how and where not. It is not the real host: no extension bundle, no scale controller, no key
-store, no Easy Auth, no per-function instances (all functions share this process), no function timeout, connection
-strings instead of identities for queues, and no other triggers or bindings. A function with one of those is named in
-the log and not run.
+store, no Easy Auth, no per-function instances (all functions share this process), no function timeout, and no other
+triggers or bindings. A function with one of those is named in the log and not run.
 
 When asked to stop, it ends as the platform ends a worker: nothing more is received, running invocations may finish,
 nothing of the app is closed or finalised.
@@ -25,8 +24,10 @@ from local.function_keys import FunctionKey
 from local.host_json import HostJson, read_host_json
 from local.http_functions import HttpFunctions
 from local.lifecycle import listen
+from local.loaded_modules import write_loaded_modules
 from local.manual_runs import PREFIX, ManualRuns
 from local.queue_bindings import bind_queue
+from local.queue_connections import open_service
 from local.queues import QueueListener
 from local.serving import SHUTDOWN_SECONDS, serve
 from local.timer_bindings import bind_timer
@@ -37,7 +38,7 @@ logger = logging.getLogger("local.host")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Serve an app until asked to stop; arguments `app`, `port`, `function_key`, `queue_lock_seconds` and `lifeline`.
+    """Serve an app until asked to stop; the arguments are those of `python -m local host`.
 
     Returns:
         1 when the app cannot be loaded. When asked to stop, it ends the process instead of returning.
@@ -67,9 +68,14 @@ async def _serve_app(app: Path, host_json: HostJson, endpoint: socket.socket, ar
     key = FunctionKey(arguments.function_key)
     http = HttpFunctions(by_trigger.pop("httpTrigger", []), prefix=host_json.route_prefix, key=key)
     listeners: dict[str, QueueListener | TimerListener] = {}
-    for function in by_trigger.pop("queueTrigger", []):
-        listeners[function.name] = QueueListener(
-            bind_queue(function, os.environ), options=host_json.queues, lock_seconds=arguments.queue_lock_seconds
+    queues = [bind_queue(function, os.environ) for function in by_trigger.pop("queueTrigger", [])]
+    services = {connection: open_service(connection) for connection in {queue.connection for queue in queues}}
+    for queue in queues:
+        listeners[queue.function.name] = QueueListener(
+            queue,
+            services[queue.connection],
+            options=host_json.queues,
+            lock_seconds=arguments.queue_lock_seconds,
         )
     for function in by_trigger.pop("timerTrigger", []):
         listeners[function.name] = TimerListener(bind_timer(function, os.environ, datetime.now(UTC)))
@@ -87,6 +93,8 @@ async def _serve_app(app: Path, host_json: HostJson, endpoint: socket.socket, ar
     for listener in listeners.values():
         listener.start()
     await serve(answer, endpoint, lifeline=arguments.lifeline, on_stop=stop)
+    if arguments.loaded_modules:
+        write_loaded_modules(arguments.loaded_modules)
     # The platform gives an app no moment to close its clients: leaving here spares complaints about that.
     sys.stdout.flush()
     logging.shutdown()

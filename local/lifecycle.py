@@ -23,9 +23,9 @@ class StartError(Exception):
     """Starting makes no sense until a person changes something; the message is one sentence for that person."""
 
 
-def url_of(port: int) -> str:
+def url_of(port: int, *, scheme: str = "http") -> str:
     """Return the base address of a local server, without a trailing slash."""
-    return f"http://{LOOPBACK}:{port}"
+    return f"{scheme}://{LOOPBACK}:{port}"
 
 
 def announce(url: str) -> None:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from local.app_settings import fill_in
 from local.lifecycle import StartError
+from local.queue_connections import DEFAULT_CONNECTION, QueueConnection, resolve
 from local.worker import Function
 
-DEFAULT_CONNECTION = "AzureWebJobsStorage"
 # https://learn.microsoft.com/rest/api/storageservices/naming-queues-and-metadata
 LONGEST_QUEUE_NAME = 63
 _QUEUE_NAME = re.compile(r"[a-z0-9](?:-?[a-z0-9])+")
@@ -26,7 +26,7 @@ class QueueBinding:
 
     function: Function
     queue: str
-    connection_string: str
+    connection: QueueConnection
 
     @property
     def poison_queue(self) -> str | None:
@@ -43,8 +43,8 @@ def bind_queue(function: Function, environ: Mapping[str, str]) -> QueueBinding:
     """
     trigger = function.trigger
     queue = _queue_name(function.name, str(trigger.get("queueName", "")), environ)
-    connection = _connection_string(function.name, trigger.get("connection") or DEFAULT_CONNECTION, environ)
-    return QueueBinding(function=function, queue=queue, connection_string=connection)
+    connection = resolve(function.name, trigger.get("connection") or DEFAULT_CONNECTION, environ)
+    return QueueBinding(function=function, queue=queue, connection=connection)
 
 
 def _queue_name(function: str, template: str, environ: Mapping[str, str]) -> str:
@@ -54,17 +54,3 @@ def _queue_name(function: str, template: str, environ: Mapping[str, str]) -> str
             f"The function {function} listens to the queue {name!r}, which is no possible name of a queue."
         )
     return name
-
-
-def _connection_string(function: str, setting: str, environ: Mapping[str, str]) -> str:
-    value = environ.get(setting)
-    if value:
-        return value
-    if any(name.startswith(f"{setting}__") for name in environ):
-        raise StartError(
-            f"The function {function} connects by the identity settings {setting}__…, which the local host does not "
-            f"support: set {setting} to a connection string."
-        )
-    raise StartError(
-        f"The function {function} reads a queue of the storage account {setting}: set {setting} to a connection string."
-    )

@@ -20,7 +20,6 @@ from azure.storage.queue import QueueMessage, StorageErrorCode
 from azure.storage.queue.aio import QueueServiceClient
 
 from local.host_json import QueueOptions
-from local.lifecycle import StartError
 from local.queue_bindings import QueueBinding
 from local.queue_messages import NotTextError, UndecodableBodyError, decode_body, to_input, to_trigger_metadata
 from local.worker import execute
@@ -29,9 +28,6 @@ MIN_POLLING_SECONDS = 0.1
 MAX_POLLING_SECONDS = 2.0
 
 logger = logging.getLogger("local.queues")
-# The SDK logs every request; a host that polls would write little else.
-_quiet = logging.getLogger("local.queues.requests")
-_quiet.setLevel(logging.WARNING)
 
 
 class QueueListener:
@@ -39,27 +35,17 @@ class QueueListener:
 
     Args:
         binding: the function and its queue.
+        service: a client of the binding's connection.
         options: of host.json.
         lock_seconds: how long a received message is invisible; renewed at half-time while its function runs.
-
-    Raises:
-        StartError: the connection string is none.
     """
 
-    def __init__(self, binding: QueueBinding, *, options: QueueOptions, lock_seconds: int) -> None:
+    def __init__(
+        self, binding: QueueBinding, service: QueueServiceClient, *, options: QueueOptions, lock_seconds: int
+    ) -> None:
         self._function = binding.function
         self._options = options
         self._lock_seconds = lock_seconds
-        try:
-            service = QueueServiceClient.from_connection_string(
-                binding.connection_string,
-                retry_total=0,  # The next poll is the retry.
-                connection_timeout=5,
-                read_timeout=10,
-                logger=_quiet,
-            )
-        except ValueError as error:
-            raise StartError(f"The connection string for {binding.function.name} cannot be used: {error}") from error
         self._queue = service.get_queue_client(binding.queue)
         self._poison = service.get_queue_client(binding.poison_queue) if binding.poison_queue else None
         self._is_created = self._is_out = False

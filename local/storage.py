@@ -27,7 +27,9 @@ _END_AFTER_SAVING = "process.emit('SIGTERM')||process.exit()"
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run Azurite until asked to stop; arguments `blob_port`, `queue_port`, `table_port`, `location`, `lifeline`.
+    """Run Azurite until asked to stop; the arguments are those of `python -m local storage`.
+
+    With `https` it takes the tokens of an identity as well: it looks at their claims, not at signatures or roles.
 
     Returns:
         0 when asked to stop, else the exit code with which Azurite ended by itself.
@@ -40,13 +42,14 @@ def run(arguments: argparse.Namespace) -> int:
         raise StartError("Azurite is not installed: run `make demo`, which sets it up.")
     node = find_node()
     ports = free_ports([arguments.blob_port, arguments.queue_port, arguments.table_port])
+    url = url_of(ports[0], scheme="https" if arguments.https else "http")
     ended: queue.SimpleQueue[int] = queue.SimpleQueue()
     call_on_stop(lambda: ended.put(0), lifeline=arguments.lifeline)
     program = Program(
         name="Azurite",
-        command=[node, *_node_arguments(ports, arguments.location)],
+        command=[node, *_node_arguments(ports, arguments.location), *_https_arguments(arguments.https)],
         # The table service is the last of the three to start.
-        url_in=lambda line: url_of(ports[0]) if line.startswith("Azurite Table service is successfully") else None,
+        url_in=lambda line: url if line.startswith("Azurite Table service is successfully") else None,
         quiet=True,
     )
     with running(program, on_exit=lambda _, code: ended.put(code)) as azurite:
@@ -61,6 +64,17 @@ def _node_arguments(ports: list[int], location: str | None) -> list[str]:
     addresses = [text for name, port in services for text in (f"--{name}Host", LOOPBACK, f"--{name}Port", str(port))]
     quiet = ["--silent", "--skipApiVersionCheck", "--disableTelemetry"]
     return ["--import", _END_WITH_INPUT.format(end=end), str(SCRIPT), *addresses, *where, *quiet]
+
+
+def _https_arguments(folder: Path | None) -> list[str]:
+    """Return the options for https and tokens, with a new certificate in `folder`."""
+    if folder is None:
+        return []
+    # Making one takes 0.1 s, most of it for this import.
+    from local.certificates import write_certificate  # noqa: PLC0415
+
+    certificate, key = write_certificate(folder)
+    return ["--oauth", "basic", "--cert", str(certificate.resolve()), "--key", str(key.resolve())]
 
 
 def find_node() -> str:

@@ -29,8 +29,9 @@ class Tenant:
     """What Graph knows before a request comes.
 
     `sync_enabled` holds every registered provider and whether it may manage activities, `content_providers` whose a
-    piece of content is (content that is not listed is anybody's), `roles` what the identity is granted. Roles go into
-    a token when it is issued, so a change reaches a client only with its next token, as in Azure. Ids are lower case.
+    piece of content is (content that is not listed is anybody's), `roles` what the identity is granted, `identities`
+    the client ids of the app's user-assigned identities (with none, whoever asks gets a token). Roles go into a token
+    when it is issued, so a change reaches a client only with its next token, as in Azure. Ids are lower case.
     """
 
     sync_enabled: Mapping[str, bool] = field(
@@ -40,6 +41,7 @@ class Tenant:
     unlicensed_learners: frozenset[str] = frozenset()
     service_plan: bool = True
     roles: tuple[str, ...] = (ASSIGNED_READ, ASSIGNED_WRITE, SELF_INITIATED_READ, SELF_INITIATED_WRITE)
+    identities: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return the tenant as `GET /_emulator/tenant` shows it."""
@@ -49,6 +51,7 @@ class Tenant:
             "unlicensedLearners": sorted(self.unlicensed_learners),
             "servicePlan": self.service_plan,
             "roles": list(self.roles),
+            "identities": list(self.identities),
         }
 
     def patched(self, changes: Any) -> "Tenant":
@@ -72,6 +75,8 @@ class Tenant:
                     fields["service_plan"] = value
                 case "roles", list() if _are_strings(value):
                     fields["roles"] = tuple(value)
+                case "identities", list() if _are_strings(value):
+                    fields["identities"] = tuple(client_id.lower() for client_id in value)
                 case _:
                     parts = ", ".join(self.as_json())
                     raise TenantError(

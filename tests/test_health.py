@@ -34,6 +34,14 @@ async def test_storage_that_fails_is_reported() -> None:
     assert (await Health(FakeGraph(), ledger).report()).failure is NO_STORAGE
 
 
+async def test_queues_that_refuse_the_app_are_reported_although_the_tables_do_not() -> None:
+    class Refusing:
+        async def check(self) -> None:
+            raise NO_STORAGE
+
+    assert (await Health(FakeGraph(), FakeLedger(), Refusing()).report()).failure is NO_STORAGE
+
+
 async def test_storage_that_is_not_set_is_reported() -> None:
     """Requests that can be repeated would all be refused."""
     failure = (await Health(FakeGraph(), None).report()).failure

@@ -195,8 +195,6 @@ class TestUnavailable:
         [
             failing(500, "InternalError"),
             failing(503, "ServerBusy"),
-            failing(403, "AuthorizationFailure"),
-            failing(403, "AuthenticationFailed"),
             failing(400, "InvalidInput"),
             failing(409, "TableBeingDeleted"),
             failing(409, "AnotherConflict"),

@@ -98,6 +98,12 @@ class TestStorage:
         await asyncio.gather(*(stored.queue.put(str(number)) for number in range(10)))
         assert sorted(await stored.visible()) == [str(number) for number in range(10)]
 
+    async def test_checking_makes_a_queue_that_is_missing_and_takes_nothing(self, stored: StoredQueue) -> None:
+        await stored.queue.check()
+        await stored.queue.put("text")
+        await stored.queue.check()
+        assert await stored.visible() == ["text"]
+
     async def test_a_queue_that_was_deleted_is_made_again(self, stored: StoredQueue) -> None:
         await stored.queue.put("lost with the queue")
         await stored.outside.delete_queue()

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from activities import operations, wire
+from activities import graph, identity, operations, wire
 from activities import runtime as runtime_module
 from activities.errors import ErrorCode, PermanentError, Problem, SettingsError
 from activities.health import Health
+from activities.identity import PatientCredential
 from activities.models import Defaults
 from activities.runtime import App, Runtime, Store
 from activities.settings import NAMES
@@ -223,6 +224,25 @@ class TestEnvironment:
         app = runtime_module.build()
         assert app.required_store().ledger.lease_seconds == 7
         await app.close()
+
+    @pytest.mark.parametrize(("storage_identity", "credentials"), [(REGISTRATION_ID, 1), (LEARNER_ID, 2), ("", 2)])
+    async def test_one_identity_for_graph_and_storage_is_one_credential(
+        self, monkeypatch: pytest.MonkeyPatch, storage_identity: str, credentials: int
+    ) -> None:
+        made: list[str | None] = []
+
+        def managed_identity(client_id: str | None) -> PatientCredential:
+            made.append(client_id)
+            return identity.managed_identity(client_id)
+
+        monkeypatch.setattr(graph, "managed_identity", managed_identity)
+        monkeypatch.setattr(runtime_module, "managed_identity", managed_identity)
+        monkeypatch.setenv("AZURE_CLIENT_ID", REGISTRATION_ID)
+        monkeypatch.setenv("AzureWebJobsStorage__accountName", "contoso")
+        monkeypatch.setenv("AzureWebJobsStorage__clientId", storage_identity)
+        app = runtime_module.build()
+        await app.close()
+        assert made == [REGISTRATION_ID, storage_identity or None][:credentials]
 
     async def test_the_settings_reach_the_app(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("LEARNING_PROVIDER_ID", REGISTRATION_ID)

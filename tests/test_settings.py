@@ -67,8 +67,14 @@ def test_every_setting_is_read_and_surrounding_space_goes() -> None:
         claim_lease_seconds=5,
         batch_retention_days=90,
         entra_auth=True,
-        storage=Storage(None, "https://queues.example.org", "https://tables.example.org", PROVIDER),
+        storage=Storage(
+            None, "https://contoso.queue.core.windows.net", "https://contoso.table.core.windows.net", PROVIDER
+        ),
     )
+    del environ["AzureWebJobsStorage__accountName"]
+    assert Settings.from_environ(environ).storage == Storage(
+        None, "https://queues.example.org", "https://tables.example.org", PROVIDER
+    ), "the Functions host, too, reads addresses only without an account name"
     connection_string = f"AccountName=contoso;AccountKey={'a' * 86}=="
     assert Settings.from_environ({**environ, "AzureWebJobsStorage": f" {connection_string}\n"}).storage == Storage(
         connection_string

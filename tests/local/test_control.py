@@ -22,6 +22,7 @@ START = {
     "unlicensedLearners": [],
     "servicePlan": True,
     "roles": [ASSIGNED_READ, ASSIGNED_WRITE, SELF_INITIATED_READ, SELF_INITIATED_WRITE],
+    "identities": [],
 }
 
 
@@ -46,6 +47,7 @@ def test_a_part_of_the_tenant_is_replaced_completely_and_the_rest_stays(graph: G
         {"unlicensedLearners": [1]},
         {"servicePlan": "no"},
         {"roles": "all"},
+        {"identities": "mine"},
     ],
 )
 def test_a_change_of_another_form_is_refused_and_changes_nothing(graph: Graph, changes: dict[str, Any]) -> None:

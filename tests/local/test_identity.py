@@ -13,12 +13,13 @@ from azure.core.exceptions import ClientAuthenticationError
 from azure.identity.aio import ManagedIdentityCredential
 
 from local.environment import IDENTITY_HEADER, app_environment
-from local.identity import SYSTEM_ASSIGNED_CLIENT_ID, TOKEN_LIFETIME_SECONDS, Identity
+from local.identity import STORAGE_RESOURCE, SYSTEM_ASSIGNED_CLIENT_ID, TOKEN_LIFETIME_SECONDS, Identity
 from local.messages import GraphError
 from local.processes import Child
 from tests.local.calls import NOW, Answer, Graph, sample
 
 TOKEN = "/msi/token?api-version=2019-08-01&resource=https%3A%2F%2Fgraph.microsoft.com"
+STORAGE_TOKEN = TOKEN.replace("graph.microsoft.com", "storage.azure.com")
 
 
 def ask(graph: Graph, target: str = TOKEN, header: str | None = IDENTITY_HEADER) -> Answer:
@@ -57,6 +58,36 @@ def test_the_token_is_accepted_by_graph(graph: Graph) -> None:
     token = ask(graph).json["access_token"]
 
     assert graph.create(sample("assignment.request"), headers={"authorization": f"Bearer {token}"}).status == 201
+
+
+def test_a_token_for_storage_has_what_azurite_looks_at_and_no_roles(graph: Graph) -> None:
+    answer = ask(graph, STORAGE_TOKEN)
+
+    claims = claims_of(answer.json["access_token"])
+    assert answer.json["resource"] == claims["aud"] == STORAGE_RESOURCE
+    assert claims["iss"] == f"https://sts.windows.net/{claims['tid']}/"
+    assert claims["iat"] == claims["nbf"] < claims["exp"]
+    assert "roles" not in claims
+
+
+def test_a_token_for_storage_is_not_accepted_by_graph(graph: Graph) -> None:
+    token = ask(graph, STORAGE_TOKEN).json["access_token"]
+
+    answer = graph.create(sample("assignment.request"), headers={"authorization": f"Bearer {token}"})
+
+    assert (answer.status, answer.json["error"]["code"]) == (401, "InvalidAuthenticationToken")
+    assert "Invalid audience" in answer.json["error"]["message"]
+
+
+@pytest.mark.parametrize("target", [TOKEN, STORAGE_TOKEN])
+def test_with_identities_of_its_own_the_app_gets_tokens_for_no_other(graph: Graph, target: str) -> None:
+    graph.patch_tenant(identities=["Mine"])
+
+    assert ask(graph, f"{target}&client_id=mine").status == 200
+    for refused in (target, f"{target}&client_id=other"):
+        answer = ask(graph, refused)
+        assert answer.status == 400
+        assert "No User Assigned or Delegated Managed Identity found" in answer.json["message"]
 
 
 @pytest.mark.parametrize(("header", "status"), [(None, 400), ("wrong", 401)])

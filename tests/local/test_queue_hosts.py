@@ -185,8 +185,8 @@ def test_without_base64_a_body_is_the_text_itself(storage: str, tmp_path: Path) 
             {"SAMPLE_QUEUE": "", "AzureWebJobsStorage": "x"},
             "listens to the queue %SAMPLE_QUEUE%, but SAMPLE_QUEUE is not set.",
         ),
-        ({"SAMPLE_QUEUE": "any", "AzureWebJobsStorage": ""}, "set AzureWebJobsStorage to a connection string."),
-        ({"SAMPLE_QUEUE": "any", "AzureWebJobsStorage": "x"}, "The connection string for work cannot be used:"),
+        ({"SAMPLE_QUEUE": "any", "AzureWebJobsStorage": ""}, "set AzureWebJobsStorage to a connection string, or "),
+        ({"SAMPLE_QUEUE": "any", "AzureWebJobsStorage": "x"}, "The connection AzureWebJobsStorage cannot be used:"),
     ],
 )
 def test_a_queue_that_cannot_be_resolved_ends_the_start_with_one_sentence(

@@ -64,6 +64,18 @@ def test_in_memory_nothing_is_written_and_with_a_location_it_is_all_there(tmp_pa
     assert any(path.name.startswith("__azurite_db_") for path in location.iterdir())
 
 
+def test_with_a_certificate_the_apps_environment_has_an_identity_and_no_key(tmp_path: Path) -> None:
+    environment = app_environment("http://127.0.0.1:8085", certificate=tmp_path / "certificate.pem")
+
+    assert "AzureWebJobsStorage" not in environment
+    assert "AccountKey" not in str(environment)
+    assert environment["AzureWebJobsStorage__queueServiceUri"] == "https://127.0.0.1:10001/devstoreaccount1"
+    assert environment["AzureWebJobsStorage__tableServiceUri"] == "https://127.0.0.1:10002/devstoreaccount1"
+    assert environment["AzureWebJobsStorage__credential"] == "managedidentity"
+    assert environment["AzureWebJobsStorage__clientId"] == environment["AZURE_CLIENT_ID"]
+    assert environment["SSL_CERT_FILE"] == str(tmp_path / "certificate.pem")
+
+
 def test_the_usual_ports_have_the_usual_short_connection_string() -> None:
     assert storage_connection_string(10000, 10001, 10002) == "UseDevelopmentStorage=true"
 
