@@ -67,9 +67,32 @@ format: $(ENVIRONMENT)  ## Format the code and repair what the linter can repair
 connector: $(ENVIRONMENT)  ## Write the connector and the API's document from the code
 	$(VENV_PYTHON) -m connector $(ARGS)
 
+.PHONY: package
+package: $(ENVIRONMENT)  ## Build dist/app.zip, ready to be deployed without a remote build
+	$(VENV_PYTHON) -m package $(ARGS)
+
+.PHONY: reached
+reached: $(ENVIRONMENT) $(AZURITE)  ## Write down which modules of msgraph the package needs
+	$(VENV_PYTHON) -m pytest --write-reached tests/end_to_end/test_reached_modules.py $(ARGS)
+
 .PHONY: bench
 bench: $(ENVIRONMENT) $(AZURITE)  ## Measure speed and size
 	$(VENV_PYTHON) -m bench $(ARGS)
+
+# Tools that the project's own environment should not have to agree with, each in one of its own.
+TOOL := $(VENV_PYTHON) -m uv tool run
+
+.PHONY: audit
+audit: $(ENVIRONMENT) $(NODE)  ## Ask what is known against the pinned packages (needs the network)
+	for file in requirements.txt requirements-dev.txt $(AZURITE_FOLDER)/requirements.txt; do \
+		$(TOOL) pip-audit==2.10.1 --strict --disable-pip --no-deps --progress-spinner=off --requirement $$file || exit; \
+	done
+	cd $(AZURITE_FOLDER) && $(NPM) audit --package-lock-only
+	cd $(SPECTRAL_FOLDER) && $(NPM) audit --package-lock-only
+
+.PHONY: scan
+scan: $(ENVIRONMENT)  ## Check the workflows for weaknesses
+	$(TOOL) zizmor==1.32.0 --offline --quiet --persona=pedantic .github
 
 .PHONY: requirements
 requirements: $(ENVIRONMENT) $(NODE)  ## Pin the requirements again (ARGS=--upgrade takes newer releases)

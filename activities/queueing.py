@@ -89,6 +89,7 @@ class QueueWorker:
             registrationId=identified.registration_id,
             graphRequestId=created.stored.graph_request_id,
             attempts=record.attempts,
+            ageSeconds=self._age_seconds(record),
         )
 
     def _delay_seconds(self, record: Record, error: PermanentError | TransientError) -> float | None:
@@ -114,9 +115,18 @@ class QueueWorker:
         except PermanentError as too_large:
             await self._set_aside(record, too_large)
             return
-        telemetry.event("putBack", code=error.code, attempts=record.attempts, delaySeconds=round(delay_seconds))
+        telemetry.event(
+            "putBack",
+            code=error.code,
+            attempts=record.attempts,
+            ageSeconds=self._age_seconds(record),
+            delaySeconds=round(delay_seconds),
+        )
         await self.queue.put(message, delay_seconds=delay_seconds)
 
     async def _set_aside(self, record: Record, error: ActivityError) -> None:
-        telemetry.event("setAside", code=error.code, attempts=record.attempts)
+        telemetry.event("setAside", code=error.code, attempts=record.attempts, ageSeconds=self._age_seconds(record))
         await self.failures.add(Failure.of_record(record, error, now=self.now()))
+
+    def _age_seconds(self, record: Record) -> int:
+        return round((self.now() - record.first_seen).total_seconds())

@@ -1,5 +1,6 @@
 """The composition root: what lives as long as the process, built on first use, closed with the event loop."""
 
+import math
 import os
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from activities.batches.store import TABLE as BATCH_TABLE
 from activities.batches.store import BatchStore
 from activities.batches.work import BatchWorker
 from activities.deferral import PATIENCE
-from activities.errors import ActivityError, storage_unavailable
+from activities.errors import ActivityError, TransientError, storage_unavailable
 from activities.failures import Failures
 from activities.gateway import GraphGateway
 from activities.graph import MicrosoftGraph
@@ -103,7 +104,12 @@ class Runtime:
                     callers.require_sign_in(request.headers)
                 return await use_case(app, request)
             except ActivityError as error:
-                telemetry.event("refused", code=error.code, problems=len(error.problems))
+                telemetry.event(
+                    "refused",
+                    code=error.code,
+                    problems=len(error.problems),
+                    retryAfterSeconds=math.ceil(error.retry_after_seconds) if isinstance(error, TransientError) else 0,
+                )
                 return wire.encode_error(error, request)
             except Exception as error:  # noqa: BLE001 (the boundary: no exception may become the host's empty 500)
                 telemetry.failure("internalError", error)

@@ -13,7 +13,8 @@ type Json = dict[str, Any]
 
 # Whoever offers the sign-in registers an application and writes its IDs here.
 _CLIENT_ID = "00000000-0000-0000-0000-000000000000"
-_RESOURCE = f"api://{_CLIENT_ID}"
+# The output API_AUDIENCE of the deployment: api://<tenant>/<function app>.
+_RESOURCE = f"api://{_CLIENT_ID}/viva-learning-activities"
 
 
 def build() -> Json:

@@ -33,8 +33,8 @@ MEANING = {
     Code.OUTCOME_UNKNOWN: "Sent, no answer, and looking it up did not tell. Repeat with the same external id.",
 }
 NO_KEY = (
-    "The function key is missing or wrong; the answer has no body. Where the app wants a sign-in with Microsoft Entra ID "
-    "instead: there was none, and the error code is unauthenticated."
+    "The function key is missing or wrong; the answer has no body. Where the app wants a sign-in with Microsoft Entra "
+    "ID instead: there was none, and the error code is unauthenticated."
 )
 
 # Which codes an operation can answer.

@@ -19,7 +19,7 @@ class Route:
 def served() -> dict[str, Route]:
     """Return every HTTP route of the app by the name of its function."""
     routes: dict[str, Route] = {}
-    for function in _functions():
+    for function in functions():
         trigger = function.get_trigger()
         said = trigger.get_dict_repr() if trigger else {}
         if said.get("type") == "httpTrigger":
@@ -29,9 +29,10 @@ def served() -> dict[str, Route]:
     return routes
 
 
-def _functions() -> list[Function]:
+def functions() -> list[Function]:
+    """Return every function of the app; however often it is asked."""
     # The app remembers the names that it has told, and takes the second time for doubles.
     function_app.app.functions_bindings = None
-    functions: list[Function] = function_app.app.get_functions()
+    found: list[Function] = function_app.app.get_functions()
     function_app.app.functions_bindings = None
-    return functions
+    return found

@@ -4,7 +4,6 @@ import json
 import re
 from datetime import UTC, datetime
 
-import function_app
 from activities import ledger, settings, wire
 from activities.batches import requests, store
 from activities.batches.report import Batch, Progress, Result
@@ -12,6 +11,7 @@ from activities.errors import ErrorCode
 from activities.messages import Failure, Record
 from activities.models import Assignment, Defaults, SelfInitiatedCourse
 from activities.validation import parse_activity
+from connector.routes import served
 from local.lifecycle import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -49,10 +49,7 @@ def test_the_settings_table_the_example_file_and_the_code_name_the_same_settings
 
 
 def test_the_route_table_has_every_route() -> None:
-    functions = function_app.app.get_functions()
-    triggers = [trigger.get_dict_repr() for function in functions if (trigger := function.get_trigger())]
-    http = [trigger for trigger in triggers if trigger["type"] == "httpTrigger"]
-    routes = {f"{method.value} /api/{trigger['route']}" for trigger in http for method in trigger["methods"]}
+    routes = {f"{route.method.upper()} /api{route.path}" for route in served().values()}
     assert first_cells(section(README, "The request and the answer")) == routes
 
 
@@ -115,6 +112,7 @@ def test_every_file_that_the_documents_link_to_exists() -> None:
         "README.md",
         "docs/requests.md",
         "docs/batches.md",
+        "docs/for-admins.md",
         "docs/for-makers.md",
         "docs/queue.md",
         "CHANGELOG.md",

@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from activities import deferral, forms, telemetry, wire
-from activities.batches import answers, requests, sheets, work
+from activities.batches import answers, report, requests, sheets, work
 from activities.batches.answers import ResultPage
-from activities.batches.report import Batch, Progress, Result
+from activities.batches.report import Batch, Outcome, Progress, Result
 from activities.batches.requests import BatchRequest, SentRecord
 from activities.batches.rows import CHUNK, Chunk, Sent, chunk_of_each, pages_of
 from activities.batches.tasks import Task
@@ -157,7 +157,17 @@ async def _keep_created(
     for chunk, part in by_chunk.items():
         task = Task(batch.id, batch.created_at, chunk, attempts=1)
         await store.batch_worker.put_back(task, part, delay_seconds=delays[chunk])
-    telemetry.event("batchAnswered", batchId=batch.id, total=batch.total, waiting=len(done.waiting))
+    outcomes = report.outcomes(results)
+    telemetry.event(
+        "batchAnswered",
+        batchId=batch.id,
+        total=batch.total,
+        created=outcomes[Outcome.CREATED],
+        unchanged=outcomes[Outcome.UNCHANGED],
+        failedByCode=report.failed_by_code(results),
+        waitingByCode=done.waiting_by_code,
+        delaySeconds=round(max(delays.values(), default=0.0)),
+    )
 
 
 async def _with_originals(wanted: BatchRequest, store: Store) -> list[SentRecord]:

@@ -5,6 +5,7 @@ finished twice, late, or again after a crash can only improve its own record, ne
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
@@ -149,3 +150,13 @@ class Progress:
             "allSucceeded": self.completed and not self.failed,
             "results": [result.to_json() for result in results],
         }
+
+
+def outcomes(results: Iterable[Result]) -> Counter[Outcome]:
+    """Return how many records came to which end."""
+    return Counter(result.outcome for result in results)
+
+
+def failed_by_code(results: Iterable[Result]) -> Counter[str]:
+    """Return how many records failed with which error code."""
+    return Counter(result.error_code for result in results if result.failed)

@@ -6,12 +6,14 @@ delivered twice, or again after a crash, does what is left, and the ledger makes
 
 import asyncio
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from activities import bulk, creation, deferral, forms, telemetry
+from activities.batches import report
 from activities.batches.report import Outcome, Result
 from activities.batches.rows import Chunk, Sent
 from activities.batches.store import BatchStore
@@ -52,6 +54,11 @@ class Round:
     def throttled(self) -> bool:
         """Whether it is Graph that a record waits for."""
         return any(error.code is ErrorCode.THROTTLED for error in self.waiting.values())
+
+    @property
+    def waiting_by_code(self) -> Counter[str]:
+        """How many records wait for what."""
+        return Counter(str(error.code) for error in self.waiting.values())
 
     @property
     def met_bug(self) -> bool:
@@ -186,14 +193,17 @@ class BatchWorker:
         done = await self._create(task, requests, deliveries=deliveries)
         results = [*refused, *done.results, *_given_up(task, done, requests)]
         delay_seconds = done.delay_seconds(attempts=task.attempts, jitter=self.jitter)
+        outcomes = report.outcomes(results)
         telemetry.event(
             "chunkWorkedOff",
             batchId=chunk.batch_id,
-            created=sum(result.outcome is Outcome.CREATED for result in results),
-            unchanged=sum(result.outcome is Outcome.UNCHANGED for result in results),
-            failed=sum(result.failed for result in results),
-            waiting=len(done.waiting),
+            created=outcomes[Outcome.CREATED],
+            unchanged=outcomes[Outcome.UNCHANGED],
+            failedByCode=report.failed_by_code(results),
+            waitingByCode=done.waiting_by_code,
             attempts=task.attempts,
+            ageSeconds=round((datetime.now(UTC) - task.accepted_at).total_seconds()),
+            delaySeconds=round(delay_seconds),
         )
         until = datetime.now(UTC) + timedelta(seconds=delay_seconds) if done.sent and done.throttled else None
         if results or until:

@@ -1,0 +1,257 @@
+// Everything that the function app needs, in a resource group of its own. `azd up` deploys it:
+// https://learn.microsoft.com/azure/developer/azure-developer-cli/
+//
+// The person who deploys gets no role: the package reaches its container through the app's own identity, and shared
+// keys, with which an owner could read the queues, are off. Who has to look into a queue is given a role for that.
+targetScope = 'subscription'
+
+@minLength(1)
+@maxLength(64)
+@description('Name of the environment; the names of all resources follow from it.')
+param environmentName string
+
+// Regions that have the plan: az functionapp list-flexconsumption-locations
+@minLength(1)
+@description('Region of all resources; it has to offer Flex Consumption.')
+@metadata({ azd: { type: 'location' } })
+param location string
+
+@description('Whether storage is reachable through a virtual network alone.')
+param vnetEnabled bool = false
+
+@minValue(0)
+@description('Instances for HTTP that never go away; each costs money all the time and saves callers the cold start.')
+param alwaysReadyHttpInstances int = 0
+
+@minValue(0)
+@description('Instances for each of the two queues that never go away.')
+param alwaysReadyQueueInstances int = 0
+
+// The smallest that the plan takes: https://learn.microsoft.com/azure/azure-functions/flex-consumption-plan
+@minValue(40)
+@maxValue(1000)
+@description('The most instances for HTTP, and for each queue.')
+param maximumInstanceCount int = 40
+
+@allowed([512, 2048, 4096])
+@description('Memory of an instance in MB.')
+param instanceMemoryMB int = 2048
+
+@minValue(1)
+@maxValue(1000)
+@description('The most HTTP requests that one instance handles at a time.')
+param httpConcurrency int = 16
+
+@description('Whether callers need a token of Microsoft Entra ID instead of a function key.')
+param entraAuth bool = false
+
+@description('With entraAuth: client ids of the applications that may call, comma-separated. Without any, nobody may.')
+param allowedClientApplications string = ''
+
+@description('Whether to grant the Microsoft Graph permissions; the deployer then has to be a Privileged Role Administrator.')
+param grantGraphPermissions bool = false
+
+@description('Object ids of identities that may write to the activity queue, such as an LMS job, comma-separated.')
+param queueSenderPrincipalIds string = ''
+
+@description('Where alerts are mailed to.')
+param alertEmail string = ''
+
+@description('Resource id of an existing action group that gets the alerts.')
+param actionGroupId string = ''
+
+@description('App setting LEARNING_PROVIDER_ID.')
+param learningProviderId string = ''
+
+@description('App setting ALLOWED_LEARNING_PROVIDER_IDS, comma-separated.')
+param allowedLearningProviderIds string = ''
+
+@description('App setting DEFAULT_TIME_ZONE.')
+param defaultTimeZone string = 'UTC'
+
+// "-batches-poison" has to fit behind it: https://learn.microsoft.com/rest/api/storageservices/naming-queues-and-metadata
+@minLength(3)
+@maxLength(48)
+@description('App setting ACTIVITY_QUEUE.')
+param activityQueue string = 'learning-activities'
+
+@minValue(1)
+@maxValue(9999)
+@description('App setting CLAIM_LEASE_SECONDS.')
+param claimLeaseSeconds int = 60
+
+@minValue(1)
+@maxValue(9999)
+@description('App setting BATCH_RETENTION_DAYS.')
+param batchRetentionDays int = 30
+
+@minValue(30)
+@maxValue(730)
+@description('How many days logs are kept.')
+param logRetentionDays int = 30
+
+var tags = { 'azd-env-name': environmentName }
+var token = toLower(uniqueString(subscription().id, environmentName, location))
+var functionAppName = 'func-viva-learning-${token}'
+// Lists are texts here, because azd puts nothing but texts into parameters of main.parameters.json.
+var callers = empty(allowedClientApplications) ? [] : map(split(allowedClientApplications, ','), id => trim(id))
+var queueSenders = empty(queueSenderPrincipalIds) ? [] : map(split(queueSenderPrincipalIds, ','), id => trim(id))
+
+resource group 'Microsoft.Resources/resourceGroups@2024-03-01' = {
+  name: 'rg-${environmentName}'
+  location: location
+  tags: tags
+}
+
+module identity 'br/public:avm/res/managed-identity/user-assigned-identity:0.5.0' = {
+  name: 'identity'
+  scope: group
+  params: {
+    name: 'id-viva-learning-${token}'
+    location: location
+    tags: tags
+  }
+}
+
+module monitoring 'modules/monitoring.bicep' = {
+  name: 'monitoring'
+  scope: group
+  params: {
+    token: token
+    location: location
+    tags: tags
+    logRetentionDays: logRetentionDays
+  }
+}
+
+module network 'modules/network.bicep' = if (vnetEnabled) {
+  name: 'network'
+  scope: group
+  params: {
+    token: token
+    location: location
+    tags: tags
+  }
+}
+
+module storage 'modules/storage.bicep' = {
+  name: 'storage'
+  scope: group
+  params: {
+    name: 'st${token}'
+    location: location
+    tags: tags
+    activityQueue: activityQueue
+    privateEndpointSubnetId: vnetEnabled ? network!.outputs.privateEndpointSubnetId : ''
+    privateDnsZoneIds: vnetEnabled ? network!.outputs.privateDnsZoneIds : {}
+  }
+}
+
+module roles 'modules/roles.bicep' = {
+  name: 'roles'
+  scope: group
+  params: {
+    storageAccountName: storage.outputs.name
+    applicationInsightsName: monitoring.outputs.applicationInsightsName
+    activityQueue: activityQueue
+    identityPrincipalId: identity.outputs.principalId
+    queueSenderPrincipalIds: queueSenders
+  }
+}
+
+module callerAuthentication 'modules/caller-authentication.bicep' = if (entraAuth) {
+  name: 'caller-authentication'
+  scope: group
+  params: {
+    name: functionAppName
+    identityPrincipalId: identity.outputs.principalId
+    allowedClientApplications: callers
+  }
+}
+
+module functionApp 'modules/function-app.bicep' = {
+  name: 'function-app'
+  scope: group
+  params: {
+    name: functionAppName
+    token: token
+    location: location
+    tags: tags
+    identityId: identity.outputs.resourceId
+    identityClientId: identity.outputs.clientId
+    storageAccountName: storage.outputs.name
+    deploymentContainerUrl: storage.outputs.deploymentContainerUrl
+    applicationInsightsConnectionString: monitoring.outputs.connectionString
+    subnetId: vnetEnabled ? network!.outputs.appSubnetId : ''
+    alwaysReadyHttpInstances: alwaysReadyHttpInstances
+    alwaysReadyQueueInstances: alwaysReadyQueueInstances
+    maximumInstanceCount: maximumInstanceCount
+    instanceMemoryMB: instanceMemoryMB
+    httpConcurrency: httpConcurrency
+    entraAuth: entraAuth
+    apiClientId: entraAuth ? callerAuthentication!.outputs.clientId : ''
+    apiAudience: entraAuth ? callerAuthentication!.outputs.audience : ''
+    allowedClientApplications: callers
+    settings: {
+      LEARNING_PROVIDER_ID: learningProviderId
+      ALLOWED_LEARNING_PROVIDER_IDS: allowedLearningProviderIds
+      DEFAULT_TIME_ZONE: defaultTimeZone
+      ACTIVITY_QUEUE: activityQueue
+      CLAIM_LEASE_SECONDS: string(claimLeaseSeconds)
+      BATCH_RETENTION_DAYS: string(batchRetentionDays)
+    }
+  }
+  // The host asks for its storage when it starts, and has nothing to ask with before.
+  dependsOn: [roles]
+}
+
+module graphPermissions 'modules/graph-permissions.bicep' = if (grantGraphPermissions) {
+  name: 'graph-permissions'
+  scope: group
+  params: {
+    identityPrincipalId: identity.outputs.principalId
+  }
+}
+
+module alerts 'modules/alerts.bicep' = {
+  name: 'alerts'
+  scope: group
+  params: {
+    location: location
+    tags: tags
+    workspaceId: monitoring.outputs.workspaceId
+    alertEmail: alertEmail
+    actionGroupId: actionGroupId
+  }
+}
+
+module workbook 'modules/workbook.bicep' = {
+  name: 'workbook'
+  scope: group
+  params: {
+    location: location
+    tags: tags
+    workspaceId: monitoring.outputs.workspaceId
+    applicationInsightsId: monitoring.outputs.applicationInsightsId
+    storageAccountName: storage.outputs.name
+  }
+}
+
+output AZURE_LOCATION string = location
+output AZURE_TENANT_ID string = tenant().tenantId
+output AZURE_RESOURCE_GROUP string = group.name
+output FUNCTION_APP_NAME string = functionApp.outputs.name
+// The host name that the connector asks for when a connection is made.
+output FUNCTION_APP_HOST_NAME string = functionApp.outputs.hostName
+output API_BASE_URL string = 'https://${functionApp.outputs.hostName}/api'
+output IDENTITY_NAME string = identity.outputs.name
+output IDENTITY_CLIENT_ID string = identity.outputs.clientId
+output IDENTITY_PRINCIPAL_ID string = identity.outputs.principalId
+// Empty without entraAuth.
+output API_CLIENT_ID string = entraAuth ? callerAuthentication!.outputs.clientId : ''
+output API_AUDIENCE string = entraAuth ? callerAuthentication!.outputs.audience : ''
+output API_SCOPE string = entraAuth ? callerAuthentication!.outputs.scope : ''
+output STORAGE_ACCOUNT_NAME string = storage.outputs.name
+output QUEUE_ENDPOINT string = storage.outputs.queueEndpoint
+output ACTIVITY_QUEUE string = activityQueue
+output APPLICATION_INSIGHTS_NAME string = monitoring.outputs.applicationInsightsName

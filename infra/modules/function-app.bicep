@@ -1,0 +1,191 @@
+@description('Name of the function app.')
+param name string
+
+@description('What makes the names of this environment unique.')
+param token string
+
+@description('Region.')
+param location string
+
+@description('Tags of every resource.')
+param tags object
+
+@description('Resource id of the app\'s identity.')
+param identityId string
+
+@description('Client id of the app\'s identity.')
+param identityClientId string
+
+@description('Name of the storage account.')
+param storageAccountName string
+
+@description('Address of the container that the package goes into.')
+param deploymentContainerUrl string
+
+@description('Where telemetry goes.')
+param applicationInsightsConnectionString string
+
+@description('The subnet through which the app sends; empty without a virtual network.')
+param subnetId string
+
+@description('Instances for HTTP that never go away.')
+param alwaysReadyHttpInstances int
+
+@description('Instances for each queue that never go away.')
+param alwaysReadyQueueInstances int
+
+@description('The most instances for HTTP, and for each queue.')
+param maximumInstanceCount int
+
+@description('Memory of an instance in MB.')
+param instanceMemoryMB int
+
+@description('The most HTTP requests that one instance handles at a time.')
+param httpConcurrency int
+
+@description('Whether callers need a token of Microsoft Entra ID instead of a function key.')
+param entraAuth bool
+
+@description('Client id of the application that callers ask a token for.')
+param apiClientId string
+
+@description('Audience of the tokens, as callers name it.')
+param apiAudience string
+
+@description('Client ids of the applications that may call.')
+param allowedClientApplications array
+
+@description('The app settings that main.bicep has parameters for.')
+param settings object
+
+var appSettings = union(
+  settings,
+  {
+    AzureWebJobsStorage__accountName: storageAccountName
+    AzureWebJobsStorage__credential: 'managedidentity'
+    AzureWebJobsStorage__clientId: identityClientId
+    AZURE_CLIENT_ID: identityClientId
+    GRAPH_BASE_URL: 'https://graph.microsoft.com/v1.0'
+    ENTRA_AUTH: entraAuth ? 'true' : 'false'
+    APPLICATIONINSIGHTS_CONNECTION_STRING: applicationInsightsConnectionString
+    APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
+  },
+  entraAuth ? {
+    WEBSITE_AUTH_AAD_ALLOWED_TENANTS: tenant().tenantId
+    OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID: identityClientId
+  } : {}
+)
+
+// https://learn.microsoft.com/azure/app-service/configure-authentication-file-based#configuration-file-reference
+var authentication = {
+  platform: { enabled: true, runtimeVersion: '~1' }
+  globalValidation: {
+    // A token that is sent is checked; who sends none is refused by the app itself (401), except at the report of a
+    // batch, which flows and browsers open by its id alone: excludedPaths takes no pattern that could say so.
+    requireAuthentication: false
+    unauthenticatedClientAction: 'AllowAnonymous'
+  }
+  httpSettings: { requireHttps: true }
+  identityProviders: {
+    azureActiveDirectory: {
+      enabled: true
+      registration: {
+        openIdIssuer: '${environment().authentication.loginEndpoint}${tenant().tenantId}/v2.0'
+        clientId: apiClientId
+        clientSecretSettingName: 'OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID'
+      }
+      validation: {
+        // A token of version 2 names the client id; a caller's library may compare with the other.
+        allowedAudiences: [apiClientId, apiAudience]
+        defaultAuthorizationPolicy: {
+          // An empty list would let every application of the tenant in. The application itself gets no tokens: it has
+          // no secret, and nobody signs in to it.
+          allowedApplications: empty(allowedClientApplications) ? [apiClientId] : allowedClientApplications
+        }
+      }
+    }
+  }
+  login: { tokenStore: { enabled: false } }
+}
+
+var httpReady = alwaysReadyHttpInstances > 0 ? [{ name: 'http', instanceCount: alwaysReadyHttpInstances }] : []
+var queuesReady = alwaysReadyQueueInstances > 0 ? [
+  { name: 'function:create_from_queue', instanceCount: alwaysReadyQueueInstances }
+  { name: 'function:create_from_batches', instanceCount: alwaysReadyQueueInstances }
+] : []
+
+module plan 'br/public:avm/res/web/serverfarm:0.7.0' = {
+  name: 'plan'
+  params: {
+    name: 'plan-viva-learning-${token}'
+    location: location
+    tags: tags
+    skuName: 'FC1'
+    reserved: true
+  }
+}
+
+module site 'br/public:avm/res/web/site:0.22.0' = {
+  name: 'site'
+  params: {
+    name: name
+    location: location
+    // azd finds the app by it: the name of the service in azure.yaml.
+    tags: union(tags, { 'azd-service-name': 'api' })
+    kind: 'functionapp,linux'
+    serverFarmResourceId: plan.outputs.resourceId
+    managedIdentities: { userAssignedResourceIds: [identityId] }
+    virtualNetworkSubnetResourceId: empty(subnetId) ? null : subnetId
+    // Flows call from the internet.
+    publicNetworkAccess: 'Enabled'
+    httpsOnly: true
+    clientAffinityEnabled: false
+    basicPublishingCredentialsPolicies: [
+      { name: 'ftp', allow: false }
+      { name: 'scm', allow: false }
+    ]
+    siteConfig: {
+      // The plan has no such thing, and the module's default is true.
+      alwaysOn: false
+      minTlsVersion: '1.2'
+      ftpsState: 'Disabled'
+      // Part of the site, and not a resource of their own, so that they are there when the host starts first.
+      appSettings: map(items(appSettings), setting => { name: setting.key, value: setting.value })
+    }
+    functionAppConfig: {
+      deployment: {
+        storage: {
+          type: 'blobContainer'
+          value: deploymentContainerUrl
+          authentication: {
+            type: 'UserAssignedIdentity'
+            userAssignedIdentityResourceId: identityId
+          }
+        }
+      }
+      runtime: { name: 'python', version: '3.13' }
+      // HTTP and each queue have instances of their own. A queue gets one for every 12 waiting messages: host.json's
+      // batchSize 8 + newBatchThreshold 4 is what an instance handles at a time, so at most maximumInstanceCount × 12
+      // messages of a queue are handled in parallel. Microsoft Graph throttles long before 480: hence the smallest
+      // count that the plan takes, and not its default of 100, which would only have more messages put back.
+      // https://learn.microsoft.com/azure/azure-functions/event-driven-scaling#per-function-scaling
+      scaleAndConcurrency: {
+        maximumInstanceCount: maximumInstanceCount
+        instanceMemoryMB: instanceMemoryMB
+        alwaysReady: concat(httpReady, queuesReady)
+        // The platform takes 1 for Python if nothing is said; the app waits for Microsoft Graph most of the time.
+        triggers: { http: { perInstanceConcurrency: httpConcurrency } }
+      }
+    }
+    configs: [
+      {
+        name: 'authsettingsV2'
+        // Always said: what is left out would stay as an earlier deployment left it.
+        properties: entraAuth ? authentication : { platform: { enabled: false } }
+      }
+    ]
+  }
+}
+
+output name string = site.outputs.name
+output hostName string = site.outputs.defaultHostname

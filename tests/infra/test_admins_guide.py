@@ -1,0 +1,146 @@
+"""The guide for admins: what it names exists, and what exists there it names."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from activities import ledger, permissions, settings, wire
+from activities.batches import store
+from activities.errors import ErrorCode
+from local.lifecycle import ROOT
+from tests.infra.azure_cli import ROLES
+from tests.test_docs import README, first_cells, section
+
+INFRA = ROOT / "infra"
+PATH = ROOT / "docs" / "for-admins.md"
+GUIDE = PATH.read_text(encoding="utf-8")
+MAIN = (INFRA / "main.bicep").read_text(encoding="utf-8")
+PARAMETERS = json.loads((INFRA / "main.parameters.json").read_text(encoding="utf-8"))["parameters"]
+LONGEST_GUIDE_LINES = 300
+# What only an admin can end, or has to look into when it lasts.
+ADMINS = {422, 424, 503}
+
+
+def module(name: str) -> str:
+    return (INFRA / "modules" / f"{name}.bicep").read_text(encoding="utf-8")
+
+
+def rows(title: str) -> list[list[str]]:
+    """Return the cells of the tables under a heading, without the first two lines of each."""
+    lines = re.findall(r"^\| (.*) \|$", section(GUIDE, title), re.MULTILINE)
+    return [[cell.strip() for cell in line.split(" | ")] for line in lines]
+
+
+def anchors(path: Path) -> set[str]:
+    """Return the anchors that GitHub makes of a document's headings."""
+    headings = re.findall(r"^#+ (.*)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_every_code_that_an_admin_may_have_to_end_is_explained() -> None:
+    expected = {
+        (f"`{code}`", str(int(wire.HTTP_STATUS[code]))) for code in ErrorCode if wire.HTTP_STATUS[code] in ADMINS
+    }
+    assert expected
+    explained = {(row[0], row[1]): row[2:] for row in rows("When something does not work")}
+    assert expected - explained.keys() == set()
+    assert [code for code in expected if not all(explained[code])] == []
+
+
+def test_every_parameter_is_told_with_its_variable_and_its_default() -> None:
+    told = {row[0].strip("`"): row[1:3] for row in rows("Deploy")[1:]}
+    defaults = re.findall(r'"(\w+)": \{\s*"value": "\$\{(\w+)=?([^}]*)\}"', json.dumps(PARAMETERS))
+    assert len(defaults) == len(PARAMETERS)
+    assert set(re.findall(r"^param (\w+)", MAIN, re.MULTILINE)) == PARAMETERS.keys()
+    assert {name: told[name][0] for _, name, _ in defaults} == {
+        name: f"`{parameter}`" for parameter, name, _ in defaults
+    }
+    wrong = [name for _, name, default in defaults if default and told[name][1] != f"`{default}`"]
+    assert wrong == []
+    assert told.keys() - {name for _, name, _ in defaults} <= {"`azd env set`", "azd env set", "---"}
+
+
+def test_every_azure_role_has_its_reason() -> None:
+    variables = re.findall(r"^var (\w+) = '[0-9a-f]{8}-[0-9a-f-]{27}'", module("roles"), re.MULTILINE)
+    names = {re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).capitalize() for name in variables}
+    told = {row[0].strip("*").capitalize(): row[3] for row in rows("What is created") if len(row) > 3}
+    assert names
+    assert {name for name in names if not told.get(name)} == set()
+
+
+def test_the_app_the_script_the_template_and_the_guide_name_the_same_permissions() -> None:
+    assert set(permissions.NEEDED_FOR) == ROLES.keys()
+    assert first_cells(section(GUIDE, "Microsoft Graph permissions")) == ROLES.keys()
+    granted = dict(re.findall(r"'(Learning[\w.]+)': '([0-9a-f-]{36})'", module("graph-permissions")))
+    assert granted == ROLES
+
+
+def test_every_queue_table_and_container_is_named() -> None:
+    queue = settings.ACTIVITY_QUEUE
+    queues = {queue, f"{queue}-batches", f"{queue}-failed", f"{queue}-poison", f"{queue}-batches-poison"}
+    names = {*queues, ledger.TABLE, store.TABLE, *re.findall(r"Container = '(\w+)'", module("storage"))}
+    created = section(GUIDE, "What is created")
+    assert {name for name in names if f"`{name}`" not in created} == set()
+
+
+def test_every_setting_that_azd_makes_is_explained() -> None:
+    made = set(re.findall(r"^ +([A-Z][A-Za-z0-9_]+): ", module("function-app"), re.MULTILINE))
+    made |= set(re.findall(r"^      ([A-Z][A-Z_]+): ", MAIN, re.MULTILINE))
+    assert len(made) > len(PARAMETERS) // 2
+    explained = first_cells(section(README, "Settings")) | first_cells(section(GUIDE, "What is created"))
+    assert made - explained == set()
+
+
+def test_every_alert_is_named() -> None:
+    titles = re.findall(r"title: 'Viva Learning: ([^']+)'", module("alerts"))
+    assert titles
+    assert [title for title in titles if f"*{title}*" not in section(GUIDE, "Watch")] == []
+
+
+@pytest.mark.parametrize(
+    ("title", "script"),
+    [
+        ("Microsoft Graph permissions", "grant-graph-permissions"),
+        ("The learning provider", "enable-course-activity-sync"),
+    ],
+)
+def test_every_option_that_the_guide_gives_to_a_script_exists(title: str, script: str) -> None:
+    text = section(GUIDE, title)
+    bash, powershell = ((INFRA / f"{script}.{kind}").read_text(encoding="utf-8") for kind in ("sh", "ps1"))
+    options = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text))
+    assert options
+    assert {option for option in options if not re.search(rf"^  {option} ", bash, re.MULTILINE)} == set()
+    switches = set(re.findall(r"`-([A-Z]\w+)`", text)) - {"WhatIf"}
+    assert {switch for switch in switches if f"] ${switch}" not in powershell} == set()
+    assert "SupportsShouldProcess" in powershell  # Which brings -WhatIf.
+
+
+def test_every_command_that_the_guide_names_exists() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))
+    assert set(re.findall(r"\bmake ([a-z]+)\b`", GUIDE)) <= targets
+    scripts = set(re.findall(r"infra/[\w-]+\.(?:sh|ps1)", GUIDE))
+    assert scripts == {f"infra/{path.name}" for kind in ("*.sh", "*.ps1") for path in INFRA.glob(kind)}
+
+
+def test_what_the_guide_asks_azd_for_is_there() -> None:
+    outputs = set(re.findall(r"^output (\w+)", MAIN, re.MULTILINE))
+    assert set(re.findall(r"azd env get-value (\w+)", GUIDE)) | {"API_AUDIENCE", "API_SCOPE"} <= outputs
+    variables = set(re.findall(r"\$\{(\w+)", json.dumps(PARAMETERS)))
+    assert set(re.findall(r"azd env set (\w+)", GUIDE)) <= variables
+
+
+def test_every_link_leads_somewhere() -> None:
+    for link in re.findall(r"\]\((?!https:)([^)]+)\)", GUIDE):
+        name, _, anchor = link.partition("#")
+        path = (PATH.parent / name).resolve() if name else PATH
+        assert path.exists(), link
+        assert not anchor or anchor in anchors(path), link
+
+
+def test_the_guide_can_be_read_in_one_sitting() -> None:
+    lines = GUIDE.splitlines()
+    assert len(lines) <= LONGEST_GUIDE_LINES
+    assert [line for line in lines if len(line) > 120 and not line.startswith("|")] == []
