@@ -11,15 +11,14 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
-from azure.core import MatchConditions
 from azure.core.exceptions import ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
-from azure.data.tables import UpdateMode
 
 from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
 from activities.gateway import StoredActivity
+from activities.group_commit import GroupCommit
 from activities.idempotency import Claim, Completed, Released
 from activities.models import ActivityRequest
-from activities.tables import MOST_PROPERTIES, REPEATED, Table, TransactionConflictError, packed, unpacked
+from activities.tables import MOST_PROPERTIES, Table, TransactionConflictError, packed, unpacked
 from activities.transactions import Entity, Operation, Verb
 
 TABLE = "activityledger"
@@ -41,6 +40,7 @@ class TableLedger:
     ) -> None:
         self.lease_seconds = lease_seconds
         self._table = table
+        self._commits = GroupCommit(table)
         self._now = now
 
     async def claim(self, request: ActivityRequest, content_hash: str) -> Claim | Completed:
@@ -86,12 +86,9 @@ class TableLedger:
 
     async def _claim(self, request: ActivityRequest, claim: Claim) -> Claim | Completed:
         try:
-            answer = await self._table.call(
-                lambda: self._table.client.create_entity(self._claimed(claim), retry_on_methods=REPEATED)
-            )
+            claim.etag = await self._commits.do(Operation(Verb.CREATE, self._claimed(claim)))
         except ResourceExistsError:
             return await self._known(request, claim)
-        claim.etag = answer["etag"]
         return claim
 
     async def renew(self, claim: Claim) -> None:
@@ -107,13 +104,8 @@ class TableLedger:
         if not outcome_known:
             await self._replace(claim, self._left_behind(claim))
             return
-        partition, row = claim.key
         try:
-            await self._table.call(
-                lambda: self._table.client.delete_entity(
-                    partition, row, etag=claim.etag, match_condition=MatchConditions.IfNotModified
-                )
-            )
+            await self._commits.do(Operation(Verb.DELETE, _entity(claim, _IN_PROGRESS), claim.etag))
         except (ResourceModifiedError, ResourceNotFoundError):
             return  # Somebody took it over after the lease had run out.
 
@@ -171,16 +163,11 @@ class TableLedger:
 
     async def _replace(self, claim: Claim, entity: Entity, *, strict: bool = False) -> None:
         try:
-            answer = await self._table.call(
-                lambda: self._table.client.update_entity(
-                    entity, UpdateMode.REPLACE, etag=claim.etag, match_condition=MatchConditions.IfNotModified
-                )
-            )
+            claim.etag = await self._commits.do(Operation(Verb.REPLACE, entity, claim.etag))
         except (ResourceModifiedError, ResourceNotFoundError):
             if strict:
                 raise
             return  # Taken over after the lease had run out: the new holder has asked Graph, and writes what is true.
-        claim.etag = answer["etag"]
 
 
 def _key(request: ActivityRequest) -> tuple[str, str]:

@@ -11,7 +11,7 @@ from azure.core.exceptions import AzureError, HttpResponseError, ResourceExistsE
 from azure.storage.queue.aio import QueueClient
 
 from activities.settings import Storage
-from activities.tables import STORAGE_SECONDS, translate
+from activities.tables import STORAGE_SECONDS, plain_transport, translate
 
 # The library's own retry would begin after 15 s, which is more than STORAGE_SECONDS.
 _OPTIONS: dict[str, Any] = {
@@ -37,10 +37,11 @@ class Queue:
     """One queue of the function app's storage, made when it is missing."""
 
     def __init__(self, storage: Storage, name: str, *, credential: AsyncTokenCredential | None) -> None:
+        options: dict[str, Any] = {**_OPTIONS, "transport": plain_transport()}
         if storage.connection_string:
-            self._client = QueueClient.from_connection_string(storage.connection_string, name, **_OPTIONS)
+            self._client = QueueClient.from_connection_string(storage.connection_string, name, **options)
         else:
-            self._client = QueueClient(storage.queue_url, name, credential=credential, **_OPTIONS)
+            self._client = QueueClient(storage.queue_url, name, credential=credential, **options)
 
     async def put(self, text: str, *, delay_seconds: float = 0.0) -> Sent:
         """Add a message that is seen after a delay of up to seven days.

@@ -17,7 +17,8 @@ from azure.core.exceptions import (
     ResourceModifiedError,
     ResourceNotFoundError,
 )
-from azure.core.rest import HttpRequest
+from azure.core.pipeline.transport import AioHttpTransport
+from azure.core.rest import AsyncHttpResponse, HttpRequest
 from azure.data.tables.aio import TableClient
 
 from activities import telemetry, transactions
@@ -37,12 +38,11 @@ _TRANSACTION_HEADERS = {
     "Content-Type": f"multipart/mixed; boundary={transactions.BOUNDARY}",
     "Accept": "application/json",
     "DataServiceVersion": "3.0",
-    "MaxDataServiceVersion": "3.0;NetFx",
 }
 _WHILE_IT_IS_MADE_SECONDS = 0.1
 # The library repeats no POST whose answer was lost. The app can: an entity tells whose it is, so whoever finds it
 # there, or changed, can see that it was their own.
-REPEATED = frozenset({"POST"})
+_REPEATED = frozenset({"POST", "PUT", "DELETE"})
 _REFUSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 # Nobody but an admin can change a refusal, and what they change takes some minutes to work.
 _REFUSED_SECONDS = 300.0
@@ -63,6 +63,11 @@ _OTHER_ADVICE = (
 )
 # Some of the library's methods raise without the code; their error's text holds the answer, in JSON or XML.
 _CODE = re.compile(r"""(?:"code" *: *"|<(?:\w+:)?code>)(\w{1,60})""", re.ASCII | re.IGNORECASE)
+_ABOUT_THE_ENTITY: dict[int, type[HttpResponseError]] = {
+    HTTPStatus.NOT_FOUND: ResourceNotFoundError,
+    HTTPStatus.CONFLICT: ResourceExistsError,
+    HTTPStatus.PRECONDITION_FAILED: ResourceModifiedError,
+}
 # What says that an entity of a transaction is not as the transaction assumed.
 _CONFLICTS = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.PRECONDITION_FAILED})
 
@@ -75,10 +80,13 @@ class Table:
     """One table. ``client`` is Microsoft's own, to be used inside ``call``."""
 
     def __init__(self, storage: Storage, name: str, *, credential: AsyncTokenCredential | None) -> None:
+        options: dict[str, Any] = {**_OPTIONS, "transport": plain_transport()}
         if storage.connection_string:
-            self.client = TableClient.from_connection_string(storage.connection_string, name, **_OPTIONS)
+            self.client = TableClient.from_connection_string(storage.connection_string, name, **options)
         else:
-            self.client = TableClient(storage.table_url, name, credential=credential, **_OPTIONS)
+            self.client = TableClient(storage.table_url, name, credential=credential, **options)
+        self._url = self.client.url.partition("?")[0].rstrip("/")
+        self._table_url = f"{self._url}/{name}"
 
     async def call[T](self, send: Callable[[], Awaitable[T]]) -> T:
         """Send one request, making the table if it is missing.
@@ -101,6 +109,15 @@ class Table:
             raise
         except (AzureError, TimeoutError, OSError) as error:
             raise translate(error) from error
+
+    async def do(self, operation: Operation) -> str:
+        """Do one operation and return the etag of what it leaves.
+
+        Raises:
+            ResourceExistsError, ResourceModifiedError, ResourceNotFoundError: about the entity; for the caller to read.
+            TransientError: ``storageUnavailable``; it may have been done nevertheless.
+        """
+        return await self.call(lambda: self._do(operation))
 
     async def transact(self, operations: Sequence[Operation]) -> Sequence[str]:
         """Do all operations or none; all of one partition, at most ``LARGEST_TRANSACTION``. Return the etags.
@@ -140,16 +157,35 @@ class Table:
         """Close the connections."""
         await self.client.close()
 
-    async def _transact(self, operations: Sequence[Operation]) -> Sequence[str]:
-        url = self.client.url.partition("?")[0].rstrip("/")
+    async def _do(self, operation: Operation) -> str:
+        response = await self._send(
+            operation.verb.value,
+            transactions.address_of(operation, table_url=self._table_url),
+            transactions.headers_of(operation),
+            transactions.content_of(operation).encode(),
+        )
+        if HTTPStatus.OK <= response.status_code < HTTPStatus.MULTIPLE_CHOICES:
+            return str(response.headers.get("etag", ""))
+        body = (await response.read()).decode(errors="replace")
+        about_the_entity = _ABOUT_THE_ENTITY.get(response.status_code)
+        if about_the_entity and "TableBeingDeleted" not in body:
+            raise about_the_entity(message=body)
+        failed = HttpResponseError(message=body)
+        failed.status_code = response.status_code
+        raise failed
+
+    async def _send(self, method: str, url: str, headers: Mapping[str, str], content: bytes) -> AsyncHttpResponse:
         request = HttpRequest(
-            "POST",
-            f"{url}/$batch",
-            headers={**_TRANSACTION_HEADERS, "x-ms-version": self.client.api_version},
-            content=transactions.encode(operations, table_url=f"{url}/{self.client.table_name}"),
+            method, url, headers={**headers, "x-ms-version": self.client.api_version}, content=content or None
         )
         # The library's own connections, credentials and repetitions; it has no public way to send bytes.
-        response = await self.client._client.send_request(request, stream=True, retry_on_methods=REPEATED)  # noqa: SLF001
+        response = await self.client._client.send_request(request, stream=True, retry_on_methods=_REPEATED)  # noqa: SLF001
+        await response.read()
+        return response
+
+    async def _transact(self, operations: Sequence[Operation]) -> Sequence[str]:
+        content = transactions.encode(operations, table_url=self._table_url)
+        response = await self._send("POST", f"{self._url}/$batch", _TRANSACTION_HEADERS, content)
         body = await response.read()
         answer = transactions.decode(body)
         if response.status_code == HTTPStatus.ACCEPTED and len(answer.etags) == len(operations):
@@ -168,6 +204,14 @@ class Table:
         except ResourceExistsError:
             # Somebody else is making it at this moment, and it is not there before that is done.
             await asyncio.sleep(_WHILE_IT_IS_MADE_SECONDS)
+
+
+def plain_transport() -> AioHttpTransport:
+    """Return the storage libraries' own transport, without its search for a proxy and a password file.
+
+    A thread does that at every request, which takes as much CPU as the request itself.
+    """
+    return AioHttpTransport(use_env_settings=False)
 
 
 def translate(error: Exception) -> TransientError:
