@@ -15,7 +15,7 @@ from activities.errors import Problem
 from activities.messages import Failure, Record, encode, encode_failure
 from activities.queues import Queue, Sent
 from activities.tables import LARGEST_PAGE, Table, packed, unpacked
-from activities.transactions import Entity
+from activities.transactions import ANY_VERSION, Entity, Operation, Verb
 
 PARTITION = "failures"
 _ID = re.compile(r"[0-9a-f]{32}")
@@ -48,15 +48,15 @@ class Failures:
         by_id = _key(f"id-{failure.id}")
         known = {**by_id, "At": _row(failure), "MessageId": "", "PopReceipt": ""}
         try:
-            await self._table.call(lambda: self._table.client.create_entity(known))
+            await self._table.do(Operation(Verb.CREATE, known))
         except ResourceExistsError:
-            known = dict(await self._table.call(lambda: self._table.client.get_entity(**_arguments(by_id))))
+            known = dict(await self._table.get(PARTITION, by_id["RowKey"]))
         if known["MessageId"]:
             return
-        await self._table.call(lambda: self._table.client.upsert_entity(_entity(failure, known["At"])))
+        await self._table.do(Operation(Verb.REPLACE, _entity(failure, known["At"])))
         sent = await self._failed_queue.put(encode_failure(failure))
-        told = {**by_id, "MessageId": sent.message_id, "PopReceipt": sent.pop_receipt}
-        await self._table.call(lambda: self._table.client.update_entity(told))
+        told = {**by_id, "At": known["At"], "MessageId": sent.message_id, "PopReceipt": sent.pop_receipt}
+        await self._table.do(Operation(Verb.REPLACE, told, ANY_VERSION))
 
     async def page(self, *, code: str | None, size: int, after: str) -> tuple[list[Failure], str]:
         """Return failures, newest first, and where the next page begins ("" after the last)."""
@@ -76,8 +76,8 @@ class Failures:
         if not _ID.fullmatch(failure_id):
             return None
         try:
-            known = await self._table.call(lambda: self._table.client.get_entity(PARTITION, f"id-{failure_id}"))
-            return _failure(await self._table.call(lambda: self._table.client.get_entity(PARTITION, known["At"])))
+            known = await self._table.get(PARTITION, f"id-{failure_id}")
+            return _failure(await self._table.get(PARTITION, known["At"]))
         except ResourceNotFoundError:
             return None
 
@@ -93,7 +93,7 @@ class Failures:
         """
         by_id = f"id-{failure.id}"
         try:
-            known = await self._table.call(lambda: self._table.client.get_entity(PARTITION, by_id))
+            known = await self._table.get(PARTITION, by_id)
         except ResourceNotFoundError:
             return
         await self._queue.put(self._again(failure))
@@ -110,7 +110,7 @@ class Failures:
 
     async def _forget(self, row: str) -> None:
         try:
-            await self._table.call(lambda: self._table.client.delete_entity(PARTITION, row))
+            await self._table.do(Operation(Verb.DELETE, _key(row), ANY_VERSION))
         except ResourceNotFoundError:
             return
 
@@ -123,10 +123,6 @@ def _text(body: bytes) -> str:
 
 def _key(row: str) -> Entity:
     return {"PartitionKey": PARTITION, "RowKey": row}
-
-
-def _arguments(key: Entity) -> dict[str, str]:
-    return {"partition_key": key["PartitionKey"], "row_key": key["RowKey"]}
 
 
 def _row(failure: Failure) -> str:

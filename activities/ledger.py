@@ -112,14 +112,14 @@ class TableLedger:
     async def check(self) -> None:
         """Read one entity that need not be there. See ``Ledger``."""
         try:
-            await self._table.call(lambda: self._table.client.get_entity("health", "health"))
+            await self._table.get("health", "health")
         except ResourceNotFoundError:
             return
 
     async def _known(self, request: ActivityRequest, claim: Claim) -> Claim | Completed:
         partition, row = claim.key
         try:
-            entity = await self._table.call(lambda: self._table.client.get_entity(partition, row))
+            entity = await self._table.get(partition, row)
         except ResourceNotFoundError:
             raise _in_progress(1.0) from None  # Released in this moment: the next attempt gets it.
         if entity["Owner"] == claim.owner:

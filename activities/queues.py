@@ -4,14 +4,16 @@ import asyncio
 import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.exceptions import AzureError, HttpResponseError, ResourceExistsError, ResourceNotFoundError
-from azure.storage.queue.aio import QueueClient
 
 from activities.settings import Storage
 from activities.tables import STORAGE_SECONDS, plain_transport, translate
+
+if TYPE_CHECKING:
+    from azure.storage.queue.aio import QueueClient
 
 # The library's own retry would begin after 15 s, which is more than STORAGE_SECONDS.
 _OPTIONS: dict[str, Any] = {
@@ -34,14 +36,13 @@ class Sent:
 
 
 class Queue:
-    """One queue of the function app's storage, made when it is missing."""
+    """One queue of the function app's storage, opened when it is used first, made when it is missing."""
 
     def __init__(self, storage: Storage, name: str, *, credential: AsyncTokenCredential | None) -> None:
-        options: dict[str, Any] = {**_OPTIONS, "transport": plain_transport()}
-        if storage.connection_string:
-            self._client = QueueClient.from_connection_string(storage.connection_string, name, **options)
-        else:
-            self._client = QueueClient(storage.queue_url, name, credential=credential, **options)
+        self._storage = storage
+        self._name = name
+        self._credential = credential
+        self._opened: QueueClient | None = None
 
     async def put(self, text: str, *, delay_seconds: float = 0.0) -> Sent:
         """Add a message that is seen after a delay of up to seven days.
@@ -77,7 +78,22 @@ class Queue:
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._client.close()
+        if self._opened is not None:
+            await self._opened.close()
+
+    @property
+    def _client(self) -> "QueueClient":
+        if self._opened is None:
+            from azure.storage.queue.aio import QueueClient  # noqa: PLC0415 (a create over HTTP does without it)
+
+            options: dict[str, Any] = {**_OPTIONS, "transport": plain_transport()}
+            storage = self._storage
+            self._opened = (
+                QueueClient.from_connection_string(storage.connection_string, self._name, **options)
+                if storage.connection_string
+                else QueueClient(storage.queue_url, self._name, credential=self._credential, **options)
+            )
+        return self._opened
 
     async def _call[T](self, send: Callable[[], Awaitable[T]]) -> T:
         try:

@@ -7,7 +7,7 @@ import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
 from itertools import count, takewhile
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.exceptions import (
@@ -17,14 +17,17 @@ from azure.core.exceptions import (
     ResourceModifiedError,
     ResourceNotFoundError,
 )
-from azure.core.pipeline.transport import AioHttpTransport
 from azure.core.rest import AsyncHttpResponse, HttpRequest
-from azure.data.tables.aio import TableClient
 
 from activities import telemetry, transactions
 from activities.errors import ErrorCode, TransientError, storage_unavailable
 from activities.settings import Storage
 from activities.transactions import Entity, Operation
+
+if TYPE_CHECKING:
+    from azure.core.pipeline.transport import AioHttpTransport
+    from azure.data.tables import TableEntity
+    from azure.data.tables.aio import TableClient
 
 STORAGE_SECONDS = 10.0
 # Table Storage takes 64 KiB in a property, 1 MiB in an entity.
@@ -77,24 +80,43 @@ class TransactionConflictError(Exception):
 
 
 class Table:
-    """One table. ``client`` is Microsoft's own, to be used inside ``call``."""
+    """One table, opened when it is used first."""
 
     def __init__(self, storage: Storage, name: str, *, credential: AsyncTokenCredential | None) -> None:
-        options: dict[str, Any] = {**_OPTIONS, "transport": plain_transport()}
-        if storage.connection_string:
-            self.client = TableClient.from_connection_string(storage.connection_string, name, **options)
-        else:
-            self.client = TableClient(storage.table_url, name, credential=credential, **options)
-        self._url = self.client.url.partition("?")[0].rstrip("/")
-        self._table_url = f"{self._url}/{name}"
+        self._storage = storage
+        self._name = name
+        self._credential = credential
+        self._opened: TableClient | None = None
 
-    async def call[T](self, send: Callable[[], Awaitable[T]]) -> T:
-        """Send one request, making the table if it is missing.
+    async def get(self, partition: str, row: str) -> "TableEntity":
+        """Return an entity, its etag in ``metadata``.
 
         Raises:
-            ResourceExistsError, ResourceModifiedError, ResourceNotFoundError: about the entity; for the caller to read.
+            ResourceNotFoundError: there is none.
             TransientError: ``storageUnavailable``.
         """
+        return await self._call(lambda: self._client.get_entity(partition, row))
+
+    @property
+    def _client(self) -> "TableClient":
+        if self._opened is None:
+            from azure.data.tables.aio import TableClient  # noqa: PLC0415 (a create without a key does without it)
+
+            options: dict[str, Any] = {**_OPTIONS, "transport": plain_transport()}
+            storage = self._storage
+            self._opened = (
+                TableClient.from_connection_string(storage.connection_string, self._name, **options)
+                if storage.connection_string
+                else TableClient(storage.table_url, self._name, credential=self._credential, **options)
+            )
+        return self._opened
+
+    @property
+    def _url(self) -> str:
+        return self._client.url.partition("?")[0].rstrip("/")
+
+    async def _call[T](self, send: Callable[[], Awaitable[T]]) -> T:
+        """Send one request, making the table if it is missing. Raises what ``do`` raises."""
         try:
             async with asyncio.timeout(STORAGE_SECONDS):
                 while True:
@@ -117,7 +139,7 @@ class Table:
             ResourceExistsError, ResourceModifiedError, ResourceNotFoundError: about the entity; for the caller to read.
             TransientError: ``storageUnavailable``; it may have been done nevertheless.
         """
-        return await self.call(lambda: self._do(operation))
+        return await self._call(lambda: self._do(operation))
 
     async def transact(self, operations: Sequence[Operation]) -> Sequence[str]:
         """Do all operations or none; all of one partition, at most ``LARGEST_TRANSACTION``. Return the etags.
@@ -127,7 +149,7 @@ class Table:
             TransientError: ``storageUnavailable``; the transaction may have been done nevertheless.
         """
         try:
-            return await self.call(lambda: self._transact(operations))
+            return await self._call(lambda: self._transact(operations))
         except (ResourceExistsError, ResourceModifiedError, ResourceNotFoundError) as error:
             raise TransactionConflictError from error
 
@@ -144,23 +166,24 @@ class Table:
         Raises:
             TransientError: ``storageUnavailable``.
         """
-        entities = self.client.query_entities(
+        entities = self._client.query_entities(
             condition, parameters=parameters, select=select, results_per_page=page_size
         )
         pages = entities.by_page()
         # A page can be empty although another follows: the service stops its search after a while.
-        while (page := await self.call(lambda: _next_page(pages))) is not None:
+        while (page := await self._call(lambda: _next_page(pages))) is not None:
             for entity in page:
                 yield entity
 
     async def close(self) -> None:
         """Close the connections."""
-        await self.client.close()
+        if self._opened is not None:
+            await self._opened.close()
 
     async def _do(self, operation: Operation) -> str:
         response = await self._send(
             operation.verb.value,
-            transactions.address_of(operation, table_url=self._table_url),
+            transactions.address_of(operation, table_url=f"{self._url}/{self._name}"),
             transactions.headers_of(operation),
             transactions.content_of(operation).encode(),
         )
@@ -176,15 +199,15 @@ class Table:
 
     async def _send(self, method: str, url: str, headers: Mapping[str, str], content: bytes) -> AsyncHttpResponse:
         request = HttpRequest(
-            method, url, headers={**headers, "x-ms-version": self.client.api_version}, content=content or None
+            method, url, headers={**headers, "x-ms-version": self._client.api_version}, content=content or None
         )
         # The library's own connections, credentials and repetitions; it has no public way to send bytes.
-        response = await self.client._client.send_request(request, stream=True, retry_on_methods=_REPEATED)  # noqa: SLF001
+        response = await self._client._client.send_request(request, stream=True, retry_on_methods=_REPEATED)  # noqa: SLF001
         await response.read()
         return response
 
     async def _transact(self, operations: Sequence[Operation]) -> Sequence[str]:
-        content = transactions.encode(operations, table_url=self._table_url)
+        content = transactions.encode(operations, table_url=f"{self._url}/{self._name}")
         response = await self._send("POST", f"{self._url}/$batch", _TRANSACTION_HEADERS, content)
         body = await response.read()
         answer = transactions.decode(body)
@@ -200,17 +223,19 @@ class Table:
 
     async def _create(self) -> None:
         try:
-            await self.client.create_table()
+            await self._client.create_table()
         except ResourceExistsError:
             # Somebody else is making it at this moment, and it is not there before that is done.
             await asyncio.sleep(_WHILE_IT_IS_MADE_SECONDS)
 
 
-def plain_transport() -> AioHttpTransport:
+def plain_transport() -> "AioHttpTransport":
     """Return the storage libraries' own transport, without its search for a proxy and a password file.
 
     A thread does that at every request, which takes as much CPU as the request itself.
     """
+    from azure.core.pipeline.transport import AioHttpTransport  # noqa: PLC0415 (only with storage)
+
     return AioHttpTransport(use_env_settings=False)
 
 

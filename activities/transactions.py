@@ -22,6 +22,7 @@ from urllib.parse import quote
 BOUNDARY = "batch_0"  # Azurite knows them by the beginnings of these names.
 _CHANGES = "changeset_0"
 LARGEST_TRANSACTION = 100
+ANY_VERSION = "*"
 # An answer holds one HTTP answer for each operation, or the one that failed.
 _STATUS = re.compile(rb"^HTTP/1\.1 (\d{3})", re.MULTILINE)
 _ETAG = re.compile(rb"^ETag: *([^\r\n]*)", re.MULTILINE | re.IGNORECASE)

@@ -2,12 +2,16 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
-from local.lifecycle import free_ports
+from local.lifecycle import ROOT, free_ports
 from local.processes import started
+from package.build import build
+from tests.end_to_end.hosts import AppUnderTest
 
 # How long an example takes says something about the machine, not about the code.
 # Sixty examples, because every run draws others.
@@ -30,6 +34,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="N",
         help="how many requests are made up from the API's document (5000 before a release)",
     )
+    parser.addoption(
+        "--app",
+        type=Path,
+        default=ROOT,
+        metavar="DIR",
+        help="the app that the end-to-end tests run, such as dist/app, which `make package` writes",
+    )
+    parser.addoption(
+        "--write-reached", action="store_true", help="write package/msgraph_modules.txt instead of comparing with it"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    AppUnderTest.folder = config.getoption("app").resolve()
 
 
 def pytest_xdist_auto_num_workers() -> int:
@@ -51,3 +69,17 @@ def storage_ports(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[in
     options = ("--blob-port", str(blob), "--queue-port", str(queue), "--table-port", str(table))
     with started("storage", *options, log=log):
         yield blob, queue, table
+
+
+@pytest.fixture(scope="session")
+def package_folder(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """Build the deployed package once for all processes: `app.zip`, and `app` with the same files.
+
+    Source: https://pytest-xdist.readthedocs.io/en/stable/how-to.html#making-session-scoped-fixtures-execute-only-once
+    """
+    base = tmp_path_factory.getbasetemp()
+    folder = (base if worker_id == "master" else base.parent) / "package"
+    with FileLock(f"{folder}.lock"):
+        if not (folder / "app.zip").exists():  # The last file that is written.
+            build(folder)
+    return folder

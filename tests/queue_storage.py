@@ -42,9 +42,9 @@ class MortalTable(Table):
         super().__init__(storage, name, credential=None)
         self._life = life
 
-    async def call[T](self, send: Callable[[], Awaitable[T]]) -> T:
+    async def _call[T](self, send: Callable[[], Awaitable[T]]) -> T:
         """Send one request. See ``Table``."""
-        return await self._life.step(lambda: super(MortalTable, self).call(send))
+        return await self._life.step(lambda: super(MortalTable, self)._call(send))
 
 
 class MortalQueue(Queue):

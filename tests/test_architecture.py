@@ -18,7 +18,7 @@ OWNERS = {
     "aiohttp": {"transport"},
     # What Microsoft's storage and identity libraries share: their errors, credentials and conditions.
     "azure.core": {"adapter", "batches.store", "failures", "identity", "ledger", "queues", "tables"},
-    "azure.data.tables": {"batches.store", "tables"},
+    "azure.data.tables": {"tables"},
     "azure.functions": {"function_app"},
     "azure.identity": {"identity"},
     "azure.storage.queue": {"queues"},

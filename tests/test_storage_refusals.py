@@ -22,7 +22,7 @@ from local.environment import STORAGE_ACCOUNT, STORAGE_ACCOUNT_KEY
 
 ENTITY = {"PartitionKey": "p", "RowKey": "r"}
 CALLS: dict[str, Callable[[Table, Queue], Awaitable[object]]] = {
-    "create": lambda table, _: table.call(lambda: table.client.create_entity(ENTITY)),
+    "create": lambda table, _: table.do(Operation(Verb.CREATE, ENTITY)),
     "transact": lambda table, _: table.transact([Operation(Verb.CREATE, ENTITY)]),
     "query": lambda table, _: anext(table.query("PartitionKey eq 'p'")),
     "put": lambda _, queue: queue.put("text"),

@@ -11,9 +11,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from azure.core import MatchConditions
 from azure.core.exceptions import ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
-from azure.data.tables import UpdateMode
 
 from activities.batches.report import BATCH_ID, Batch, Progress, Result, merged
 from activities.batches.rows import (
@@ -63,10 +61,12 @@ class BatchStore:
         now = datetime.now(UTC)
         entity = {**_key(partition, _BATCH), "BatchId": batch_id, "Body": sent, "CreatedAt": now}
         try:
-            await self._table.call(lambda: self._table.client.create_entity(entity))
+            await self._table.do(Operation(Verb.CREATE, entity))
         except ResourceExistsError:
-            known = await self._table.call(lambda: self._table.client.get_entity(partition, _BATCH))
-            return Named(known["BatchId"], known["CreatedAt"], is_new=False, same_body=known["Body"] == sent)
+            known = await self._table.get(partition, _BATCH)
+            # It is new as well when the answer to its own creation was lost, and the creation repeated.
+            mine = known["BatchId"] == batch_id
+            return Named(known["BatchId"], known["CreatedAt"], is_new=mine, same_body=known["Body"] == sent)
         return Named(batch_id, now, is_new=True, same_body=True)
 
     async def keep(
@@ -121,7 +121,7 @@ class BatchStore:
         if not BATCH_ID.fullmatch(batch_id):
             return None
         try:
-            row = await self._table.call(lambda: self._table.client.get_entity(batch_id, _BATCH))
+            row = await self._table.get(batch_id, _BATCH)
         except ResourceNotFoundError:
             return None
         batch = Batch(batch_id, row["Total"], row["CreatedAt"], row["Name"], row["Delimiter"])
@@ -148,7 +148,7 @@ class BatchStore:
             TransientError: ``storageUnavailable``.
         """
         try:
-            row = await self._table.call(lambda: self._table.client.get_entity(chunk.batch_id, _page_row(chunk.page)))
+            row = await self._table.get(chunk.batch_id, _page_row(chunk.page))
         except ResourceNotFoundError:
             return []
         page: list[Sent] = unpacked("Records", row)
@@ -171,7 +171,7 @@ class BatchStore:
             TransientError: ``storageUnavailable``.
         """
         try:
-            row = await self._table.call(lambda: self._table.client.get_entity(chunk.batch_id, chunk.row))
+            row = await self._table.get(chunk.batch_id, chunk.row)
         except ResourceNotFoundError:
             return []
         return results_in(row)
@@ -186,25 +186,20 @@ class BatchStore:
         key = _key(chunk.batch_id, chunk.row)
         try:
             first = {**key, **told(results, now=datetime.now(UTC), waiting_until=waiting_until)}
-            await self._table.call(lambda: self._table.client.create_entity(first))
+            await self._table.do(Operation(Verb.CREATE, first))
         except ResourceExistsError:
             while not await self._told_too(chunk, results, waiting_until):
                 pass
 
     async def _told_too(self, chunk: Chunk, results: list[Result], waiting_until: datetime | None) -> bool:
-        known = await self._table.call(lambda: self._table.client.get_entity(chunk.batch_id, chunk.row))
+        known = await self._table.get(chunk.batch_id, chunk.row)
         before = results_in(known)
         after = merged(before, results)
         if after == before and waiting_until is None and "WaitingUntil" not in known:
             return True  # Told before: this is not when the batch came to its end.
         both = {**_key(chunk.batch_id, chunk.row), **told(after, now=datetime.now(UTC), waiting_until=waiting_until)}
-        etag = known.metadata["etag"] or ""
         try:
-            await self._table.call(
-                lambda: self._table.client.update_entity(
-                    both, UpdateMode.REPLACE, etag=etag, match_condition=MatchConditions.IfNotModified
-                )
-            )
+            await self._table.do(Operation(Verb.REPLACE, both, known.metadata["etag"] or ""))
         except (ResourceModifiedError, ResourceNotFoundError):
             return False
         return True
