@@ -123,7 +123,7 @@ def modules_of_activities(imported: set[str]) -> set[str]:
 
 @pytest.mark.parametrize("module", ACTIVITIES)
 def test_the_product_knows_neither_its_triggers_nor_its_tests_nor_the_local_stand_ins(module: str) -> None:
-    forbidden = ("function_app", "connector", "local", "tests", "bench")
+    forbidden = ("function_app", "connector", "local", "package", "tests", "bench")
     assert [name for name in ACTIVITIES[module] if any(uses(name, other) for other in forbidden)] == []
 
 
@@ -206,7 +206,7 @@ def test_no_name_says_nothing() -> None:
     """What a module or class is for stands in its name; these words say only that it was not thought about."""
     empty = [
         f"{path.name}: {name}"
-        for folder in ("activities", "local", "tests")
+        for folder in ("activities", "bench", "local", "package", "tests")
         for path in (ROOT / folder).rglob("*.py")
         for name in [path.stem.removeprefix("test_"), *defined_in(path)]
         if EMPTY_NAMES.search(re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name))

@@ -6,6 +6,7 @@ import pytest
 
 from local.environment import app_environment
 from local.processes import started
+from tests.end_to_end.hosts import started_host
 from tests.end_to_end.stack import Stack, assert_discreet
 
 
@@ -15,7 +16,7 @@ def running_stack(tmp_path_factory: pytest.TempPathFactory, storage_ports: tuple
     logs = tmp_path_factory.mktemp("logs")
     with started("graph", "--port", "0", log=logs / "graph.log") as graph:
         environment = app_environment(graph.url, storage_ports=storage_ports)
-        with started("host", "--port", "0", env=environment, log=logs / "host.log") as host:
+        with started_host(env=environment, log=logs / "host.log") as host:
             stack = Stack(host.url, graph.url, logs / "host.log")
             yield stack
     assert_discreet(stack)

@@ -20,15 +20,17 @@ KEY_HEADER = {"x-functions-key": KEY}
 
 
 @contextmanager
-def keyed_stack(logs: Path, storage_ports: tuple[int, int, int], **settings: str) -> Iterator[QueueStack]:
-    """Run a Graph emulator and one host, and read the host's log when all is over."""
+def keyed_stack(
+    logs: Path, storage_ports: tuple[int, int, int], *, app: Path | None = None, **settings: str
+) -> Iterator[QueueStack]:
+    """Run a Graph emulator and one host of an app, and read the host's log when all is over."""
     with started("graph", "--port", "0", log=logs / "graph.log") as graph:
         environment = app_environment(graph.url, storage_ports=storage_ports)
         environment = {**environment, "ACTIVITY_QUEUE": f"activities-{uuid4()}"[:40], **settings}
         stack = QueueStack(graph.url, storage_connection_string(*storage_ports), environment, logs)
         with stack.queue() as activities:
             activities.create_queue()
-        with stack.host(function_key=KEY):
+        with stack.host(app=app, function_key=KEY):
             yield stack
     stack.assert_discreet(KEY)
 

@@ -19,10 +19,11 @@ from azure.data.tables import TableClient
 from azure.storage.queue import QueueClient
 
 from local.environment import LEARNING_PROVIDER_ID, app_environment, storage_connection_string, storage_options
-from local.lifecycle import ROOT, free_ports
+from local.lifecycle import free_ports
 from local.processes import Child, started
 from local.tenant import OTHER_LEARNING_PROVIDER_ID
 from tests import plain_http
+from tests.end_to_end.hosts import started_host
 from tests.end_to_end.stack import Json, Stack, assert_discreet
 
 PROVIDER, OTHER_PROVIDER = LEARNING_PROVIDER_ID, OTHER_LEARNING_PROVIDER_ID
@@ -185,13 +186,13 @@ class QueueStack:
 
     @contextmanager
     def host(
-        self, *, app: Path = ROOT, lock_seconds: int = 600, function_key: str = "", **settings: str
+        self, *, app: Path | None = None, lock_seconds: int = 600, function_key: str = "", **settings: str
     ) -> Iterator[Child]:
         """Run one more host."""
-        options = ["--port", "0", "--app", str(app), "--queue-lock-seconds", str(lock_seconds)]
+        options = ["--queue-lock-seconds", str(lock_seconds)]
         options += ["--function-key", function_key] if function_key else []
         environment = {**self.environment, **settings}
-        with started("host", *options, env=environment, log=self.log_file) as child:
+        with started_host(*options, app=app, env=environment, log=self.log_file) as child:
             self.hosts.append(child)
             yield child
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from local.environment import app_environment
-from local.processes import started
+from tests.end_to_end.hosts import started_host
 from tests.end_to_end.stack import Stack, assert_discreet, own_example
 from tests.error_shape import assert_error
 
@@ -17,7 +17,7 @@ def fresh(running_stack: Stack, tmp_path: Path, storage_ports: tuple[int, int, i
     running_stack.reset()
     environment = app_environment(running_stack.graph_url, storage_ports=storage_ports)
     log = tmp_path / "host.log"
-    with started("host", "--port", "0", env=environment, log=log) as host:
+    with started_host(env=environment, log=log) as host:
         stack = Stack(host.url, running_stack.graph_url, log)
         yield stack
     assert_discreet(stack)

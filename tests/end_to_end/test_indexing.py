@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 from local.lifecycle import ROOT
+from tests.end_to_end.hosts import AppUnderTest
 
 # Runs in a process of its own: indexing needs a fresh interpreter, an empty environment, and no way to open a socket.
 INDEX = """
@@ -29,7 +30,7 @@ def test_the_worker_finds_exactly_the_functions_of_the_contract() -> None:
     # Windows cannot start Python's sockets without it.
     environment |= {name: os.environ[name] for name in ("SYSTEMROOT",) if name in os.environ}
     finished = subprocess.run(
-        [sys.executable, "-c", INDEX, str(ROOT)],
+        [sys.executable, "-c", INDEX, str(AppUnderTest.folder)],
         env=environment,
         capture_output=True,
         text=True,

@@ -13,7 +13,8 @@ import pytest
 
 from local.environment import app_environment
 from local.lifecycle import free_ports
-from local.processes import Child, started
+from local.processes import Child
+from tests.end_to_end.hosts import started_host
 from tests.end_to_end.stack import Json, Stack, assert_discreet, own_example
 from tests.error_shape import assert_error
 
@@ -31,7 +32,7 @@ def start_host(stack: Stack, tmp_path: Path, storage_ports: tuple[int, int, int]
     def start(ports: tuple[int, int, int] = storage_ports, **settings: str) -> Iterator[tuple[Stack, Child]]:
         environment = {**app_environment(stack.graph_url, storage_ports=ports), **settings}
         log = tmp_path / f"{uuid4()}.log"
-        with started("host", "--port", "0", env=environment, log=log) as child:
+        with started_host(env=environment, log=log) as child:
             own = Stack(child.url, stack.graph_url, log)
             yield own, child
         assert_discreet(own)
