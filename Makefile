@@ -36,7 +36,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
 help:  ## List these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-14s%s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s%s\n", $$1, $$2 }' Makefile
 	@echo 'ARGS="…" adds arguments, for example: make test ARGS="-k health"'
 
 .PHONY: demo
@@ -76,8 +76,12 @@ reached: $(ENVIRONMENT) $(AZURITE)  ## Write down which modules of msgraph the p
 	$(VENV_PYTHON) -m pytest --write-reached tests/end_to_end/test_reached_modules.py $(ARGS)
 
 .PHONY: bench
-bench: $(ENVIRONMENT) $(AZURITE)  ## Measure speed and size
-	$(VENV_PYTHON) -m bench $(ARGS)
+bench: $(ENVIRONMENT) $(AZURITE)  ## Measure beside the plain SDK function and the floor; writes docs/performance (15 min)
+	$(VENV_PYTHON) -m bench --write $(ARGS)
+
+.PHONY: bench-quick
+bench-quick: $(ENVIRONMENT) $(AZURITE)  ## A first look at the same figures in less than two minutes; writes nothing
+	$(VENV_PYTHON) -m bench --quick $(ARGS)
 
 # Tools that the project's own environment should not have to agree with, each in one of its own.
 TOOL := $(VENV_PYTHON) -m uv tool run

@@ -1,5 +1,6 @@
 """The function that the documentation's SDK snippet leads to: the yardstick, with nothing of the product in it.
 
+The same snippet behind an HTTP trigger and behind a queue trigger, since the product has both.
 Source: https://learn.microsoft.com/graph/api/employeeexperienceuser-post-learningcourseactivities#example-1-create-an-assigned-learning-course-activity
 (with the property names that the SDK really has).
 """
@@ -7,6 +8,7 @@ Source: https://learn.microsoft.com/graph/api/employeeexperienceuser-post-learni
 import json
 import os
 from datetime import datetime
+from typing import Any
 
 import azure.functions as func
 from azure.identity.aio import ManagedIdentityCredential
@@ -25,7 +27,17 @@ graph_client.request_adapter.base_url = os.environ["GRAPH_BASE_URL"]
 @app.route("assignments", methods=["POST"])
 async def create_assignment(req: func.HttpRequest) -> func.HttpResponse:
     """Create an assignment from the documented body."""
-    said = req.get_json()
+    activity_id = await _create(req.get_json())
+    return func.HttpResponse(json.dumps({"id": activity_id}), status_code=201, mimetype="application/json")
+
+
+@app.queue_trigger(arg_name="msg", queue_name="%ACTIVITY_QUEUE%", connection="AzureWebJobsStorage")
+async def create_from_queue(msg: func.QueueMessage) -> None:
+    """Create an assignment from a message with the documented body."""
+    await _create(msg.get_json())
+
+
+async def _create(said: dict[str, Any]) -> str:
     body = LearningAssignment(
         odata_type="#microsoft.graph.learningAssignment",
         assigned_date_time=datetime.fromisoformat(said["assignedDateTime"]),
@@ -44,4 +56,4 @@ async def create_assignment(req: func.HttpRequest) -> func.HttpResponse:
     )
     provider = graph_client.employee_experience.learning_providers.by_learning_provider_id(said["learningProviderId"])
     result = await provider.learning_course_activities.post(body)
-    return func.HttpResponse(json.dumps({"id": result.id}), status_code=201, mimetype="application/json")
+    return str(result.id)
