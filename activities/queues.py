@@ -10,7 +10,7 @@ from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.exceptions import AzureError, HttpResponseError, ResourceExistsError, ResourceNotFoundError
 
 from activities.settings import Storage
-from activities.tables import STORAGE_SECONDS, plain_transport, translate
+from activities.tables import STORAGE_SECONDS, translate
 
 if TYPE_CHECKING:
     from azure.storage.queue.aio import QueueClient
@@ -84,9 +84,11 @@ class Queue:
     @property
     def _client(self) -> "QueueClient":
         if self._opened is None:
-            from azure.storage.queue.aio import QueueClient  # noqa: PLC0415 (a create over HTTP does without it)
+            from azure.core.pipeline.transport import AioHttpTransport  # noqa: PLC0415 (a create over HTTP does without)
+            from azure.storage.queue.aio import QueueClient  # noqa: PLC0415 (likewise)
 
-            options: dict[str, Any] = {**_OPTIONS, "transport": plain_transport()}
+            # By default a thread looks for a proxy and a password file at every request.
+            options: dict[str, Any] = {**_OPTIONS, "transport": AioHttpTransport(use_env_settings=False)}
             storage = self._storage
             self._opened = (
                 QueueClient.from_connection_string(storage.connection_string, self._name, **options)

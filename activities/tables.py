@@ -17,7 +17,6 @@ from azure.core.exceptions import (
     ResourceModifiedError,
     ResourceNotFoundError,
 )
-from azure.core.rest import AsyncHttpResponse, HttpRequest
 
 from activities import telemetry, transactions
 from activities.errors import ErrorCode, TransientError, storage_unavailable
@@ -25,9 +24,9 @@ from activities.settings import Storage
 from activities.transactions import Entity, Operation
 
 if TYPE_CHECKING:
-    from azure.core.pipeline.transport import AioHttpTransport
     from azure.data.tables import TableEntity
-    from azure.data.tables.aio import TableClient
+
+    from activities.table_connection import TableConnection
 
 STORAGE_SECONDS = 10.0
 # Table Storage takes 64 KiB in a property, 1 MiB in an entity.
@@ -35,17 +34,12 @@ STORAGE_SECONDS = 10.0
 PROPERTY_BYTES = 60_000
 MOST_PROPERTIES = 12  # Of one entity; in base64 just below 1 MiB, from which on aiohttp warns that sending blocks.
 LARGEST_PAGE = 1000  # Of a query's answer; the service refuses to be asked for more.
-# The waits of the library's own retry would add up to more than STORAGE_SECONDS.
-_OPTIONS: dict[str, Any] = {"retry_total": 2, "retry_backoff_factor": 0.3, "connection_timeout": 3}
 _TRANSACTION_HEADERS = {
     "Content-Type": f"multipart/mixed; boundary={transactions.BOUNDARY}",
     "Accept": "application/json",
     "DataServiceVersion": "3.0",
 }
 _WHILE_IT_IS_MADE_SECONDS = 0.1
-# The library repeats no POST whose answer was lost. The app can: an entity tells whose it is, so whoever finds it
-# there, or changed, can see that it was their own.
-_REPEATED = frozenset({"POST", "PUT", "DELETE"})
 _REFUSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 # Nobody but an admin can change a refusal, and what they change takes some minutes to work.
 _REFUSED_SECONDS = 300.0
@@ -86,7 +80,7 @@ class Table:
         self._storage = storage
         self._name = name
         self._credential = credential
-        self._opened: TableClient | None = None
+        self._opened: TableConnection | None = None
 
     async def get(self, partition: str, row: str) -> "TableEntity":
         """Return an entity, its etag in ``metadata``.
@@ -95,25 +89,15 @@ class Table:
             ResourceNotFoundError: there is none.
             TransientError: ``storageUnavailable``.
         """
-        return await self._call(lambda: self._client.get_entity(partition, row))
+        return await self._call(lambda: self._connection.client.get_entity(partition, row))
 
     @property
-    def _client(self) -> "TableClient":
+    def _connection(self) -> "TableConnection":
         if self._opened is None:
-            from azure.data.tables.aio import TableClient  # noqa: PLC0415 (a create without a key does without it)
+            from activities.table_connection import TableConnection  # noqa: PLC0415 (it says why)
 
-            options: dict[str, Any] = {**_OPTIONS, "transport": plain_transport()}
-            storage = self._storage
-            self._opened = (
-                TableClient.from_connection_string(storage.connection_string, self._name, **options)
-                if storage.connection_string
-                else TableClient(storage.table_url, self._name, credential=self._credential, **options)
-            )
+            self._opened = TableConnection(self._storage, self._name, credential=self._credential)
         return self._opened
-
-    @property
-    def _url(self) -> str:
-        return self._client.url.partition("?")[0].rstrip("/")
 
     async def _call[T](self, send: Callable[[], Awaitable[T]]) -> T:
         """Send one request, making the table if it is missing. Raises what ``do`` raises."""
@@ -166,7 +150,7 @@ class Table:
         Raises:
             TransientError: ``storageUnavailable``.
         """
-        entities = self._client.query_entities(
+        entities = self._connection.client.query_entities(
             condition, parameters=parameters, select=select, results_per_page=page_size
         )
         pages = entities.by_page()
@@ -181,62 +165,46 @@ class Table:
             await self._opened.close()
 
     async def _do(self, operation: Operation) -> str:
-        response = await self._send(
+        status, etag, body = await self._connection.send(
             operation.verb.value,
-            transactions.address_of(operation, table_url=f"{self._url}/{self._name}"),
+            transactions.address_of(operation, table_url=self._connection.table_url),
             transactions.headers_of(operation),
-            transactions.content_of(operation).encode(),
+            transactions.content_of(operation),
         )
-        if HTTPStatus.OK <= response.status_code < HTTPStatus.MULTIPLE_CHOICES:
-            return str(response.headers.get("etag", ""))
-        body = (await response.read()).decode(errors="replace")
-        about_the_entity = _ABOUT_THE_ENTITY.get(response.status_code)
-        if about_the_entity and "TableBeingDeleted" not in body:
-            raise about_the_entity(message=body)
-        failed = HttpResponseError(message=body)
-        failed.status_code = response.status_code
-        raise failed
-
-    async def _send(self, method: str, url: str, headers: Mapping[str, str], content: bytes) -> AsyncHttpResponse:
-        request = HttpRequest(
-            method, url, headers={**headers, "x-ms-version": self._client.api_version}, content=content or None
-        )
-        # The library's own connections, credentials and repetitions; it has no public way to send bytes.
-        response = await self._client._client.send_request(request, stream=True, retry_on_methods=_REPEATED)  # noqa: SLF001
-        await response.read()
-        return response
+        if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
+            return etag
+        about_the_entity = _ABOUT_THE_ENTITY.get(status)
+        if about_the_entity and b"TableBeingDeleted" not in body:
+            raise about_the_entity(message=body.decode(errors="replace"))
+        raise _failed(status, body)
 
     async def _transact(self, operations: Sequence[Operation]) -> Sequence[str]:
-        content = transactions.encode(operations, table_url=f"{self._url}/{self._name}")
-        response = await self._send("POST", f"{self._url}/$batch", _TRANSACTION_HEADERS, content)
-        body = await response.read()
+        connection = self._connection
+        content = transactions.encode(operations, table_url=connection.table_url)
+        status, _, body = await connection.send(
+            "POST", f"{connection.account_url}/$batch", _TRANSACTION_HEADERS, content
+        )
         answer = transactions.decode(body)
-        if response.status_code == HTTPStatus.ACCEPTED and len(answer.etags) == len(operations):
+        if status == HTTPStatus.ACCEPTED and len(answer.etags) == len(operations):
             return answer.etags
         if b"TableNotFound" in body:
             raise ResourceNotFoundError(message="TableNotFound")
         if answer.failed_status in _CONFLICTS:
             raise ResourceModifiedError(message="A transaction was refused.")
-        failed = HttpResponseError(f"A transaction failed: {body.decode(errors='replace')}")
-        failed.status_code = answer.failed_status or response.status_code
-        raise failed
+        raise _failed(answer.failed_status or status, body)
 
     async def _create(self) -> None:
         try:
-            await self._client.create_table()
+            await self._connection.client.create_table()
         except ResourceExistsError:
             # Somebody else is making it at this moment, and it is not there before that is done.
             await asyncio.sleep(_WHILE_IT_IS_MADE_SECONDS)
 
 
-def plain_transport() -> "AioHttpTransport":
-    """Return the storage libraries' own transport, without its search for a proxy and a password file.
-
-    A thread does that at every request, which takes as much CPU as the request itself.
-    """
-    from azure.core.pipeline.transport import AioHttpTransport  # noqa: PLC0415 (only with storage)
-
-    return AioHttpTransport(use_env_settings=False)
+def _failed(status: int, body: bytes) -> HttpResponseError:
+    failed = HttpResponseError(message=body.decode(errors="replace"))
+    failed.status_code = status
+    return failed
 
 
 def translate(error: Exception) -> TransientError:

@@ -58,11 +58,11 @@ class Answer:
     failed_status: int = 0
 
 
-def encode(operations: Sequence[Operation], *, table_url: str) -> bytes:
+def encode(operations: Sequence[Operation], *, table_url: str) -> str:
     """Return the body of a transaction; its content type is ``multipart/mixed; boundary=`` with ``BOUNDARY``."""
     begin = f"--{BOUNDARY}\r\nContent-Type: multipart/mixed; boundary={_CHANGES}\r\n\r\n"
     parts = "".join(_part(operation, table_url) for operation in operations)
-    return f"{begin}{parts}--{_CHANGES}--\r\n--{BOUNDARY}--\r\n".encode()
+    return f"{begin}{parts}--{_CHANGES}--\r\n--{BOUNDARY}--\r\n"
 
 
 def decode(body: bytes) -> Answer:

@@ -17,8 +17,17 @@ LONGEST_MODULE_LINES = 300
 OWNERS = {
     "aiohttp": {"transport"},
     # What Microsoft's storage and identity libraries share: their errors, credentials and conditions.
-    "azure.core": {"adapter", "batches.store", "failures", "identity", "ledger", "queues", "tables"},
-    "azure.data.tables": {"tables"},
+    "azure.core": {
+        "adapter",
+        "batches.store",
+        "failures",
+        "identity",
+        "ledger",
+        "queues",
+        "table_connection",
+        "tables",
+    },
+    "azure.data.tables": {"table_connection", "tables"},
     "azure.functions": {"function_app"},
     "azure.identity": {"identity"},
     "azure.storage.queue": {"queues"},

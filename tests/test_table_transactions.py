@@ -153,9 +153,9 @@ async def test_a_missing_table_is_made(storage_ports: tuple[int, int, int]) -> N
     made = [Stored(Table(Storage(connection), name, credential=None), "p") for _ in range(3)]
     await asyncio.gather(*(one.table.transact(one.create(f"row-{number}")) for number, one in enumerate(made)))
     assert list(await made[0].rows()) == ["row-0", "row-1", "row-2"]
-    await made[0].table._client.delete_table()  # noqa: SLF001 (nothing in the app deletes a table)
+    await made[0].table._connection.client.delete_table()  # noqa: SLF001 (nothing in the app deletes a table)
     with pytest.raises(ResourceNotFoundError):
-        await made[0].table._client.get_entity("p", "row-0")  # noqa: SLF001 (which does not make it again)
+        await made[0].table._connection.client.get_entity("p", "row-0")  # noqa: SLF001 (which does not make it again)
     for one in made:
         await one.table.close()
 

@@ -106,14 +106,14 @@ def meaning(body: bytes) -> list[tuple[str, str, str, dict[str, Any] | None]]:
 @settings(max_examples=60)
 @given(st.lists(operations, min_size=1, max_size=3, unique_by=lambda one: str(one.entity["RowKey"])))
 def test_a_transaction_says_what_the_library_would_say(wanted: list[Operation]) -> None:
-    body = transactions.encode(wanted, table_url=TABLE_URL)
+    body = transactions.encode(wanted, table_url=TABLE_URL).encode()
     assert len(meaning(body)) == len(wanted)
     assert meaning(body) == meaning(asyncio.run(by_the_library(wanted)))
 
 
 def test_an_entity_is_replaced_whether_it_is_there_or_not_unless_an_etag_says_otherwise() -> None:
     wanted = [Operation(Verb.REPLACE, {"PartitionKey": "p", "RowKey": "r", "State": "new"})]
-    read = meaning(transactions.encode(wanted, table_url=TABLE_URL))
+    read = meaning(transactions.encode(wanted, table_url=TABLE_URL).encode())
     assert [condition for _, _, condition, _ in read] == [""]
     assert read == meaning(asyncio.run(by_the_library(wanted)))
 
@@ -121,7 +121,7 @@ def test_an_entity_is_replaced_whether_it_is_there_or_not_unless_an_etag_says_ot
 @given(st.lists(operations, min_size=1, max_size=3))
 def test_nothing_in_an_entity_can_end_its_part(wanted: list[Operation]) -> None:
     """Every line is one of the format's own or a whole entity."""
-    body = transactions.encode(wanted, table_url=TABLE_URL)
+    body = transactions.encode(wanted, table_url=TABLE_URL).encode()
     assert body.isascii()
     lines = body.decode().split("\r\n")
     assert sum(line.startswith("--") for line in lines) == len(wanted) + 3
