@@ -5,8 +5,7 @@ Source: https://learn.microsoft.com/azure/azure-functions/functions-reference-py
 
 import azure.functions as func
 
-from activities import operations
-from activities.batches import operations as batches
+from activities import batches, operations
 from activities.messages import Delivery
 from activities.models import Assignment, SelfInitiatedCourse
 from activities.operations import create

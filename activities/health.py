@@ -10,7 +10,6 @@ from typing import Protocol
 from activities import permissions
 from activities.errors import ActivityError, storage_unavailable
 from activities.gateway import GraphGateway
-from activities.idempotency import Ledger
 
 # The route is anonymous: nobody may use it to hammer the identity endpoint.
 FRESH_SECONDS = 30.0
@@ -53,7 +52,7 @@ class Health:
     def __init__(
         self,
         graph: GraphGateway,
-        ledger: Ledger | None,
+        ledger: Reachable | None,
         queue: Reachable | None = None,
         *,
         now: Callable[[], float] = time.monotonic,

@@ -5,15 +5,18 @@ from collections.abc import AsyncIterator
 from functools import cache
 from http import HTTPStatus
 from importlib.resources import files
+from typing import TYPE_CHECKING
 
 from activities import creation, telemetry, wire
 from activities.errors import PermanentError
-from activities.failures import Failures
 from activities.idempotency import create_once
 from activities.messages import Delivery, Failure, Selection, parse_selection
 from activities.models import CourseActivity
 from activities.runtime import App, Job, UseCase
 from activities.validation import parse_activity
+
+if TYPE_CHECKING:
+    from activities.failures import Failures
 
 # A flow waits 120 s for an answer; what is left is replayed by the next request.
 REPLAY_SECONDS = 60.0
@@ -95,7 +98,7 @@ def _openapi() -> bytes:
     return files("activities").joinpath("openapi.json").read_bytes()
 
 
-async def _selected(failures: Failures, selection: Selection) -> AsyncIterator[Failure]:
+async def _selected(failures: "Failures", selection: Selection) -> AsyncIterator[Failure]:
     if selection.ids is not None:
         for failure_id in selection.ids:
             failure = await failures.get(failure_id)

@@ -4,66 +4,44 @@ import math
 import os
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from activities import callers, telemetry, wire
-from activities.batches.store import TABLE as BATCH_TABLE
-from activities.batches.store import BatchStore
-from activities.batches.work import BatchWorker
-from activities.deferral import PATIENCE
 from activities.errors import ActivityError, TransientError, storage_unavailable
-from activities.failures import Failures
 from activities.gateway import GraphGateway
 from activities.graph import MicrosoftGraph
-from activities.health import Health
-from activities.idempotency import Ledger
-from activities.identity import PatientCredential, managed_identity
-from activities.ledger import TABLE as LEDGER_TABLE
-from activities.ledger import TableLedger
+from activities.health import Health, Reachable
 from activities.models import Defaults
-from activities.queueing import QueueWorker
-from activities.queues import Queue
 from activities.settings import Settings, wants_entra_auth
-from activities.tables import Table
 from activities.throttling import ThrottledGraph
 
-
-@dataclass(frozen=True, slots=True)
-class Store:
-    """What the app keeps in its storage account, and the connections to it."""
-
-    ledger: Ledger
-    failures: Failures
-    worker: QueueWorker
-    batches: BatchStore
-    batch_queue: Queue
-    batch_worker: BatchWorker
-    batch_retention_days: int = 30
-    closing: tuple[Callable[[], Awaitable[None]], ...] = ()
-
-    async def close(self) -> None:
-        """Close every connection."""
-        for close in self.closing:
-            await close()
+if TYPE_CHECKING:
+    from activities.store import Store
 
 
-@dataclass(frozen=True, slots=True)
+def _no_store() -> "Store":
+    raise storage_unavailable()
+
+
+@dataclass(slots=True)
 class App:
-    """Everything that is made once per process."""
+    """Everything that is made once per process; the store is opened by the first who needs it."""
 
     defaults: Defaults
     graph: GraphGateway
     health: Health
-    store: Store | None = None
+    store: "Store | None" = None
     entra_auth: bool = False
+    open_store: "Callable[[], Store]" = _no_store
 
-    def required_store(self) -> Store:
+    def required_store(self) -> "Store":
         """Return the store.
 
         Raises:
             TransientError: ``storageUnavailable``: no storage account is set.
         """
         if self.store is None:
-            raise storage_unavailable()
+            self.store = self.open_store()
         return self.store
 
     async def close(self) -> None:
@@ -146,6 +124,16 @@ async def _lifetime(app: App) -> AsyncGenerator[None]:
         await app.close()
 
 
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A part of the store, opened to be checked."""
+
+    part: Callable[[], Reachable]
+
+    async def check(self) -> None:
+        await self.part().check()
+
+
 def asks_for_key() -> bool:
     """Tell whether the Functions host has to ask for a function key: unless Microsoft Entra ID lets callers in."""
     return not wants_entra_auth(os.environ)
@@ -166,37 +154,21 @@ def build() -> App:
         allowed_registration_ids=settings.allowed_learning_provider_ids,
         zone=settings.default_time_zone,
     )
-    store = _store(settings, defaults, graph, microsoft_graph.credential)
-    health = Health(graph, store.ledger, store.batch_queue) if store else Health(graph, None)
-    return App(defaults, graph, health, store, settings.entra_auth)
 
+    def open_store() -> "Store":
+        from activities import store  # noqa: PLC0415 (it says why)
 
-def _store(settings: Settings, defaults: Defaults, graph: GraphGateway, credential: PatientCredential) -> Store | None:
-    storage = settings.storage
-    if storage is None:
-        return None
-    own_credential: PatientCredential | None = None
-    if storage.connection_string is None and storage.client_id != settings.azure_client_id:
-        credential = own_credential = managed_identity(storage.client_id)
-    table, batch_table = (Table(storage, name, credential=credential) for name in (LEDGER_TABLE, BATCH_TABLE))
-    queue, failed_queue, batch_queue = (
-        Queue(storage, f"{settings.activity_queue}{suffix}", credential=credential)
-        for suffix in ("", "-failed", "-batches")
+        return store.open_store(settings, defaults, graph, microsoft_graph.credential)
+
+    ledger, queue = _Opened(lambda: app.required_store().ledger), _Opened(lambda: app.required_store().batch_queue)
+    app = App(
+        defaults,
+        graph,
+        Health(graph, ledger, queue),
+        entra_auth=settings.entra_auth,
+        open_store=open_store,
     )
-    ledger = TableLedger(table, lease_seconds=settings.claim_lease_seconds)
-    failures = Failures(table, queue=queue, failed_queue=failed_queue, patience=PATIENCE)
-    batches = BatchStore(batch_table)
-    opened: tuple[Table | Queue, ...] = (table, batch_table, queue, failed_queue, batch_queue)
-    return Store(
-        ledger,
-        failures,
-        QueueWorker(defaults, graph, ledger, queue, failures),
-        batches,
-        batch_queue,
-        BatchWorker(defaults, graph, ledger, batches, batch_queue, failures),
-        settings.batch_retention_days,
-        closing=(*(one.close for one in opened), *((own_credential.close,) if own_credential else ())),
-    )
+    return app
 
 
 runtime = Runtime(build)

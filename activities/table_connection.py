@@ -49,7 +49,7 @@ class TableConnection:
         )
         self.account_url = self.client.url.partition("?")[0].rstrip("/")
         self.table_url = f"{self.account_url}/{name}"
-        # The library has no public way to send bytes, nor to its signatures. Copies, because a policy knows its successor.
+        # The library has no public way to send bytes, nor to sign them. Copies, because a policy knows its successor.
         kept = [copy(policy) for policy in self.client._policies if not isinstance(policy, _IDLE)]  # noqa: SLF001
         self._pipeline = AsyncPipeline[HttpRequest, AsyncHttpResponse](transport, kept)
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from activities import wire
@@ -21,13 +21,16 @@ from activities.health import Health
 from activities.idempotency import Claim, Completed, Released
 from activities.models import ActivityRequest
 from activities.queues import Sent as SentMessage
-from activities.runtime import App, Runtime, Store, UseCase
+from activities.runtime import App, Runtime, UseCase
 from activities.settings import Storage
 from local.environment import storage_connection_string
 from tests.fakes import FakeGraph, FakeLedger, FakeTime
 from tests.queue_fakes import FakeFailures, FakeQueue
 from tests.queue_storage import DiedError, Life, MortalTable
 from tests.stores import DEFAULTS, store_of
+
+if TYPE_CHECKING:
+    from activities.store import Store
 
 type Ports = tuple[int, int, int]
 

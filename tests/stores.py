@@ -9,8 +9,8 @@ from activities.failures import Failures
 from activities.models import Defaults
 from activities.queueing import QueueWorker
 from activities.queues import Queue
-from activities.runtime import Store
 from activities.settings import Storage
+from activities.store import Store
 from activities.tables import Table
 from tests.fakes import REGISTRATION_ID, FakeGraph, FakeLedger
 

@@ -120,7 +120,15 @@ def test_every_error_code_has_a_status() -> None:
     assert len({str(code) for code in ErrorCode}) == len(ErrorCode)
 
 
-@pytest.mark.parametrize("code", [code for code in ErrorCode if wire.HTTP_STATUS[code] not in TRANSIENT | {500}])
+REFUSALS = [
+    code
+    for code in ErrorCode
+    # The one that does mean the caller's own sign-in.
+    if wire.HTTP_STATUS[code] not in TRANSIENT | {500} and code is not ErrorCode.UNAUTHENTICATED
+]
+
+
+@pytest.mark.parametrize("code", REFUSALS)
 def test_a_permanent_refusal_is_never_a_5xx_because_flows_would_repeat_it_for_an_hour(code: ErrorCode) -> None:
     error = PermanentError(code, "No.", target="notes", problems=[Problem("invalid", "No.", "notes")])
     response = wire.encode_error(error, REQUEST)
@@ -188,10 +196,15 @@ def test_health_answers_200_or_503_with_the_error_that_a_caller_would_get() -> N
     checked_at = datetime(2026, 11, 22, 10, tzinfo=UTC)
     healthy = wire.encode_health(Report(checked_at), REQUEST)
     assert healthy.status == 200
-    assert json.loads(healthy.body) == {"status": "healthy", "checkedAt": "2026-11-22T10:00:00+00:00"}
+    assert json.loads(healthy.body) == {
+        "status": "healthy",
+        "checkedAt": "2026-11-22T10:00:00+00:00",
+        "missingPermissions": [],
+    }
     failure: ActivityError = TransientError(ErrorCode.IDENTITY_UNAVAILABLE, "No token.", retry_after_seconds=30)
     unhealthy = wire.encode_health(Report(checked_at, failure), REQUEST)
     body = json.loads(unhealthy.body)
     assert (body.pop("status"), body.pop("checkedAt")) == ("unhealthy", "2026-11-22T10:00:00+00:00")
+    assert body.pop("missingPermissions") == []
     same = wire.Response(unhealthy.status, json.dumps(body).encode(), unhealthy.headers)
     assert_error(same, 503, "identityUnavailable")

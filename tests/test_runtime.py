@@ -9,14 +9,15 @@ from typing import Any
 
 import pytest
 
-from activities import graph, identity, operations, wire
+from activities import graph, identity, operations, store, wire
 from activities import runtime as runtime_module
 from activities.errors import ErrorCode, PermanentError, Problem, SettingsError
 from activities.health import Health
 from activities.identity import PatientCredential
 from activities.models import Defaults
-from activities.runtime import App, Runtime, Store
+from activities.runtime import App, Runtime
 from activities.settings import NAMES
+from activities.store import Store
 from tests.error_shape import assert_error
 from tests.fakes import LEARNER_ID, REGISTRATION_ID, FakeGraph, FakeLedger
 from tests.stores import store_of
@@ -236,11 +237,12 @@ class TestEnvironment:
             return identity.managed_identity(client_id)
 
         monkeypatch.setattr(graph, "managed_identity", managed_identity)
-        monkeypatch.setattr(runtime_module, "managed_identity", managed_identity)
+        monkeypatch.setattr(store, "managed_identity", managed_identity)
         monkeypatch.setenv("AZURE_CLIENT_ID", REGISTRATION_ID)
         monkeypatch.setenv("AzureWebJobsStorage__accountName", "contoso")
         monkeypatch.setenv("AzureWebJobsStorage__clientId", storage_identity)
         app = runtime_module.build()
+        app.required_store()
         await app.close()
         assert made == [REGISTRATION_ID, storage_identity or None][:credentials]
 

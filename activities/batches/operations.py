@@ -18,7 +18,8 @@ from activities.batches.tasks import Task
 from activities.batches.work import Round
 from activities.errors import ErrorCode, PermanentError, TransientError
 from activities.messages import Delivery
-from activities.runtime import App, Job, Store
+from activities.runtime import App, Job
+from activities.store import Store
 
 # A larger batch is not looked through for how many of its records are valid.
 LARGEST_INLINE = 500

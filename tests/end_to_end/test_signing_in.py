@@ -21,6 +21,7 @@ FOR_ANYONE = {"get_batch", "get_batch_status", "get_health"}
 def entra(
     running_stack: Stack, tmp_path_factory: pytest.TempPathFactory, storage_ports: tuple[int, int, int]
 ) -> Iterator[Stack]:
+    running_stack.reset()
     log = tmp_path_factory.mktemp("entra") / "host.log"
     environment = app_environment(running_stack.graph_url, storage_ports=storage_ports)
     environment |= {"ENTRA_AUTH": "true", "WEBSITE_AUTH_ENABLED": "True"}
