@@ -31,7 +31,8 @@ class App:
     graph: GraphGateway
     health: Health
     store: "Store | None" = None
-    entra_auth: bool = False
+    # The applications that may call, where Microsoft Entra ID lets callers in; None where function keys do.
+    allowed_applications: frozenset[str] | None = None
     open_store: "Callable[[], Store]" = _no_store
 
     def required_store(self) -> "Store":
@@ -78,8 +79,8 @@ class Runtime:
         with telemetry.invocation(request.request_id, request.headers):
             try:
                 app = await self._started()
-                if app.entra_auth and not anyone:
-                    callers.require_sign_in(request.headers)
+                if app.allowed_applications is not None and not anyone:
+                    callers.require_sign_in(request.headers, allowed_applications=app.allowed_applications)
                 return await use_case(app, request)
             except ActivityError as error:
                 telemetry.event(
@@ -165,7 +166,7 @@ def build() -> App:
         defaults,
         graph,
         Health(graph, ledger, queue),
-        entra_auth=settings.entra_auth,
+        allowed_applications=settings.allowed_client_applications if settings.entra_auth else None,
         open_store=open_store,
     )
     return app

@@ -28,6 +28,7 @@ NAMES = (
     "CLAIM_LEASE_SECONDS",
     "BATCH_RETENTION_DAYS",
     "ENTRA_AUTH",
+    "ALLOWED_CLIENT_APPLICATIONS",
     "AzureWebJobsStorage",
     "AzureWebJobsStorage__accountName",
     "AzureWebJobsStorage__queueServiceUri",
@@ -82,6 +83,7 @@ class Settings:
     claim_lease_seconds: float = 60.0
     batch_retention_days: int = 30
     entra_auth: bool = False
+    allowed_client_applications: frozenset[str] = frozenset()
     storage: Storage | None = None
 
     @classmethod
@@ -98,7 +100,7 @@ class Settings:
                 *_wrong_forms(said),
                 *_wrong_providers(said),
                 *_wrong_storage(said),
-                *_wrong_entra_auth(environ),
+                *_wrong_entra_auth(environ, said),
             )
             if must
         ]
@@ -109,12 +111,13 @@ class Settings:
             azure_client_id=said.get("AZURE_CLIENT_ID"),
             graph_base_url=_graph_base_url(said),
             learning_provider_id=said.get("LEARNING_PROVIDER_ID"),
-            allowed_learning_provider_ids=_allowed(said),
+            allowed_learning_provider_ids=_ids(said, "ALLOWED_LEARNING_PROVIDER_IDS"),
             default_time_zone=zone,
             activity_queue=said.get("ACTIVITY_QUEUE", ACTIVITY_QUEUE),
             claim_lease_seconds=float(said.get("CLAIM_LEASE_SECONDS", CLAIM_LEASE_SECONDS)),
             batch_retention_days=int(said.get("BATCH_RETENTION_DAYS", BATCH_RETENTION_DAYS)),
             entra_auth=wants_entra_auth(environ),
+            allowed_client_applications=_ids(said, "ALLOWED_CLIENT_APPLICATIONS"),
             storage=_storage(said),
         )
 
@@ -144,7 +147,7 @@ def _wrong_forms(said: Mapping[str, str]) -> Iterator[tuple[str, str]]:
 
 def _wrong_providers(said: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """Yield what is wrong with the providers that may be written to."""
-    allowed, provider = _allowed(said), said.get("LEARNING_PROVIDER_ID")
+    allowed, provider = _ids(said, "ALLOWED_LEARNING_PROVIDER_IDS"), said.get("LEARNING_PROVIDER_ID")
     # Only commas would otherwise mean "any provider", the opposite of what somebody wanted.
     if "ALLOWED_LEARNING_PROVIDER_IDS" in said and not (allowed and all(forms.is_guid(one) for one in allowed)):
         yield "ALLOWED_LEARNING_PROVIDER_IDS", "must be GUIDs with commas between them"
@@ -169,21 +172,29 @@ def _wrong_storage(said: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     yield name, "" if name not in said or forms.is_guid(said[name]) else "must be a GUID"
 
 
-def _wrong_entra_auth(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Yield why nobody guards the app, if so."""
-    known = environ.get("ENTRA_AUTH", "").strip().casefold() in {"", "true", "false"}
-    # The platform says whether App Service Authentication is on. Without it anybody could write its header.
-    # Source: https://learn.microsoft.com/azure/app-service/reference-app-settings#authentication--authorization
-    unguarded = environ.get("WEBSITE_AUTH_ENABLED", "").strip().casefold() == "false"
-    if not known:
+def _wrong_entra_auth(environ: Mapping[str, str], said: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield why nobody, or everybody, would get in."""
+    applications = _ids(said, "ALLOWED_CLIENT_APPLICATIONS")
+    if "ENTRA_AUTH" in said and said["ENTRA_AUTH"].casefold() not in {"true", "false"}:
         yield "ENTRA_AUTH", "must be true or false"
-    elif wants_entra_auth(environ) and unguarded:
-        yield "ENTRA_AUTH", "must be false as long as App Service Authentication is switched off"
+    if not all(forms.is_guid(one) for one in applications):
+        yield "ALLOWED_CLIENT_APPLICATIONS", "must be GUIDs with commas between them"
+    if not wants_entra_auth(environ):
+        return
+    # Without App Service Authentication, anybody could write its header. The platform says whether it is on.
+    # Source: https://learn.microsoft.com/azure/app-service/reference-app-settings
+    on_azure, guarded = "WEBSITE_SITE_NAME" in environ, environ.get("WEBSITE_AUTH_ENABLED", "").strip().casefold()
+    if guarded != "true" and (on_azure or guarded):
+        yield (
+            "ENTRA_AUTH",
+            "must be false unless App Service Authentication is on; WEBSITE_AUTH_ENABLED says otherwise",
+        )
+    if not applications:
+        yield "ALLOWED_CLIENT_APPLICATIONS", "must name the applications that may call, if ENTRA_AUTH is true"
 
 
-def _allowed(said: Mapping[str, str]) -> frozenset[str]:
-    ids = said.get("ALLOWED_LEARNING_PROVIDER_IDS", "").split(",")
-    return frozenset(one.strip().casefold() for one in ids if one.strip())
+def _ids(said: Mapping[str, str], name: str) -> frozenset[str]:
+    return frozenset(one.strip().casefold() for one in said.get(name, "").split(",") if one.strip())
 
 
 def _graph_base_url(said: Mapping[str, str]) -> str:

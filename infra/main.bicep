@@ -165,7 +165,6 @@ module callerAuthentication 'modules/caller-authentication.bicep' = if (entraAut
   params: {
     name: functionAppName
     identityPrincipalId: identity.outputs.principalId
-    allowedClientApplications: callers
   }
 }
 

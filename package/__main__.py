@@ -18,7 +18,7 @@ Left out besides: {left_out}.
 
 To deploy it (it needs no remote build), either of
   az functionapp deployment source config-zip --resource-group GROUP --name APP --src {archive}
-  azd deploy api --from-package {archive}   (with remoteBuild: false in azure.yaml)
+  azd deploy api --from-package {archive}   (with remoteBuild: false in azure.yaml; azd 1.23.5 or newer)
 To run the end-to-end tests on it:
   make test ARGS="--app {app} tests/end_to_end"
 """

@@ -54,6 +54,7 @@ PURE = {
     "batches.sheets",
     "batches.tasks",
     "batches.wording",
+    "callers",
     "dates",
     "errors",
     "forms",

@@ -20,6 +20,7 @@ from activities.settings import NAMES
 from activities.store import Store
 from tests.error_shape import assert_error
 from tests.fakes import LEARNER_ID, REGISTRATION_ID, FakeGraph, FakeLedger
+from tests.principals import APPLICATION, principal
 from tests.stores import store_of
 
 REQUEST = wire.Request(request_id="request-1")
@@ -101,7 +102,7 @@ async def test_an_expected_failure_is_answered_as_what_it_is(runtime: Runtime) -
 class TestSignIn:
     @pytest.fixture
     def signing_in(self, build: Builder) -> Runtime:
-        return Runtime(lambda: replace(build(), entra_auth=True))
+        return Runtime(lambda: replace(build(), allowed_applications=frozenset({APPLICATION})))
 
     async def test_who_has_not_signed_in_is_refused_in_words(self, signing_in: Runtime) -> None:
         for headers in ({}, {"x-ms-client-principal": " "}, {"authorization": "Bearer token"}):
@@ -111,7 +112,7 @@ class TestSignIn:
             assert response.headers["WWW-Authenticate"] == "Bearer"
 
     async def test_who_has_signed_in_is_served(self, signing_in: Runtime) -> None:
-        request = replace(REQUEST, headers={"x-ms-client-principal": "eyJhdXRoX3R5cCI6ImFhZCJ9"})
+        request = replace(REQUEST, headers={"x-ms-client-principal": principal()})
         assert (await signing_in.answer(request, operations.get_openapi)).status == 200
 
     async def test_what_is_for_anyone_needs_no_sign_in(self, signing_in: Runtime) -> None:

@@ -50,6 +50,7 @@ def test_every_setting_is_read_and_surrounding_space_goes() -> None:
         "CLAIM_LEASE_SECONDS": " 5 ",
         "BATCH_RETENTION_DAYS": "90 ",
         "ENTRA_AUTH": " True ",
+        "ALLOWED_CLIENT_APPLICATIONS": f"{PROVIDER.upper()} , {OTHER_PROVIDER}",
         "AzureWebJobsStorage__accountName": " contoso ",
         "AzureWebJobsStorage__queueServiceUri": " https://queues.example.org/ ",
         "AzureWebJobsStorage__tableServiceUri": " https://tables.example.org ",
@@ -67,6 +68,7 @@ def test_every_setting_is_read_and_surrounding_space_goes() -> None:
         claim_lease_seconds=5,
         batch_retention_days=90,
         entra_auth=True,
+        allowed_client_applications=frozenset({PROVIDER, OTHER_PROVIDER}),
         storage=Storage(
             None, "https://contoso.queue.core.windows.net", "https://contoso.table.core.windows.net", PROVIDER
         ),
@@ -181,13 +183,19 @@ def test_only_true_does_without_the_function_key(said: str) -> None:
     assert not wants_entra_auth({"ENTRA_AUTH": said})
 
 
-@pytest.mark.parametrize("platform", ["False", "false"])
-def test_the_key_is_not_given_up_while_the_platform_lets_everybody_in(platform: str) -> None:
+SIGNING_IN = {"ENTRA_AUTH": "true", "ALLOWED_CLIENT_APPLICATIONS": PROVIDER}
+
+
+@pytest.mark.parametrize("platform", [{"WEBSITE_AUTH_ENABLED": "False"}, {"WEBSITE_SITE_NAME": "contoso"}])
+def test_the_key_is_not_given_up_while_the_platform_lets_everybody_in(platform: dict[str, str]) -> None:
     """With App Service Authentication switched off, its header would come from whoever writes it."""
-    environ = {"ENTRA_AUTH": "true", "WEBSITE_AUTH_ENABLED": platform}
-    assert problem_targets(environ) == ["ENTRA_AUTH"]
-    assert Settings.from_environ({**environ, "WEBSITE_AUTH_ENABLED": "True"}).entra_auth
-    assert not Settings.from_environ({**environ, "ENTRA_AUTH": "false"}).entra_auth
+    assert problem_targets({**SIGNING_IN, **platform}) == ["ENTRA_AUTH"]
+    assert Settings.from_environ({**SIGNING_IN, **platform, "WEBSITE_AUTH_ENABLED": "True"}).entra_auth
+    assert not Settings.from_environ({**SIGNING_IN, **platform, "ENTRA_AUTH": "false"}).entra_auth
+
+
+def test_signing_in_without_a_single_application_that_may_call_is_a_mistake() -> None:
+    assert problem_targets({"ENTRA_AUTH": "true"}) == ["ALLOWED_CLIENT_APPLICATIONS"]
 
 
 def test_all_problems_are_told_at_once() -> None:

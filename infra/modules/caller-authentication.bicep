@@ -8,9 +8,6 @@ param name string
 @description('Object id of the app\'s identity.')
 param identityPrincipalId string
 
-@description('Client ids of the applications that may call.')
-param allowedClientApplications array
-
 // A tenant may refuse every other form than one with its own id:
 // https://learn.microsoft.com/entra/identity-platform/identifier-uri-restrictions
 var identifierUri = 'api://${tenant().tenantId}/${name}'
@@ -36,13 +33,8 @@ resource application 'Microsoft.Graph/applications@v1.0' = {
         userConsentDescription: 'Lets the application call the Viva Learning activities API for you.'
       }
     ]
-    // Who is on the list needs no consent of anybody else.
-    preAuthorizedApplications: [
-      for clientId in allowedClientApplications: {
-        appId: clientId
-        delegatedPermissionIds: [scopeId]
-      }
-    ]
+    // No preAuthorizedApplications: Microsoft Entra ID does not take a managed identity's client id there, and whoever
+    // calls as itself needs none. Who may call is said in one place, App Service Authentication (function-app.bicep).
   }
 }
 
@@ -63,4 +55,3 @@ resource credential 'Microsoft.Graph/applications/federatedIdentityCredentials@v
 output clientId string = application.appId
 output audience string = identifierUri
 output scope string = '${identifierUri}/${scopeName}'
-output servicePrincipalId string = servicePrincipal.id

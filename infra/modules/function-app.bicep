@@ -67,6 +67,7 @@ var appSettings = union(
     AZURE_CLIENT_ID: identityClientId
     GRAPH_BASE_URL: 'https://graph.microsoft.com/v1.0'
     ENTRA_AUTH: entraAuth ? 'true' : 'false'
+    ALLOWED_CLIENT_APPLICATIONS: join(allowedClientApplications, ',')
     APPLICATIONINSIGHTS_CONNECTION_STRING: applicationInsightsConnectionString
     APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
   },
@@ -164,9 +165,9 @@ module site 'br/public:avm/res/web/site:0.22.0' = {
         }
       }
       runtime: { name: 'python', version: '3.13' }
-      // HTTP and each queue have instances of their own. A queue gets one for every 12 waiting messages: host.json's
-      // batchSize 8 + newBatchThreshold 4 is what an instance handles at a time, so at most maximumInstanceCount × 12
-      // messages of a queue are handled in parallel. Microsoft Graph throttles long before 480: hence the smallest
+      // HTTP and each queue have instances of their own. A queue gets one for every 32 waiting messages: host.json's
+      // batchSize 16 + newBatchThreshold 16 is what an instance handles at a time, so at most maximumInstanceCount × 32
+      // messages of a queue are handled in parallel. Microsoft Graph throttles long before 1,280: hence the smallest
       // count that the plan takes, and not its default of 100, which would only have more messages put back.
       // https://learn.microsoft.com/azure/azure-functions/event-driven-scaling#per-function-scaling
       scaleAndConcurrency: {

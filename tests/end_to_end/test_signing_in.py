@@ -11,9 +11,10 @@ from local.processes import started
 from tests import plain_http
 from tests.end_to_end.stack import Stack, own_example
 from tests.error_shape import assert_error
+from tests.principals import APPLICATION, principal
 
 # As App Service Authentication adds it; the local host has none of it, so these tests write it themselves.
-SIGNED_IN = {"X-MS-CLIENT-PRINCIPAL": "eyJhdXRoX3R5cCI6ImFhZCIsImNsYWltcyI6W119"}
+SIGNED_IN = {"X-MS-CLIENT-PRINCIPAL": principal()}
 FOR_ANYONE = {"get_batch", "get_batch_status", "get_health"}
 
 
@@ -24,7 +25,9 @@ def entra(
     running_stack.reset()
     log = tmp_path_factory.mktemp("entra") / "host.log"
     environment = app_environment(running_stack.graph_url, storage_ports=storage_ports)
-    environment |= {"ENTRA_AUTH": "true", "WEBSITE_AUTH_ENABLED": "True"}
+    environment |= {"ENTRA_AUTH": "true", "ALLOWED_CLIENT_APPLICATIONS": APPLICATION}
+    # As on Azure, with App Service Authentication switched on.
+    environment |= {"WEBSITE_SITE_NAME": "contoso", "WEBSITE_AUTH_ENABLED": "True"}
     # A host with a key: it must not ask for it.
     with started("host", "--port", "0", "--function-key", "not-asked-for", env=environment, log=log) as host:
         yield Stack(host.url, running_stack.graph_url, log)

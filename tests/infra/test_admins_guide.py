@@ -132,6 +132,17 @@ def test_what_the_guide_asks_azd_for_is_there() -> None:
     assert set(re.findall(r"azd env set (\w+)", GUIDE)) <= variables
 
 
+def test_the_guide_and_azd_ask_for_the_same_version() -> None:
+    [required] = re.findall(r'azd: ">= ([\d.]+)"', (ROOT / "azure.yaml").read_text(encoding="utf-8"))
+    assert f"(azd, {required} or newer)" in " ".join(GUIDE.split())
+
+
+def test_the_guide_knows_how_health_answers_when_a_setting_cannot_be_used() -> None:
+    """The app is not built then, so no check is made: the answer is that of every other route."""
+    status = int(wire.HTTP_STATUS[ErrorCode.INTERNAL_ERROR])
+    assert f"| {status}, `internalError` |" in section(GUIDE, "Check")
+
+
 def test_every_link_leads_somewhere() -> None:
     for link in re.findall(r"\]\((?!https:)([^)]+)\)", GUIDE):
         name, _, anchor = link.partition("#")

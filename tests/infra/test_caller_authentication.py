@@ -92,8 +92,15 @@ def test_main_hands_over_what_was_chosen() -> None:
     assert text(app.params["entraAuth"]) == "entraAuth"
     assert text(authentication.around).startswith("if (entraAuth)")
     given = text(app.params["allowedClientApplications"])
-    assert given == text(authentication.params["allowedClientApplications"])
     assert "allowedClientApplications" in text(main.variables[given])
+
+
+def test_a_managed_identity_can_be_among_the_callers() -> None:
+    """Microsoft Entra ID refuses its client id as a pre-authorized application, and with it the whole deployment.
+
+    Source: https://github.com/MicrosoftDocs/azure-docs/issues/60292
+    """
+    assert [path for path, file in bicep.files().items() if file.properties("preAuthorizedApplications")] == []
 
 
 @pytest.mark.parametrize(

@@ -46,11 +46,11 @@ def open_doors(params: dict[str, bicep.Value]) -> list[str]:
 
 
 def suffixes_of_the_code() -> set[str]:
-    """Return what the composition root puts behind the name of the activity queue."""
-    tree = ast.parse((bicep.ROOT / "activities" / "runtime.py").read_text(encoding="utf-8"))
+    """Return what the code puts behind the name of the activity queue."""
     [loop] = [
         node.generators[0].iter
-        for node in ast.walk(tree)
+        for path in (bicep.ROOT / "activities").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.GeneratorExp) and ast.unparse(node.elt).startswith("Queue(")
     ]
     return set(ast.literal_eval(loop))
