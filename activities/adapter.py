@@ -7,17 +7,17 @@ minutes", follows redirects, traces what nobody reads, and brings httpx with it:
 
 import base64
 import binascii
+import json
 import re
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 from azure.core.credentials_async import AsyncTokenCredential
 from kiota_abstractions.request_adapter import RequestAdapter
 from kiota_abstractions.request_information import RequestInformation
-from kiota_abstractions.serialization import SerializationWriterFactory
+from kiota_abstractions.serialization import Parsable, SerializationWriter, SerializationWriterFactory
 from kiota_abstractions.store import BackingStoreFactory
-from kiota_serialization_json.json_serialization_writer_factory import JsonSerializationWriterFactory
 
 from activities.json_batch import Answer
 from activities.transport import Transport
@@ -27,6 +27,46 @@ SCOPE = "https://graph.microsoft.com/.default"
 
 # Source: https://learn.microsoft.com/entra/identity-platform/claims-challenge
 _CLAIMS = re.compile(r'claims="([^"]+)"')
+
+
+class JsonBody(Parsable):
+    """A body that is JSON already, where the request builders take a model.
+
+    The SDK's models drop values of a wrong type silently, write null under a wrong name, and know the external id only
+    in the spelling of the metadata; and a model and its writer cost a fifth of what a record of a batch does.
+    """
+
+    def __init__(self, content: Mapping[str, Any]) -> None:
+        self.content = content
+
+    def get_field_deserializers(self) -> dict[str, Any]:
+        """Return nothing: a body is only written."""
+        return {}
+
+    def serialize(self, writer: SerializationWriter) -> None:
+        """Write the body with a writer of the SDK."""
+        writer.write_additional_data_value(dict(self.content))
+
+
+class _JsonWriters(SerializationWriterFactory):
+    """Makes the writers that ``RequestInformation`` asks the adapter for."""
+
+    def get_valid_content_type(self) -> str:
+        return "application/json"
+
+    def get_serialization_writer(self, content_type: str) -> SerializationWriter:
+        assert content_type == self.get_valid_content_type()  # noqa: S101 (the builders of activities know no other)
+        return cast("SerializationWriter", _JsonWriter())
+
+
+class _JsonWriter:
+    """As much of a writer as a ``JsonBody`` needs."""
+
+    def write_object_value(self, _: str | None, body: JsonBody) -> None:
+        self._content = json.dumps(body.content).encode()
+
+    def get_serialized_content(self) -> bytes:
+        return self._content
 
 
 class Adapter(RequestAdapter[object]):
@@ -43,7 +83,7 @@ class Adapter(RequestAdapter[object]):
         self._trusted = f"{base_url}/"
         self._credential = credential
         self._transport = transport
-        self._writers = JsonSerializationWriterFactory()
+        self._writers = _JsonWriters()
 
     def get_serialization_writer_factory(self) -> SerializationWriterFactory:
         """Return the factory of the only writer that is needed."""

@@ -7,8 +7,7 @@ Deviations from the SDK's defaults, each with its reason:
 - The URL of a provider's activities is expanded once: the SDK does it three times a request, a third of its CPU.
 - ``$batch`` bodies are put together from what the builders would send: the SDK's batch classes lose the bodies of the
   answers, the ids, and everything after the first failure.
-- The entity's JSON goes into ``additional_data``: the typed attributes drop values of a wrong type silently, write null
-  under a wrong name, and know the external id only in the spelling of the metadata.
+- A body is the entity's JSON instead of a model (``adapter.JsonBody``).
 """
 
 import asyncio
@@ -26,13 +25,13 @@ from kiota_abstractions.method import Method
 from kiota_abstractions.request_information import RequestInformation
 
 from activities import permissions, telemetry, translation
-from activities.adapter import SCOPE, Adapter, headers_of
+from activities.adapter import SCOPE, Adapter, JsonBody, headers_of
 from activities.batching import Batching
 from activities.errors import ActivityError, ErrorCode, TransientError
 from activities.gateway import StoredActivity
 from activities.identity import managed_identity
 from activities.json_batch import Answer, Part
-from activities.models import ActivityRequest, Assignment
+from activities.models import ActivityRequest
 from activities.transport import AiohttpTransport, Transport
 from activities.unopened import leave_unopened
 
@@ -43,9 +42,6 @@ from msgraph.generated.employee_experience.learning_providers.item.learning_cour
 from msgraph.generated.employee_experience.learning_providers.learning_providers_request_builder import (  # noqa: E402
     LearningProvidersRequestBuilder,
 )
-from msgraph.generated.models.learning_assignment import LearningAssignment  # noqa: E402
-from msgraph.generated.models.learning_course_activity import LearningCourseActivity  # noqa: E402
-from msgraph.generated.models.learning_self_initiated_course import LearningSelfInitiatedCourse  # noqa: E402
 
 
 class MicrosoftGraph:
@@ -69,7 +65,7 @@ class MicrosoftGraph:
 
     async def create_activity(self, request: ActivityRequest, *, timeout_seconds: float) -> StoredActivity:
         """Send one create, once. See ``GraphGateway``."""
-        activities, body = self._activities_of(request.registration_id), _sdk_model(request)
+        activities, body = self._activities_of(request.registration_id), _body(request)
         answer = await self._send("create", activities.post(body, _configuration()), timeout_seconds=timeout_seconds)
         return _stored(answer, permission=permissions.to_create(request.activity))
 
@@ -87,7 +83,7 @@ class MicrosoftGraph:
         """Send several creates in one ``$batch``. See ``GraphGateway``."""
 
         def parts() -> list[Part]:
-            builders_of = [(self._activities_of(one.registration_id), _sdk_model(one)) for one in requests]
+            builders_of = [(self._activities_of(one.registration_id), _body(one)) for one in requests]
             return [
                 self._part("POST", activities.to_post_request_information(body, _configuration()))
                 for activities, body in builders_of
@@ -174,11 +170,9 @@ class MicrosoftGraph:
         return answer
 
 
-def _sdk_model(request: ActivityRequest) -> LearningCourseActivity:
-    data = request.activity.to_graph()
-    odata_type = data.pop("@odata.type")
-    model = LearningAssignment if isinstance(request.activity, Assignment) else LearningSelfInitiatedCourse
-    return model(odata_type=odata_type, additional_data=data)
+def _body(request: ActivityRequest) -> Any:
+    """Return the body of a create; the builders are typed for a model, and take whatever can be written."""
+    return JsonBody(request.activity.to_graph())
 
 
 def _configuration() -> RequestConfiguration[QueryParameters]:

@@ -244,13 +244,13 @@ def _flat(name: str, value: object) -> str | int:
         except forms.InvalidValueError:
             return 0
     match value:
+        case str():
+            return value
         case {"content": str(content)}:
             return content
         case {"dateTime": str(text)}:
             moment = dates.moment_of(value)
             return text if moment is None else moment.isoformat().replace("+00:00", "Z")
-        case str():
-            return value
     return ""
 
 

@@ -32,7 +32,6 @@ OWNERS = {
     "azure.identity": {"identity"},
     "azure.storage.queue": {"queues"},
     "kiota_abstractions": {"adapter", "graph"},
-    "kiota_serialization_json": {"adapter"},
     "msgraph": {"graph"},
     "os": {"runtime"},  # For os.environ, and nothing else.
     "tzlocal": {"dates"},
