@@ -1,7 +1,7 @@
 """Group commit: what comes for a partition while storage is busy with an earlier operation goes in one transaction.
 
 Nobody waits for company: an operation that comes alone is sent alone, at once. Under load, thirty callers cost three
-requests instead of sixty, and a partition's limit of 2,000 operations a second is counted in transactions.
+requests instead of sixty, and of the account's limit on transactions as few.
 Source: https://learn.microsoft.com/azure/storage/tables/scalability-targets
 """
 

@@ -109,7 +109,8 @@ def lines(title: str, series: Sequence[Line], *, across: str, up: str, log_up: b
         drawn.append(f'<path class="axis" d="M{_LEFT} {y:.1f}H{end}"/>')
         drawn.append(_text(_LEFT - 8, y + 4, f"{tick:,g}" if log_up else number(tick), "small", anchor="end"))
     taken: list[float] = []
-    for line in series:
+    # From the highest end down, so that a label that has to make way stays in its order.
+    for line in sorted(series, key=lambda one: one.points[-1][1], reverse=True):
         path = "L".join(f"{x:.1f} {y:.1f}" for x, y in (at(*point) for point in line.points))
         drawn.append(f'<path class="{line.colour} line" d="M{path}"/>')
         drawn += [
@@ -120,7 +121,8 @@ def lines(title: str, series: Sequence[Line], *, across: str, up: str, log_up: b
         while any(abs(y - other) < 15 for other in taken):  # noqa: PLR2004 (a line of text)
             y += 3
         taken.append(y)
-        drawn.append(_text(end + 8, y, line.label))
+        drawn.append(f'<circle class="{line.colour}" cx="{end + 13:.1f}" cy="{y - 4:.1f}" r="4"/>')
+        drawn.append(_text(end + 22, y, line.label))
     return _svg(title, _HEIGHT, drawn)
 
 

@@ -1,12 +1,12 @@
-"""The queue: so many messages that are there when the host begins to read, until the last is created and deleted."""
+"""The queue: so many messages that a host sees at the same moment, until the last is created and deleted."""
 
 import json
+import math
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from uuid import uuid4
 
-import psutil
 from azure.storage.queue import QueueClient
 
 from bench import cases
@@ -16,6 +16,8 @@ from bench.usage import Meter
 from local.processes import Child
 
 _LOOK_SECONDS = 0.05
+_SECONDS_TO_FILL = 2.0
+_SECONDS_TO_PUT = 0.012
 _WARMING_MESSAGES = 50
 
 
@@ -33,31 +35,37 @@ def measure(figures: Figures, *, latencies: Sequence[float], rounds: int, messag
 
 
 def _drain(row: Row, scene: Stage, candidate: Candidate, host: Child, *, messages: int) -> None:
+    """Let all messages be seen at the same moment by a host that is looking, and measure from then on."""
     scene.forget()
-    process = psutil.Process(host.pid)
     with QueueClient.from_connection_string(scene.connection_string(), candidate.queue) as queue:
-        # A host that found nothing looks again after up to two seconds: wake it, so that this is not measured.
-        _put(queue, 1)
-        wait_until_empty(queue)
-        process.suspend()  # Nor is filling the queue.
-        try:
-            _put(queue, messages)
-            meter = Meter({"host": [host.pid]})
-            begun = time.perf_counter()
-        finally:
-            process.resume()
+        shown_at = time.time() + _SECONDS_TO_FILL + messages * _SECONDS_TO_PUT
+        for _ in range(messages):
+            _put(queue, after_seconds=math.ceil(shown_at - time.time()))
+        # A host that found nothing looks again after up to two seconds: so it finds something.
+        awake = 0
+        while time.time() < shown_at + 1:  # Storage counts whole seconds: now it shows the last one.
+            _put(queue, after_seconds=0)
+            awake += 1
+            time.sleep(_LOOK_SECONDS)
+        meter = Meter({"host": [host.pid]})
+        begun = time.perf_counter()
+        left = _left(queue)
         wait_until_empty(queue)
         seconds = time.perf_counter() - begun
-    stored = scene.stored() - 1
+    stored = scene.stored() - awake
     if stored != messages:
         raise RuntimeError(f"Of {messages} messages for {candidate.title}, Graph has {stored} activities.")
-    row.add("messages_per_second", messages / seconds)
-    row.add("queue_cpu_milliseconds", meter.seconds()["host"] / messages * 1000)
+    row.add("messages_per_second", left / seconds)
+    row.add("queue_cpu_milliseconds", meter.seconds()["host"] / left * 1000)
 
 
-def _put(queue: QueueClient, messages: int) -> None:
-    for _ in range(messages):
-        queue.send_message(json.dumps({**EXAMPLE, "externalCourseActivityId": str(uuid4())}))
+def _put(queue: QueueClient, *, after_seconds: int) -> None:
+    content = json.dumps({**EXAMPLE, "externalCourseActivityId": str(uuid4())})
+    queue.send_message(content, visibility_timeout=after_seconds)
+
+
+def _left(queue: QueueClient) -> int:
+    return queue.get_queue_properties().approximate_message_count or 0
 
 
 def wait_until_empty(queue: QueueClient, *, longest_seconds: float = 3600) -> None:
@@ -67,7 +75,7 @@ def wait_until_empty(queue: QueueClient, *, longest_seconds: float = 3600) -> No
         RuntimeError: that took too long.
     """
     late = time.monotonic() + longest_seconds
-    while queue.get_queue_properties().approximate_message_count:
+    while _left(queue):
         if time.monotonic() > late:
             raise RuntimeError(f"The queue {queue.queue_name} does not become empty.")
         time.sleep(_LOOK_SECONDS)

@@ -114,6 +114,7 @@ def test_every_file_that_the_documents_link_to_exists() -> None:
         "docs/batches.md",
         "docs/for-admins.md",
         "docs/for-makers.md",
+        "docs/performance.md",
         "docs/queue.md",
         "CHANGELOG.md",
     ):

@@ -34,7 +34,8 @@ resource application 'Microsoft.Graph/applications@v1.0' = {
       }
     ]
     // No preAuthorizedApplications: Microsoft Entra ID does not take a managed identity's client id there, and whoever
-    // calls as itself needs none. Who may call is said in one place, App Service Authentication (function-app.bicep).
+    // calls as itself needs none. Who may call is one parameter, for App Service Authentication and for the app itself
+    // (function-app.bicep).
   }
 }
 
