@@ -76,7 +76,7 @@ reached: $(ENVIRONMENT) $(AZURITE)  ## Write down which modules of msgraph the p
 	$(VENV_PYTHON) -m pytest --write-reached tests/end_to_end/test_reached_modules.py $(ARGS)
 
 .PHONY: bench
-bench: $(ENVIRONMENT) $(AZURITE)  ## Measure beside the plain SDK function and the floor; writes docs/performance (15 min)
+bench: $(ENVIRONMENT) $(AZURITE)  ## Measure beside the plain SDK function and the floor; writes docs/performance (20 min)
 	$(VENV_PYTHON) -m bench --write $(ARGS)
 
 .PHONY: bench-quick

@@ -28,7 +28,7 @@ class Plan:
 
 
 FULL = Plan(5, 9, 2, 2.0, 400, 2000, (1, 8, 32), (0.0, LATENCY_SECONDS), (1, 1000, 10_000))
-QUICK = Plan(2, 2, 1, 0.5, 150, 400, (1, 32), (0.0,), (1, 1000))
+QUICK = Plan(1, 1, 1, 0.5, 100, 400, (1, 32), (0.0,), (1, 200))
 """For a first look, in less than two minutes."""
 
 

@@ -1,4 +1,4 @@
-"""Who may call where Microsoft Entra ID decides: those who signed in, by an application that is listed, and nobody else."""
+"""Who may call where Microsoft Entra ID decides: whoever signed in by an application that is listed."""
 
 import base64
 import json
