@@ -165,7 +165,8 @@ def _kill(host: Child) -> None:
 
 @pytest.mark.parametrize(
     ("hosts", "messages", "rounds"),
-    [(1, 1000, ROUNDS_OF_ONE), (2, 300, ROUNDS_OF_TWO)],
+    # Two hosts have up to 64 messages in hand: so many more have to be left at each kill, or nothing meets its faults.
+    [(1, 1000, ROUNDS_OF_ONE), (2, 500, ROUNDS_OF_TWO)],
     ids=["one host", "two hosts"],
 )
 def test_each_activity_is_created_exactly_once_whatever_breaks(
