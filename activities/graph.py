@@ -136,7 +136,7 @@ class MicrosoftGraph:
         return provider.learning_course_activities_with_externalcourse_activity_id(external_id.replace("'", "''"))
 
     async def _post_batch(self, body: bytes, timeout_seconds: float) -> Answer:
-        information = RequestInformation(Method.POST, "{+baseurl}/$batch", {"baseurl": self._adapter.base_url})
+        information = RequestInformation(Method.POST, "{+baseurl}/$batch", {})
         information.configure(_configuration())
         information.set_stream_content(body, "application/json")
         return await self._send("batch", self._adapter.send_async(information), timeout_seconds=timeout_seconds)

@@ -60,13 +60,12 @@ _OTHER_ADVICE = (
 )
 # Some of the library's methods raise without the code; their error's text holds the answer, in JSON or XML.
 _CODE = re.compile(r"""(?:"code" *: *"|<(?:\w+:)?code>)(\w{1,60})""", re.ASCII | re.IGNORECASE)
+# What says that an entity is not as an operation, alone or in a transaction, assumed.
 _ABOUT_THE_ENTITY: dict[int, type[HttpResponseError]] = {
     HTTPStatus.NOT_FOUND: ResourceNotFoundError,
     HTTPStatus.CONFLICT: ResourceExistsError,
     HTTPStatus.PRECONDITION_FAILED: ResourceModifiedError,
 }
-# What says that an entity of a transaction is not as the transaction assumed.
-_CONFLICTS = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.PRECONDITION_FAILED})
 
 
 class TransactionConflictError(Exception):
@@ -189,7 +188,7 @@ class Table:
             return answer.etags
         if b"TableNotFound" in body:
             raise ResourceNotFoundError(message="TableNotFound")
-        if answer.failed_status in _CONFLICTS:
+        if answer.failed_status in _ABOUT_THE_ENTITY:
             raise ResourceModifiedError(message="A transaction was refused.")
         raise _failed(answer.failed_status or status, body)
 
