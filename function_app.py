@@ -5,12 +5,12 @@ Source: https://learn.microsoft.com/azure/azure-functions/functions-reference-py
 
 import azure.functions as func
 
-from activities import batches, operations
-from activities.messages import Delivery
-from activities.models import Assignment, SelfInitiatedCourse
-from activities.operations import create
-from activities.runtime import UseCase, asks_for_key, runtime
-from activities.wire import Request
+from activities.contract.models import Assignment, SelfInitiatedCourse
+from activities.queueing.messages import Delivery
+from activities.web import about, failures
+from activities.web.activities import create
+from activities.web.http import Request
+from activities.web.runtime import UseCase, asks_for_key, runtime
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION if asks_for_key() else func.AuthLevel.ANONYMOUS)
 
@@ -36,30 +36,32 @@ async def create_self_initiated_course(req: func.HttpRequest, context: func.Cont
 @app.route("health", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 async def get_health(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
     """Say whether the app can work."""
-    return await _answer(req, context, operations.get_health, anyone=True)
+    return await _answer(req, context, about.get_health, anyone=True)
 
 
 @app.route("openapi.json", methods=["GET"])
 async def get_openapi(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
     """Describe the API; needs the key, so that a connection can be tested with it."""
-    return await _answer(req, context, operations.get_openapi)
+    return await _answer(req, context, about.get_openapi)
 
 
 @app.route("failures", methods=["GET"])
 async def list_failures(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
     """Show what could not be created from the queue, and why."""
-    return await _answer(req, context, operations.list_failures)
+    return await _answer(req, context, failures.list_failures)
 
 
 @app.route("failures/replay", methods=["POST"])
 async def replay_failures(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
     """Put failures back into the queue after their cause is repaired."""
-    return await _answer(req, context, operations.replay_failures)
+    return await _answer(req, context, failures.replay_failures)
 
 
 @app.route("batches", methods=["POST"])
 async def create_batch(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
     """Create many activities; small batches are answered at once, others with the address of their report."""
+    from activities.web import batches
+
     return await _answer(req, context, batches.create_batch)
 
 
@@ -67,12 +69,16 @@ async def create_batch(req: func.HttpRequest, context: func.Context) -> func.Htt
 @app.route("batches/{batchId}", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 async def get_batch(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
     """Report on a batch: JSON for flows, a page for people."""
+    from activities.web import batches
+
     return await _answer(req, context, batches.get_batch, anyone=True)
 
 
 @app.route("batches/{batchId}/status", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 async def get_batch_status(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
     """Report on a batch to Azure-style clients."""
+    from activities.web import batches
+
     return await _answer(req, context, batches.get_batch_status, anyone=True)
 
 
@@ -82,7 +88,7 @@ async def get_batch_status(req: func.HttpRequest, context: func.Context) -> func
 )
 async def create_from_queue(msg: func.QueueMessage, context: func.Context) -> None:
     """Create the activities of a queue message."""
-    await runtime.run(operations.create_from_queue(_delivery(msg)), context.invocation_id)
+    await runtime.run(lambda app: app.create_from_queue(_delivery(msg)), context.invocation_id)
 
 
 @app.queue_trigger(
@@ -93,14 +99,14 @@ async def create_from_queue(msg: func.QueueMessage, context: func.Context) -> No
 )
 async def create_from_batches(msg: func.QueueMessage, context: func.Context) -> None:
     """Work off one chunk of a batch."""
-    await runtime.run(batches.create_from_batches(_delivery(msg)), context.invocation_id)
+    await runtime.run(lambda app: app.create_from_batches(_delivery(msg)), context.invocation_id)
 
 
 # Every night at 03:30 UTC.
 @app.timer_trigger("timer", schedule="0 30 3 * * *", run_on_startup=False, use_monitor=True)
 async def delete_expired_batches(timer: func.TimerRequest, context: func.Context) -> None:  # noqa: ARG001 (the binding's)
     """Delete the reports whose time is over."""
-    await runtime.run(batches.delete_expired_batches, context.invocation_id)
+    await runtime.run(lambda app: app.delete_expired_batches(), context.invocation_id)
 
 
 def _delivery(msg: func.QueueMessage) -> Delivery:

@@ -1,4 +1,4 @@
-"""Every way in which a request can fail, as one tree. Knows nothing of HTTP, Graph or Azure.
+"""Every way in which a request can fail, as one tree: codes and what follows from them, in no service's terms.
 
     ActivityError
     ├── PermanentError    the same request cannot succeed until somebody changes something: never a 5xx
@@ -95,14 +95,3 @@ class SettingsError(TransientError):
             retry_after_seconds=self.RETRY_AFTER_SECONDS,
         )
         self.problems = tuple(problems)
-
-
-def storage_unavailable() -> TransientError:
-    """Return the error for a storage account that does not answer or does not let the app in."""
-    return TransientError(
-        ErrorCode.STORAGE_UNAVAILABLE,
-        "The function app cannot reach its storage account, so it cannot tell whether this was done before; nothing "
-        "was created. It usually passes within a minute; if not, an admin has to check the setting AzureWebJobsStorage "
-        "and the roles of the app's identity.",
-        retry_after_seconds=30.0,
-    )

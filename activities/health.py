@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
-from activities import permissions
-from activities.errors import ActivityError, storage_unavailable
-from activities.gateway import GraphGateway
+from activities.errors import ActivityError
+from activities.execution.gateway import GraphGateway
+from activities.graph import permissions
+from activities.storage.outages import storage_unavailable
 
 # The route is anonymous: nobody may use it to hammer the identity endpoint.
 FRESH_SECONDS = 30.0

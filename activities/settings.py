@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from urllib.parse import urlsplit
 
-from activities import dates, forms
+from activities.contract import dates, values
 from activities.errors import Problem, SettingsError
 
 GRAPH_BASE_URL = "https://graph.microsoft.com/v1.0"
@@ -130,7 +130,7 @@ def wants_entra_auth(environ: Mapping[str, str]) -> bool:
 def _wrong_forms(said: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """Yield each setting and what it must be, if its value alone is wrong, else an empty text."""
     for name in ("AZURE_CLIENT_ID", "LEARNING_PROVIDER_ID"):
-        yield name, "" if name not in said or forms.is_guid(said[name]) else "must be a GUID"
+        yield name, "" if name not in said or values.is_guid(said[name]) else "must be a GUID"
     yield "GRAPH_BASE_URL", _why_no_graph(_graph_base_url(said)) or ""
     known = dates.find_zone(said.get("DEFAULT_TIME_ZONE", "UTC"))
     yield "DEFAULT_TIME_ZONE", "" if known else 'must be an IANA or Windows time zone such as "Europe/Berlin"'
@@ -149,7 +149,7 @@ def _wrong_providers(said: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """Yield what is wrong with the providers that may be written to."""
     allowed, provider = _ids(said, "ALLOWED_LEARNING_PROVIDER_IDS"), said.get("LEARNING_PROVIDER_ID")
     # Only commas would otherwise mean "any provider", the opposite of what somebody wanted.
-    if "ALLOWED_LEARNING_PROVIDER_IDS" in said and not (allowed and all(forms.is_guid(one) for one in allowed)):
+    if "ALLOWED_LEARNING_PROVIDER_IDS" in said and not (allowed and all(values.is_guid(one) for one in allowed)):
         yield "ALLOWED_LEARNING_PROVIDER_IDS", "must be GUIDs with commas between them"
     elif allowed and provider and provider.casefold() not in allowed:
         yield "LEARNING_PROVIDER_ID", "must be among ALLOWED_LEARNING_PROVIDER_IDS"
@@ -169,7 +169,7 @@ def _wrong_storage(said: Mapping[str, str]) -> Iterator[tuple[str, str]]:
         plain = name not in said or _SERVICE_URL.fullmatch(said[name])
         yield name, "" if plain else f"must be a URL such as https://contoso.{service}.core.windows.net"
     name = "AzureWebJobsStorage__clientId"
-    yield name, "" if name not in said or forms.is_guid(said[name]) else "must be a GUID"
+    yield name, "" if name not in said or values.is_guid(said[name]) else "must be a GUID"
 
 
 def _wrong_entra_auth(environ: Mapping[str, str], said: Mapping[str, str]) -> Iterator[tuple[str, str]]:
@@ -177,7 +177,7 @@ def _wrong_entra_auth(environ: Mapping[str, str], said: Mapping[str, str]) -> It
     applications = _ids(said, "ALLOWED_CLIENT_APPLICATIONS")
     if "ENTRA_AUTH" in said and said["ENTRA_AUTH"].casefold() not in {"true", "false"}:
         yield "ENTRA_AUTH", "must be true or false"
-    if not all(forms.is_guid(one) for one in applications):
+    if not all(values.is_guid(one) for one in applications):
         yield "ALLOWED_CLIENT_APPLICATIONS", "must be GUIDs with commas between them"
     if not wants_entra_auth(environ):
         return

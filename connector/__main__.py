@@ -14,7 +14,7 @@ PROPERTIES = FOLDER / "apiProperties.json"
 SETTINGS = FOLDER / "settings.json"
 ICON = FOLDER / "icon.png"
 README = FOLDER / "readme.md"
-OPENAPI = about.ROOT / "activities" / "openapi.json"
+OPENAPI = about.ROOT / "activities" / "web" / "openapi.json"
 
 
 def generated() -> dict[Path, bytes]:

@@ -1,8 +1,8 @@
 """The schemas of what the app answers beside activities, and the list of all components."""
 
 from activities.errors import ErrorCode
-from activities.permissions import NEEDED_FOR
-from activities.wire import LARGEST_PAGE
+from activities.graph.permissions import NEEDED_FOR
+from activities.web.http import LARGEST_PAGE
 from connector import schemas
 from connector.schemas import Schema, flag, listing, number, record, ref, text
 

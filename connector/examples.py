@@ -4,17 +4,16 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from activities import wire
-from activities.batches import answers
-from activities.batches.report import Batch, Outcome, Progress, Result
-from activities.creation import Creation
-from activities.creation import Outcome as CreationOutcome
+from activities.batches.results import Batch, Outcome, Progress, Result
+from activities.contract.models import Assignment, CourseActivity, Defaults, SelfInitiatedCourse
+from activities.contract.validation import parse_activity
 from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
-from activities.gateway import StoredActivity
+from activities.execution.gateway import StoredActivity
+from activities.execution.sending import Creation
+from activities.execution.sending import Outcome as CreationOutcome
 from activities.health import Report
-from activities.messages import Failure, Record
-from activities.models import Assignment, CourseActivity, Defaults, SelfInitiatedCourse
-from activities.validation import parse_activity
+from activities.queueing.messages import Failure, Record
+from activities.web import answers, batch_answers, http
 from connector import about, schemas
 from connector.refusals import MEANING
 
@@ -22,7 +21,7 @@ type Examples = dict[str, Any]
 
 SAMPLES = about.ROOT / "tests" / "samples"
 _NOW = datetime(2026, 11, 22, 17, 2, tzinfo=UTC)
-_REQUEST = wire.Request(request_id="5a4d0f6e-5f4f-4f7a-9f53-0d1a3f6f2c11")
+_REQUEST = http.Request(request_id="5a4d0f6e-5f4f-4f7a-9f53-0d1a3f6f2c11")
 _URL = f"https://{about.PLACEHOLDER_HOST}{about.BASE_PATH}"
 _ID = "749c8786-99bb-4b3b-8d5d-586428f6aaa3"
 _SAMPLE_NAMES = {"assignment": "An assignment", "self-initiated": "A self-initiated course"}
@@ -53,17 +52,19 @@ def of_answers() -> dict[str, Examples]:
         "CreatedAssignment": _one(created(Assignment)),
         "CreatedSelfInitiatedCourse": _one(created(SelfInitiatedCourse)),
         "BatchReport": _one(report()),
-        "BatchStatus": _one(_body(answers.encode_status(_progress(), None, _REQUEST, url=_batch_url(), now=_NOW))),
-        "FailurePage": _one(_body(wire.encode_failures([failure()], "", _REQUEST))),
+        "BatchStatus": _one(
+            _body(batch_answers.encode_status(_progress(), None, _REQUEST, url=_batch_url(), now=_NOW))
+        ),
+        "FailurePage": _one(_body(answers.encode_failures([failure()], "", _REQUEST))),
         "Replayed": _one({"replayedCount": 12, "moreToReplay": False}),
-        "Health": _one(_body(wire.encode_health(Report(_NOW), _REQUEST))),
+        "Health": _one(_body(answers.encode_health(Report(_NOW), _REQUEST))),
         "ApiDescription": _one({"openapi": "3.1.0", "info": {"title": about.TITLE, "version": about.version()}}),
     }
 
 
 def of_codes(codes: list[ErrorCode]) -> Examples:
     """Return an example of an error for each code."""
-    return {code: {"value": _body(wire.encode_error(_error(code), _REQUEST))} for code in codes}
+    return {code: {"value": _body(answers.encode_error(_error(code), _REQUEST))} for code in codes}
 
 
 def running() -> Examples:
@@ -73,7 +74,7 @@ def running() -> Examples:
 
 def unhealthy() -> Examples:
     """Return what the app says when it cannot work."""
-    return _one(_body(wire.encode_health(Report(_NOW, _error(ErrorCode.IDENTITY_UNAVAILABLE)), _REQUEST)))
+    return _one(_body(answers.encode_health(Report(_NOW, _error(ErrorCode.IDENTITY_UNAVAILABLE)), _REQUEST)))
 
 
 def batch() -> Any:
@@ -93,7 +94,7 @@ def created(kind: type[CourseActivity]) -> Any:
     learner = wanted.activity.learner_user_id
     told = {"id": f"{learner}:{_ID}", "learningProviderId": wanted.registration_id}
     stored = StoredActivity({**wanted.activity.to_graph(), **told})
-    return _body(wire.encode_flat(Creation(CreationOutcome.CREATED, wanted, stored), _REQUEST))
+    return _body(answers.encode_flat(Creation(CreationOutcome.CREATED, wanted, stored), _REQUEST))
 
 
 def report() -> Any:
@@ -124,7 +125,7 @@ def _error(code: ErrorCode) -> ActivityError:
             parse_activity({**_record(Assignment), "status": "nope"}, kind=Assignment, defaults=Defaults())
         except PermanentError as error:
             return error
-    if wire.HTTP_STATUS[code] in {429, 503}:
+    if answers.HTTP_STATUS[code] in {429, 503}:
         return TransientError(code, MEANING[code], retry_after_seconds=60)
     return ActivityError(code, MEANING[code])
 
@@ -149,5 +150,5 @@ def _one(value: object) -> Examples:
     return {"example": {"value": value}}
 
 
-def _body(response: wire.Response) -> Any:
+def _body(response: http.Response) -> Any:
     return json.loads(response.body)

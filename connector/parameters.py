@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from activities.batches import requests
-from activities.wire import LARGEST_PAGE, PAGE_SIZE
+from activities.web.http import LARGEST_PAGE, PAGE_SIZE
 from connector import schemas
 from connector.schemas import Schema, flag, number, text
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from activities import wire
 from activities.errors import ErrorCode as Code
+from activities.web import answers
 
 MEANING = {
     Code.INVALID_JSON: "The body is not JSON; the message says where (line and column).",
@@ -47,6 +47,6 @@ OF_A_CREATE = tuple(code for code in Code if code not in {Code.NOT_FOUND, Code.U
 def by_status(codes: Iterable[Code]) -> dict[int, list[Code]]:
     """Return the codes by the HTTP status that they are answered with, in order."""
     grouped: dict[int, list[Code]] = {}
-    for code in sorted(codes, key=wire.HTTP_STATUS.__getitem__):
-        grouped.setdefault(int(wire.HTTP_STATUS[code]), []).append(code)
+    for code in sorted(codes, key=answers.HTTP_STATUS.__getitem__):
+        grouped.setdefault(int(answers.HTTP_STATUS[code]), []).append(code)
     return grouped

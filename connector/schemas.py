@@ -7,7 +7,7 @@ the code really says. Nothing here is particular to one of the two documents.
 from typing import Any
 
 from activities.batches import requests
-from activities.models import Assignment, CourseActivity, SelfInitiatedCourse
+from activities.contract.models import Assignment, CourseActivity, SelfInitiatedCourse
 from connector.wording import caption
 
 type Schema = dict[str, Any]

@@ -4,13 +4,15 @@ import json
 import re
 from datetime import UTC, datetime
 
-from activities import ledger, settings, wire
+from activities import settings
 from activities.batches import requests, store
-from activities.batches.report import Batch, Progress, Result
+from activities.batches.results import Batch, Progress, Result
+from activities.contract.models import Assignment, Defaults, SelfInitiatedCourse
+from activities.contract.validation import parse_activity
 from activities.errors import ErrorCode
-from activities.messages import Failure, Record
-from activities.models import Assignment, Defaults, SelfInitiatedCourse
-from activities.validation import parse_activity
+from activities.queueing.messages import Failure, Record
+from activities.storage import ledger
+from activities.web import answers
 from connector.routes import served
 from local.lifecycle import ROOT
 
@@ -37,7 +39,7 @@ def first_cells(table: str) -> set[str]:
 def test_the_error_table_has_every_code_with_its_status() -> None:
     rows = re.findall(r"^\| (\d{3}) \| `(\w+)` \|", section(README, "Errors"), re.MULTILINE)
     assert sorted((int(status), code) for status, code in rows) == sorted(
-        (int(wire.HTTP_STATUS[code]), str(code)) for code in ErrorCode
+        (int(answers.HTTP_STATUS[code]), str(code)) for code in ErrorCode
     )
 
 
@@ -83,14 +85,14 @@ def test_every_property_of_a_report_stands_in_its_example() -> None:
 
 def test_the_example_of_a_batch_can_be_sent() -> None:
     body = re.findall(r"```json\n(.*?)```", section(BATCHES, "Sending one"), re.DOTALL)[0]
-    sent = requests.parse(wire.Request(body.encode()))
+    sent = requests.parse(body.encode(), media_type="", query={})
     assert [parse_activity(one.content, kind=None, defaults=Defaults()) for one in sent.records]
 
 
 def test_the_example_of_a_sheet_can_be_sent() -> None:
     sheet = re.findall(r"```\n(type;.*?)```", BATCHES, re.DOTALL)[0]
     query = {"registrationId": "01e8f81b-3060-4dec-acf0-0389665a0a38"}
-    sent = requests.parse(wire.Request(sheet.encode(), {"content-type": "text/csv"}, query=query))
+    sent = requests.parse(sheet.encode(), media_type="text/csv", query=query)
     assert [parse_activity(one.content, kind=None, defaults=Defaults()) for one in sent.records]
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from activities.errors import ErrorCode, TransientError
 from activities.health import FRESH_SECONDS, Health
-from tests.fakes import FakeGraph, FakeLedger
+from tests.support.fakes import FakeGraph, FakeLedger
 
 NO_TOKEN = TransientError(ErrorCode.IDENTITY_UNAVAILABLE, "no token", retry_after_seconds=30)
 NO_STORAGE = TransientError(ErrorCode.STORAGE_UNAVAILABLE, "no storage", retry_after_seconds=30)

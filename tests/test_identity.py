@@ -15,11 +15,11 @@ from azure.core.pipeline.transport import AioHttpTransport
 from azure.identity.aio import ManagedIdentityCredential
 
 from activities import identity as identity_module
-from activities.adapter import SCOPE
 from activities.errors import ErrorCode, TransientError
-from activities.graph import MicrosoftGraph
+from activities.graph.client import MicrosoftGraph
+from activities.graph.sdk import SCOPE
 from activities.identity import KEPT_SECONDS, PatientCredential
-from tests.endpoints import IDENTITY_HEADER, TOKEN, Answer, IdentityEndpoint, forget_identity, identity_endpoint
+from tests.support.endpoints import IDENTITY_HEADER, TOKEN, Answer, IdentityEndpoint, forget_identity, identity_endpoint
 
 GRAPH = "https://graph.microsoft.com/v1.0"
 # A test that waits longer has found that nothing limits the waiting.

@@ -11,17 +11,19 @@ from typing import Any
 
 import pytest
 
-from activities import forms, messages, wire
 from activities.batches import requests
-from activities.batches.advice import ADVICE, Actor
-from activities.batches.report import Batch, Outcome, Progress, Result
-from activities.creation import Creation
-from activities.creation import Outcome as CreationOutcome
+from activities.batches.results import Batch, Outcome, Progress, Result
+from activities.contract import values
+from activities.contract.models import Assignment, CourseActivity, SelfInitiatedCourse
 from activities.errors import ErrorCode, PermanentError, Problem
-from activities.gateway import StoredActivity
-from activities.models import Assignment, CourseActivity, SelfInitiatedCourse
+from activities.execution.gateway import StoredActivity
+from activities.execution.sending import Creation
+from activities.execution.sending import Outcome as CreationOutcome
+from activities.queueing import messages
+from activities.web import answers, http
+from activities.web.page.advice import ADVICE, Actor
 from local.lifecycle import ROOT
-from tests.records import LEARNER, PROVIDER, parse, record
+from tests.support.records import LEARNER, PROVIDER, parse, record
 from tests.test_docs import BATCHES, README, section
 
 type Json = dict[str, Any]
@@ -127,11 +129,11 @@ def answered(action: str) -> Json:
     """Return what the app can answer to an action of the samples, good or bad; of other actions what is known."""
     problems = [Problem("invalid", "…", "status")]
     refusal = PermanentError(ErrorCode.INVALID_REQUEST, "…", target="status", problems=problems)
-    said: Json = json.loads(wire.encode_error(refusal, wire.Request()).body)
+    said: Json = json.loads(answers.encode_error(refusal, http.Request()).body)
     if action in {"Create_an_assignment", "Record_the_course"}:
         kind = Assignment if action == "Create_an_assignment" else SelfInitiatedCourse
         creation = Creation(CreationOutcome.CREATED, parse(record(kind), kind), StoredActivity({}))
-        return {**said, **json.loads(wire.encode_flat(creation, wire.Request()).body)}
+        return {**said, **json.loads(answers.encode_flat(creation, http.Request()).body)}
     if action == "Create_batch":
         return {**said, **Progress(Batch("0" * 32, 1, datetime.now(UTC))).to_json([])}
     return {"Get_user_profile_(V2)": {"id": LEARNER}}.get(action, {})
@@ -205,7 +207,7 @@ def test_every_address_and_header_is_one_that_the_app_has(name: str) -> None:
         assert headers.keys() <= {"x-functions-key", "Content-Type", "Repeatability-Request-ID"}
         assert ("x-functions-key" in headers) is secured is (inputs["method"] == "POST")
         assert action.get("runtimeConfiguration", SECURE) == SECURE
-    assert wire.Request(headers={"repeatability-request-id": "run"}).idempotency_key == "run"
+    assert http.Request(headers={"repeatability-request-id": "run"}).idempotency_key == "run"
 
 
 @every_flow
@@ -221,7 +223,7 @@ def test_the_app_accepts_every_body(name: str) -> None:
             known = {"name": "rows.csv", "registrationId": PROVIDER}
             values = {one: known[one] for one in re.findall(r"(\w+)=", query)}
             headers = {key.lower(): value for key, value in inputs["headers"].items()}
-            sent = requests.parse(wire.Request(sheet, headers, query=values))
+            sent = requests.parse(sheet, media_type=headers.get("content-type", ""), query=values)
             assert sent.name == "rows.csv"
             assert [parse(one.content, None) for one in sent.records]
     if compose := actions_of(name).get("Activity"):
@@ -273,18 +275,18 @@ def test_the_expressions_to_copy_are_well_formed_and_the_map_of_select_makes_an_
 
 
 def test_what_the_guide_says_about_dates_is_so() -> None:
-    assert forms.due_date_time("2026-12-18", zone=UTC) == {"dateTime": "2026-12-18T23:59:59", "timeZone": "UTC"}
-    assert forms.date_time_offset("2026-12-18", zone=UTC) == "2026-12-18T00:00:00+00:00"
+    assert values.due_date_time("2026-12-18", zone=UTC) == {"dateTime": "2026-12-18T23:59:59", "timeZone": "UTC"}
+    assert values.date_time_offset("2026-12-18", zone=UTC) == "2026-12-18T00:00:00+00:00"
     for refused in ("18/12/2026", "12/18/2026"):
         assert f"`{refused}`" in section(GUIDE, "Dates and time zones")
         with pytest.raises(ValueError, match="more than one way"):
-            forms.due_date_time(refused, zone=UTC)
+            values.due_date_time(refused, zone=UTC)
 
 
 def test_the_table_of_errors_has_every_code_in_the_words_of_the_page() -> None:
     rows = re.findall(r"^\| `(\w+)` \| (\d{3}) \| ([^|]+) \| (\w+) \| [^|]+ \|$", GUIDE, re.MULTILINE)
     assert sorted((code, int(status), title, who) for code, status, title, who in rows) == sorted(
-        (str(code), int(wire.HTTP_STATUS[code]), ADVICE[code].title, WHO[ADVICE[code].actor]) for code in ErrorCode
+        (str(code), int(answers.HTTP_STATUS[code]), ADVICE[code].title, WHO[ADVICE[code].actor]) for code in ErrorCode
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from activities.errors import ErrorCode, SettingsError
 from activities.settings import GRAPH_BASE_URL, NAMES, Settings, Storage, wants_entra_auth
-from tests.records import OTHER_PROVIDER, PROVIDER
+from tests.support.records import OTHER_PROVIDER, PROVIDER
 
 
 def problem_targets(environ: dict[str, str]) -> list[str]:

@@ -13,9 +13,11 @@ FIRST_CREATE = """
 import asyncio, json, sys
 import function_app
 from azure.core.credentials import AccessToken
-from activities import identity, operations, transport, wire
-from activities.json_batch import Answer
-from activities.runtime import runtime
+from activities import identity
+from activities.graph import transport
+from activities.graph.batching import Answer
+from activities.web import activities, http
+from activities.web.runtime import runtime
 
 class Credential:
     def __init__(self, **_): ...
@@ -30,7 +32,7 @@ async def main():
     transport.AiohttpTransport.send = send
     with open("tests/samples/assignment.request.json", "rb") as sample:
         body = json.load(sample) | {"externalCourseActivityId": None, "registrationId": sys.argv[1]}
-    answer = await runtime.answer(wire.Request(json.dumps(body).encode()), operations.create(None))
+    answer = await runtime.answer(http.Request(json.dumps(body).encode()), activities.create(None))
     assert answer.status == 201, answer.body
 
 asyncio.run(main())
@@ -56,9 +58,10 @@ def modules() -> set[str]:
         "httpx",
         "kiota_http",
         "msgraph_core",
-        "activities.batches.operations",
-        "activities.batches.page",
-        "activities.store",
+        "activities.batches",
+        "activities.storage.tables",
+        "activities.web.batches",
+        "activities.web.page",
     ],
 )
 def test_a_create_without_a_key_does_without(modules: set[str], package: str) -> None:

@@ -3,11 +3,11 @@
 import re
 from typing import Any
 
-from activities import forms, wire
-from activities.batches import delimited
+from activities.batches import csv_text
+from activities.contract import json_text, values
+from activities.contract.models import Assignment, CourseActivity, SelfInitiatedCourse
+from activities.contract.validation import closest
 from activities.errors import PermanentError, Problem
-from activities.models import Assignment, CourseActivity, SelfInitiatedCourse
-from activities.validation import closest
 
 TYPE = "@odata.type"
 TYPE_HEADING = "type"  # A spreadsheet takes a cell that begins with "@" for a formula.
@@ -44,7 +44,7 @@ def find_header(text: str) -> tuple[str, list[str]]:
     Raises:
         PermanentError: ``invalidRequest``: no delimiter makes a row of it.
     """
-    readings = delimited.headers(text)
+    readings = csv_text.headers(text)
     delimiter = max(readings, key=lambda one: (sum(map(_is_known, readings[one])), len(readings[one])))
     headings = [heading.strip() for heading in readings[delimiter]]
     while headings and not headings[-1]:
@@ -55,7 +55,7 @@ def find_header(text: str) -> tuple[str, list[str]]:
 def parse_header(headings: list[str], problems: list[Problem]) -> list[str]:
     """Return which property each column stands for, ``""`` for a column without a heading; add what is wrong."""
     if not any(map(_is_known, headings)):
-        begin = forms.shown(", ".join(filter(None, headings)))
+        begin = values.shown(", ".join(filter(None, headings)))
         holds = f'it begins with "{begin}"' if begin else "it is empty"
         message = f"Row 1 of the CSV file must hold the names of the columns, such as {_EXAMPLE}; {holds}."
         problems.append(Problem("required", message))
@@ -81,7 +81,7 @@ def parse_row(cells: list[str], names: list[str]) -> dict[str, Any]:
     for name, cell in zip(names, cells, strict=False):
         if not cell or cell.isspace() or name in _UNREAD:
             continue
-        text = delimited.unguarded(cell)
+        text = csv_text.unguarded(cell)
         if name == TYPE:
             said[name] = kind_of(text)
         else:
@@ -99,7 +99,7 @@ def _object_or_text(cell: str) -> Any:
     if not cell.lstrip().startswith("{"):
         return cell
     try:
-        return wire.writable(wire.decode(cell.encode()))
+        return json_text.writable(json_text.decode(cell.encode()))
     except PermanentError:
         return cell  # A note may begin with a brace.
 
@@ -111,13 +111,11 @@ def _is_known(heading: str) -> bool:
 def _unknown(heading: str, column: int) -> Problem:
     close = closest(heading, _SUGGESTED)
     what_to_do = f'did you mean "{close}"?' if close else "no property has this name; remove the column."
-    shown = forms.shown(heading)
-    return Problem(
-        "unknownProperty", f'Column {delimited.letter(column)}, "{shown}", is not known: {what_to_do}', shown
-    )
+    shown = values.shown(heading)
+    return Problem("unknownProperty", f'Column {csv_text.letter(column)}, "{shown}", is not known: {what_to_do}', shown)
 
 
 def _twice(name: str, first: int, column: int) -> Problem:
-    both = f"{delimited.letter(first)} and {delimited.letter(column)}"
+    both = f"{csv_text.letter(first)} and {csv_text.letter(column)}"
     message = f'Columns {both} of the CSV file both hold "{name}": keep one of them.'
     return Problem("contradiction", message, name)

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from itertools import islice, takewhile
 from typing import Any
 
-from activities import forms, wire
-from activities.batches import columns, delimited
-from activities.batches.report import BATCH_ID
+from activities.batches import columns, csv_text
+from activities.batches.results import BATCH_ID
+from activities.contract import json_text, values
+from activities.contract.envelope import with_provider
+from activities.contract.validation import PROVIDER, closest, refusal
 from activities.errors import ActivityError, ErrorCode, PermanentError, Problem
-from activities.validation import PROVIDER, closest, refusal, with_provider
 
 LARGEST_BATCH = 10_000
 LARGEST_BATCH_BYTES = 16 * 2**20
@@ -70,28 +71,32 @@ class BatchRequest:
     delimiter: str = ""
 
 
-def parse(request: wire.Request) -> BatchRequest:
+def parse(body: bytes, *, media_type: str, query: Mapping[str, str]) -> BatchRequest:
     """Read the body of a batch.
+
+    Args:
+        body: What came.
+        media_type: What its sender calls it, in small letters and without parameters.
+        query: What the address says beside it, for a body that has no place for it.
 
     Raises:
         PermanentError: ``invalidJson``; ``invalidRequest`` with everything that is wrong with the envelope;
             ``requestTooLarge``.
     """
-    if len(request.body) > LARGEST_BATCH_BYTES:
-        raise _too_large(f"The body has {len(request.body):,} bytes; a batch may have {LARGEST_BATCH_BYTES:,}.")
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().casefold()
-    begin = request.body[:64].removeprefix(codecs.BOM_UTF8).lstrip()[:1]
+    if len(body) > LARGEST_BATCH_BYTES:
+        raise _too_large(f"The body has {len(body):,} bytes; a batch may have {LARGEST_BATCH_BYTES:,}.")
+    begin = body[:64].removeprefix(codecs.BOM_UTF8).lstrip()[:1]
     # A row of headings cannot begin like this, but flows call JSON anything.
     if media_type in _SHEETS and begin not in _JSON:
-        return _of_sheet(delimited.decode(request.body), request.query)
+        return _of_sheet(csv_text.decode(body), query)
     try:
-        value = wire.decode(request.body, largest_bytes=LARGEST_BATCH_BYTES, expected=_EXPECTED)
+        value = json_text.decode(body, largest_bytes=LARGEST_BATCH_BYTES, expected=_EXPECTED)
     except PermanentError as error:
         if begin in _JSON | {b"", b'"'}:
             raise
         hint = "To send a CSV file, set the header Content-Type to text/csv."
         raise PermanentError(error.code, f"{error.message} {hint}", target=error.target) from error
-    return _of_json(wire.writable(value), request.query)
+    return _of_json(json_text.writable(value), query)
 
 
 def _of_json(value: Any, query: Mapping[str, str]) -> BatchRequest:
@@ -128,7 +133,7 @@ def _refuse_unknown(envelope: Mapping[str, Any], problems: list[Problem]) -> set
             if close
             else f'beside "{_ACTIVITIES}" there can be "{_NAME}" and "{PROVIDER[0]}".'
         )
-        problems.append(Problem(_UNKNOWN, f'"{forms.shown(name)}" is not known: {what}', forms.shown(name)))
+        problems.append(Problem(_UNKNOWN, f'"{values.shown(name)}" is not known: {what}', values.shown(name)))
     if more := len(unknown[_MOST_UNKNOWN:]):
         problems.append(Problem(_UNKNOWN, f"{more} more properties are not known."))
     return set(meant.values())
@@ -142,7 +147,7 @@ def _contents(value: Any, problems: list[Problem]) -> list[Any]:
             return [value]
         case []:
             message, code = "is an empty list: there is nothing to create.", _REQUIRED
-        case _ if forms.is_blank(value):
+        case _ if values.is_blank(value):
             message, code = "is required: the list of the activities to create.", _REQUIRED
         case str():
             message, code = "is a text, but must be a list: in a flow, put json(…) around it.", _INVALID
@@ -155,20 +160,20 @@ def _contents(value: Any, problems: list[Problem]) -> list[Any]:
 def _options(said: Mapping[str, Any], problems: list[Problem]) -> tuple[str, str]:
     """Return what the batch is called, and the provider of the records that name none."""
     name = ""
-    if not forms.is_blank(said.get(_NAME)):
+    if not values.is_blank(said.get(_NAME)):
         try:
-            name = forms.text(said[_NAME])
-        except forms.InvalidValueError as error:
+            name = values.text(said[_NAME])
+        except values.InvalidValueError as error:
             problems.append(Problem(_INVALID, f"{_NAME} {error}.", _NAME))
         if len(name) > LONGEST_NAME:
             message = f"{_NAME} may have up to {LONGEST_NAME} characters, but has {len(name):,}: shorten it."
             problems.append(Problem(_INVALID, message, _NAME))
     providers: list[str] = []
     for one in PROVIDER:
-        if not forms.is_blank(said.get(one)):
+        if not values.is_blank(said.get(one)):
             try:
-                providers.append(forms.guid(said[one]))
-            except forms.InvalidValueError as error:
+                providers.append(values.guid(said[one]))
+            except values.InvalidValueError as error:
                 problems.append(Problem(_INVALID, f"{one} {error}.", one))
     if len({one.casefold() for one in providers}) > 1:
         message = f"{' and '.join(PROVIDER)} both name the provider, but they differ: send one."
@@ -190,7 +195,7 @@ def _of_sheet(text: str, query: Mapping[str, str]) -> BatchRequest:
     filled: dict[int, int] = {}
     records: list[SentRecord] = []
     count = 0
-    for index, cells in enumerate(islice(delimited.decode_rows(text, delimiter), 1, None)):
+    for index, cells in enumerate(islice(csv_text.decode_rows(text, delimiter), 1, None)):
         if index > _MOST_ROWS:
             raise _too_large(f"The CSV file has more than {_MOST_ROWS:,} rows, more than a spreadsheet can have.")
         if not "".join(cells).strip():
@@ -204,7 +209,7 @@ def _of_sheet(text: str, query: Mapping[str, str]) -> BatchRequest:
         records.append(_of_row(index, cells, names, delimiter, registration_id))
     for column, index in islice(filled.items(), _MOST_UNKNOWN):
         message = (
-            f"Column {delimited.letter(column)} of the CSV file has a value in row {index + FIRST_ROW}, but no name in "
+            f"Column {csv_text.letter(column)} of the CSV file has a value in row {index + FIRST_ROW}, but no name in "
             "row 1: give it one or clear the column."
         )
         problems.append(Problem(_REQUIRED, message))
@@ -222,8 +227,8 @@ def _of_row(index: int, cells: list[str], names: list[str], delimiter: str, regi
     said = columns.parse_row(cells, names)
     if surplus := [column for column, cell in enumerate(cells[len(names) :], len(names)) if cell.strip()]:
         message = (
-            f"{row} has a value in column {delimited.letter(surplus[0])}, but the last column with a name in row 1 is "
-            f"{delimited.letter(len(names) - 1)}. Probably a text that holds {_SPOKEN[delimiter]} is not in quotes; "
+            f"{row} has a value in column {csv_text.letter(surplus[0])}, but the last column with a name in row 1 is "
+            f"{csv_text.letter(len(names) - 1)}. Probably a text that holds {_SPOKEN[delimiter]} is not in quotes; "
             "otherwise clear the cell."
         )
         problems.append(Problem(_INVALID, message))

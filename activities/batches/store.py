@@ -11,21 +11,17 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from azure.core.exceptions import ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
-
-from activities.batches.report import BATCH_ID, Batch, Progress, Result, merged
-from activities.batches.rows import (
-    CHUNK,
-    CHUNK_ROWS,
-    Chunk,
-    Sent,
-    chunks_of,
-    results_in,
-    told,
-    transactions_of,
+from activities.batches.chunks import CHUNK, CHUNK_ROWS, Chunk, Sent, chunks_of, results_in, told, transactions_of
+from activities.batches.results import BATCH_ID, Batch, Progress, Result, merged
+from activities.storage.packing import packed, unpacked
+from activities.storage.table_bytes import LARGEST_TRANSACTION, Entity, Operation, Verb
+from activities.storage.tables import (
+    EntityChangedError,
+    EntityExistsError,
+    EntityMissingError,
+    Table,
+    TransactionConflictError,
 )
-from activities.tables import Table, TransactionConflictError, packed, unpacked
-from activities.transactions import LARGEST_TRANSACTION, Entity, Operation, Verb
 
 TABLE = "activitybatches"
 _BATCH = "batch"
@@ -62,7 +58,7 @@ class BatchStore:
         entity = {**_key(partition, _BATCH), "BatchId": batch_id, "Body": sent, "CreatedAt": now}
         try:
             await self._table.do(Operation(Verb.CREATE, entity))
-        except ResourceExistsError:
+        except EntityExistsError:
             known = await self._table.get(partition, _BATCH)
             # It is new as well when the answer to its own creation was lost, and the creation repeated.
             mine = known["BatchId"] == batch_id
@@ -122,7 +118,7 @@ class BatchStore:
             return None
         try:
             row = await self._table.get(batch_id, _BATCH)
-        except ResourceNotFoundError:
+        except EntityMissingError:
             return None
         batch = Batch(batch_id, row["Total"], row["CreatedAt"], row["Name"], row["Delimiter"])
         return batch, chunks_of(batch_id, json.loads(row["PageSizes"]))
@@ -149,7 +145,7 @@ class BatchStore:
         """
         try:
             row = await self._table.get(chunk.batch_id, _page_row(chunk.page))
-        except ResourceNotFoundError:
+        except EntityMissingError:
             return []
         page: list[Sent] = unpacked("Records", row)
         return page[chunk.part * CHUNK : (chunk.part + 1) * CHUNK]
@@ -172,7 +168,7 @@ class BatchStore:
         """
         try:
             row = await self._table.get(chunk.batch_id, chunk.row)
-        except ResourceNotFoundError:
+        except EntityMissingError:
             return []
         return results_in(row)
 
@@ -187,7 +183,7 @@ class BatchStore:
         try:
             first = {**key, **told(results, now=datetime.now(UTC), waiting_until=waiting_until)}
             await self._table.do(Operation(Verb.CREATE, first))
-        except ResourceExistsError:
+        except EntityExistsError:
             while not await self._told_too(chunk, results, waiting_until):
                 pass
 
@@ -200,7 +196,7 @@ class BatchStore:
         both = {**_key(chunk.batch_id, chunk.row), **told(after, now=datetime.now(UTC), waiting_until=waiting_until)}
         try:
             await self._table.do(Operation(Verb.REPLACE, both, known.metadata["etag"] or ""))
-        except (ResourceModifiedError, ResourceNotFoundError):
+        except (EntityChangedError, EntityMissingError):
             return False
         return True
 

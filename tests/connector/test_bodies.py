@@ -7,30 +7,30 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from activities import creation, wire
-from activities.batches import answers
-from activities.batches.answers import ResultPage
-from activities.batches.report import Batch, Outcome, Progress, Result
-from activities.creation import Creation
+from activities.batches.results import Batch, Outcome, Progress, Result
+from activities.contract.models import Assignment, CourseActivity, Json, SelfInitiatedCourse
 from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
-from activities.gateway import StoredActivity
+from activities.execution import sending
+from activities.execution.gateway import StoredActivity
+from activities.execution.sending import Creation
 from activities.health import Report
-from activities.messages import Delivery, Failure, Record, parse_selection
-from activities.models import Assignment, CourseActivity, Json, SelfInitiatedCourse
+from activities.queueing.messages import Delivery, Failure, Record, parse_selection
+from activities.web import answers, batch_answers, http
+from activities.web.batch_answers import ResultPage
 from connector import examples, schemas
 from tests.connector.documents import API, CONNECTOR, operations_of, problems_in_api, problems_in_connector
-from tests.records import DEFAULTS, KINDS, PROVIDER, parse, record, sample
-from tests.strategies import kinds_and_records
+from tests.support.records import DEFAULTS, KINDS, PROVIDER, parse, record, sample
+from tests.support.strategies import kinds_and_records
 
 NOW = datetime(2026, 11, 22, 17, 2, tzinfo=UTC)
-REQUEST = wire.Request()
+REQUEST = http.Request()
 BATCH = Batch("0b7c3b1e5d0f4a2c9e6d8f7a1b2c3d4e", 2, NOW)
 FAILED = Result(1, Outcome.FAILED, "", "", ErrorCode.INVALID_REQUEST, "status is required.", "status")
 SAMPLES = ("assignment", "self-initiated")
 ODD: tuple[Any, ...] = (None, True, -1, 101, 1.5, 20, "", "nope", "2026-12-18", [], ["a"], {}, {"content": 1}, "42")
 
 
-def body_of(response: wire.Response) -> Json:
+def body_of(response: http.Response) -> Json:
     body: Json = json.loads(response.body)
     return body
 
@@ -96,12 +96,12 @@ def test_a_property_of_nobody_and_a_missing_type_fit_no_request(component: str) 
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("outcome", creation.Outcome)
-def test_a_flat_answer_fits_and_has_every_key(kind: type[CourseActivity], outcome: creation.Outcome) -> None:
+@pytest.mark.parametrize("outcome", sending.Outcome)
+def test_a_flat_answer_fits_and_has_every_key(kind: type[CourseActivity], outcome: sending.Outcome) -> None:
     for sent in (record(kind), examples.of_requests()[kind.__name__]["example"]["value"]):
         wanted = parse(sent, kind)
         stored = StoredActivity({**wanted.activity.to_graph(), "id": "1", "completedDateTime": None})
-        said = body_of(wire.encode_flat(Creation(outcome, wanted, stored), REQUEST))
+        said = body_of(answers.encode_flat(Creation(outcome, wanted, stored), REQUEST))
         name = f"Created{kind.__name__}"
         assert problems_in_both(said, name) == []
         for document in (API["components"]["schemas"], CONNECTOR["definitions"]):
@@ -111,8 +111,8 @@ def test_a_flat_answer_fits_and_has_every_key(kind: type[CourseActivity], outcom
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_entity_of_graph_fits(kind: type[CourseActivity]) -> None:
     wanted = parse(record(kind), kind)
-    created = Creation(creation.Outcome.CREATED, wanted, StoredActivity({**wanted.activity.to_graph(), "id": "1"}))
-    assert problems_in_api(body_of(wire.encode_graph(created, REQUEST)), "LearningCourseActivity") == []
+    created = Creation(sending.Outcome.CREATED, wanted, StoredActivity({**wanted.activity.to_graph(), "id": "1"}))
+    assert problems_in_api(body_of(answers.encode_graph(created, REQUEST)), "LearningCourseActivity") == []
 
 
 @pytest.mark.parametrize("has_more", [False, True])
@@ -120,7 +120,7 @@ def test_the_entity_of_graph_fits(kind: type[CourseActivity]) -> None:
 def test_a_report_fits_and_has_every_key(succeeded: int, has_more: bool) -> None:  # noqa: FBT001 (a case, no switch)
     results = ResultPage([Result(0, Outcome.CREATED, "1"), FAILED], has_more=has_more)
     progress = Progress(BATCH, succeeded, 1)
-    said = body_of(answers.encode_report(progress, results, REQUEST, url="https://a/b", now=NOW))
+    said = body_of(batch_answers.encode_report(progress, results, REQUEST, url="https://a/b", now=NOW))
     assert problems_in_both(said, "BatchReport") == []
     known = CONNECTOR["definitions"]["BatchReport"]
     assert known["required"] == [name for name in said if name != "nextLink"]
@@ -131,7 +131,7 @@ def test_a_report_fits_and_has_every_key(succeeded: int, has_more: bool) -> None
 @pytest.mark.parametrize(("succeeded", "failed"), [(0, 0), (2, 0), (0, 2)])
 def test_a_status_fits_and_has_every_key(succeeded: int, failed: int) -> None:
     progress = Progress(BATCH, succeeded, failed, changed_at=NOW + timedelta(seconds=1))
-    said = body_of(answers.encode_status(progress, FAILED, REQUEST, url="https://a/b", now=NOW))
+    said = body_of(batch_answers.encode_status(progress, FAILED, REQUEST, url="https://a/b", now=NOW))
     assert problems_in_both(said, "BatchStatus") == []
     assert [name for name in said if name != "error"] == CONNECTOR["definitions"]["BatchStatus"]["required"]
     assert set(said) <= CONNECTOR["definitions"]["BatchStatus"]["properties"].keys()
@@ -141,7 +141,7 @@ def test_failures_fit_and_have_every_key() -> None:
     error = PermanentError(ErrorCode.INVALID_JSON, "The body is not JSON.")
     of_record = Failure.of_record(Record({"a": None}, "origin", NOW, NOW), error, now=NOW).to_json()
     of_message = Failure.of_message(Delivery(b"{", "1", NOW), error, now=NOW).to_json()
-    said = body_of(wire.encode_failures([of_record, of_message], "at-1", REQUEST))
+    said = body_of(answers.encode_failures([of_record, of_message], "at-1", REQUEST))
     assert problems_in_both(said, "FailurePage") == []
     known = CONNECTOR["definitions"]["FailurePage"]["properties"]["failures"]["items"]
     assert list(of_record) == known["required"]
@@ -163,20 +163,20 @@ def test_selections_of_the_document_are_understood_and_others_are_not() -> None:
 @pytest.mark.parametrize("code", ErrorCode)
 def test_every_error_fits(code: ErrorCode) -> None:
     for error in (ActivityError(code, "Words."), TransientError(code, "Words.", retry_after_seconds=1)):
-        assert problems_in_api(body_of(wire.encode_error(error, REQUEST)), "Error") == []
+        assert problems_in_api(body_of(answers.encode_error(error, REQUEST)), "Error") == []
 
 
 def test_a_refusal_with_details_fits() -> None:
     with pytest.raises(PermanentError) as caught:
         parse({"status": "nope"})
-    said = body_of(wire.encode_error(caught.value, REQUEST))
+    said = body_of(answers.encode_error(caught.value, REQUEST))
     assert said["error"]["details"]
     assert problems_in_api(said, "Error") == []
 
 
 @pytest.mark.parametrize("failure", [None, PermanentError(ErrorCode.INTERNAL_ERROR, "Words.")])
 def test_health_fits(failure: ActivityError | None) -> None:
-    assert problems_in_api(body_of(wire.encode_health(Report(NOW, failure), REQUEST)), "Health") == []
+    assert problems_in_api(body_of(answers.encode_health(Report(NOW, failure), REQUEST)), "Health") == []
 
 
 def test_the_document_itself_fits_what_is_said_of_it() -> None:

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from activities import wire
+from activities.contract.models import Assignment, CourseActivity, SelfInitiatedCourse
 from activities.errors import ErrorCode
-from activities.models import Assignment, CourseActivity, SelfInitiatedCourse
+from activities.web import answers
 from connector import __main__ as commands
 from connector import about, icon, routes, rules, schemas
 from connector.operations import OPERATIONS
@@ -75,7 +75,7 @@ def test_a_create_can_answer_every_error_code_but_that_of_batches() -> None:
     (create,) = (one for one in OPERATIONS if one.id == "CreateActivity")
     # Nothing tells the two kinds of 401 apart in advance: the host's has no body.
     assert set(create.codes) == set(ErrorCode) - {ErrorCode.NOT_FOUND, ErrorCode.UNAUTHENTICATED}
-    assert MEANING.keys() == wire.HTTP_STATUS.keys() == set(ErrorCode)
+    assert MEANING.keys() == answers.HTTP_STATUS.keys() == set(ErrorCode)
 
 
 def test_the_readme_and_the_documents_say_the_same_of_every_code() -> None:

@@ -7,9 +7,9 @@ from uuid import uuid4
 
 import httpx
 
-from tests import plain_http
 from tests.end_to_end.queue_stack import LIMIT_SECONDS, QueueStack, assignment, learner, wait_until
 from tests.end_to_end.stack import Json
+from tests.support import plain_http
 
 RESULT = {"index", "outcome", "id", "externalCourseActivityId", "errorCode", "errorMessage", "errorTarget"}
 

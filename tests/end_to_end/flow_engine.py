@@ -29,7 +29,7 @@ from uuid import uuid4
 
 import httpx
 
-from tests.plain_http import NO_CERTIFICATES
+from tests.support.plain_http import NO_CERTIFICATES
 
 FIRST_PAUSE_SECONDS, SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 7.5, 5.0, 45.0
 POLL_SECONDS = 1.0

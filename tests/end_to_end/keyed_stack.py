@@ -12,8 +12,8 @@ import httpx
 
 from local.environment import app_environment, storage_connection_string
 from local.processes import started
-from tests import plain_http
 from tests.end_to_end.queue_stack import QueueStack
+from tests.support import plain_http
 
 KEY = "key-of-the-function"
 KEY_HEADER = {"x-functions-key": KEY}

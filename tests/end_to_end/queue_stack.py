@@ -22,9 +22,9 @@ from local.environment import LEARNING_PROVIDER_ID, app_environment, storage_con
 from local.lifecycle import free_ports
 from local.processes import Child, started
 from local.tenant import OTHER_LEARNING_PROVIDER_ID
-from tests import plain_http
 from tests.end_to_end.hosts import started_host
 from tests.end_to_end.stack import Json, Stack, assert_discreet
+from tests.support import plain_http
 
 PROVIDER, OTHER_PROVIDER = LEARNING_PROVIDER_ID, OTHER_LEARNING_PROVIDER_ID
 MARKER = "5ec2e700-1ea4-4e12"

@@ -10,7 +10,7 @@ from uuid import uuid4
 import httpx
 
 from local.lifecycle import ROOT
-from tests import plain_http
+from tests.support import plain_http
 
 SAMPLES = ROOT / "tests" / "samples"
 # What may be logged of a body: which provider it is for, and the contract's own words.

@@ -4,11 +4,11 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tests import plain_http
 from tests.end_to_end import batch_stack
 from tests.end_to_end.batch_stack import activities
 from tests.end_to_end.queue_stack import QueueStack, assert_created_once, assignment, queue_stack, wait_until
 from tests.end_to_end.stack import Json
+from tests.support import plain_http
 
 LARGE, SMALL = 1000, 20
 PEOPLE = 5  # Who send the single ones, one after the other each.

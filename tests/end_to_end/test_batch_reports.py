@@ -14,7 +14,6 @@ import httpx
 import pytest
 from azure.data.tables import TableClient
 
-from tests import plain_http
 from tests.end_to_end import batch_stack
 from tests.end_to_end.batch_stack import activities, assert_report, assert_results, ended, follow, self_initiated
 from tests.end_to_end.queue_stack import (
@@ -28,7 +27,8 @@ from tests.end_to_end.queue_stack import (
     wait_until,
 )
 from tests.end_to_end.stack import Json
-from tests.error_shape import assert_error
+from tests.support import plain_http
+from tests.support.error_shape import assert_error
 
 KEY = "key-of-the-function"
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"

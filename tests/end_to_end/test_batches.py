@@ -10,7 +10,6 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tests import plain_http
 from tests.end_to_end import batch_stack
 from tests.end_to_end.batch_stack import activities, assert_report, ended, self_initiated
 from tests.end_to_end.queue_stack import (
@@ -25,7 +24,8 @@ from tests.end_to_end.queue_stack import (
     wait_until,
 )
 from tests.end_to_end.stack import Json, example
-from tests.error_shape import assert_error
+from tests.support import plain_http
+from tests.support.error_shape import assert_error
 
 KINDS = ("assignment", "self-initiated")
 NAME = "Onboarding of Megan Bowen"

@@ -19,7 +19,7 @@ from tests.end_to_end.flow_engine import (
 from tests.end_to_end.keyed_stack import KEY, KEY_HEADER, forget, keyed_stack
 from tests.end_to_end.queue_stack import OTHER_PROVIDER, QueueStack, assert_created_once, assignment
 from tests.end_to_end.stack import Json
-from tests.error_shape import assert_error
+from tests.support.error_shape import assert_error
 
 KINDS = {"assignments": assignment, "self-initiated-courses": self_initiated}
 EXTERNAL_ID, REQUEST_ID = "externalCourseActivityId", "Repeatability-Request-ID"

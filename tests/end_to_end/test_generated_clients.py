@@ -27,7 +27,7 @@ from tests.end_to_end.batch_stack import activities, self_initiated
 from tests.end_to_end.keyed_stack import KEY, forget, keyed_stack
 from tests.end_to_end.queue_stack import QueueStack, assert_created_once, assignment, wait_until
 from tests.end_to_end.stack import Json
-from tests.plain_http import NO_CERTIFICATES
+from tests.support.plain_http import NO_CERTIFICATES
 
 # Half of the time that Java takes here is its own compiler's work on code that runs once.
 JAVA = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-jar")

@@ -8,7 +8,7 @@ import pytest
 from local.environment import app_environment
 from tests.end_to_end.hosts import started_host
 from tests.end_to_end.stack import Stack, assert_discreet, own_example
-from tests.error_shape import assert_error
+from tests.support.error_shape import assert_error
 
 
 @pytest.fixture

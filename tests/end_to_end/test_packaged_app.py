@@ -11,13 +11,13 @@ import httpx
 import pytest
 
 from local.loaded_modules import PACKAGES
-from tests import plain_http
 from tests.end_to_end import batch_stack
 from tests.end_to_end.batch_stack import activities, assert_report
 from tests.end_to_end.keyed_stack import KEY, KEY_HEADER, forget, keyed_stack
 from tests.end_to_end.queue_stack import QueueStack, assert_created_once, assignment
 from tests.end_to_end.stack import example
-from tests.error_shape import assert_error
+from tests.support import plain_http
+from tests.support.error_shape import assert_error
 
 pytestmark = pytest.mark.skipif(
     (sys.platform, platform.machine()) != ("linux", "x86_64"), reason="the package holds native modules for Azure"

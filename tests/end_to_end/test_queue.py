@@ -13,9 +13,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from activities.deferral import PATIENCE
 from activities.errors import PermanentError
-from activities.messages import Delivery, decode
+from activities.execution.patience import PATIENCE
+from activities.queueing.messages import Delivery, decode
 from tests.end_to_end.queue_stack import (
     OTHER_PROVIDER,
     PROVIDER,
@@ -27,7 +27,7 @@ from tests.end_to_end.queue_stack import (
     wait_until,
 )
 from tests.end_to_end.stack import Json, example
-from tests.strategies import bodies, json_values
+from tests.support.strategies import bodies, json_values
 
 KINDS = ("assignment", "self-initiated")
 FOREIGN = "content-of-another"

@@ -7,9 +7,9 @@ import pytest
 
 from local.environment import app_environment
 from package.reached import reached_modules, write_reached_modules
-from tests import plain_http
 from tests.end_to_end.hosts import started_host
 from tests.end_to_end.stack import Stack, own_example
+from tests.support import plain_http
 
 
 def test_the_list_of_packaged_modules_is_what_the_app_reaches(

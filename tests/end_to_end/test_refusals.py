@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.end_to_end.stack import Stack, own_example
-from tests.error_shape import assert_error
+from tests.support.error_shape import assert_error
 
 FAULTS: list[tuple[str, int, str, int | None]] = [
     ("provider-not-registered", 424, "providerNotRegistered", None),

@@ -16,7 +16,7 @@ from local.lifecycle import free_ports
 from local.processes import Child
 from tests.end_to_end.hosts import started_host
 from tests.end_to_end.stack import Json, Stack, assert_discreet, own_example
-from tests.error_shape import assert_error
+from tests.support.error_shape import assert_error
 
 LIMIT_SECONDS = 60.0
 AT_ONCE = 50

@@ -8,10 +8,10 @@ import pytest
 from connector.routes import served
 from local.environment import app_environment
 from local.processes import started
-from tests import plain_http
 from tests.end_to_end.stack import Stack, own_example
-from tests.error_shape import assert_error
-from tests.principals import APPLICATION, principal
+from tests.support import plain_http
+from tests.support.error_shape import assert_error
+from tests.support.principals import APPLICATION, principal
 
 # As App Service Authentication adds it; the local host has none of it, so these tests write it themselves.
 SIGNED_IN = {"X-MS-CLIENT-PRINCIPAL": principal()}

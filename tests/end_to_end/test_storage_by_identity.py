@@ -16,17 +16,17 @@ from azure.core.exceptions import ResourceExistsError
 from azure.data.tables import TableServiceClient
 from azure.storage.queue import QueueClient
 
-from activities import runtime as runtime_module
+from activities.app import build
 from activities.errors import ErrorCode
 from activities.settings import NAMES
 from local.certificates import CERTIFICATE
 from local.environment import CLIENT_ID, STORAGE_ACCOUNT, STORAGE_ACCOUNT_KEY, app_environment, storage_options
 from local.lifecycle import free_ports
 from local.processes import started
-from tests import plain_http
 from tests.end_to_end.batch_stack import activities, assert_report, ended, post
 from tests.end_to_end.queue_stack import QueueStack, assignment, wait_until
 from tests.end_to_end.stack import Json
+from tests.support import plain_http
 
 
 class IdentityStack(QueueStack):
@@ -144,7 +144,7 @@ async def test_an_identity_that_the_app_does_not_have_is_told_to_the_admin(
     for name, value in {**stack.environment, setting: str(uuid4())}.items():
         monkeypatch.setenv(name, value)
     before = len(stack.token_calls())
-    app = runtime_module.build()
+    app = build()
     report = await app.health.report()
     await app.close()
     asked = stack.token_calls()[before:]

@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from activities import ledger, permissions, settings, wire
+from activities import settings
 from activities.batches import store
 from activities.errors import ErrorCode
+from activities.graph import permissions
+from activities.storage import ledger
+from activities.web import answers
 from local.lifecycle import ROOT
 from tests.infra.azure_cli import ROLES
 from tests.test_docs import README, first_cells, section
@@ -41,7 +44,7 @@ def anchors(path: Path) -> set[str]:
 
 def test_every_code_that_an_admin_may_have_to_end_is_explained() -> None:
     expected = {
-        (f"`{code}`", str(int(wire.HTTP_STATUS[code]))) for code in ErrorCode if wire.HTTP_STATUS[code] in ADMINS
+        (f"`{code}`", str(int(answers.HTTP_STATUS[code]))) for code in ErrorCode if answers.HTTP_STATUS[code] in ADMINS
     }
     assert expected
     explained = {(row[0], row[1]): row[2:] for row in rows("When something does not work")}
@@ -139,7 +142,7 @@ def test_the_guide_and_azd_ask_for_the_same_version() -> None:
 
 def test_the_guide_knows_how_health_answers_when_a_setting_cannot_be_used() -> None:
     """The app is not built then, so no check is made: the answer is that of every other route."""
-    status = int(wire.HTTP_STATUS[ErrorCode.INTERNAL_ERROR])
+    status = int(answers.HTTP_STATUS[ErrorCode.INTERNAL_ERROR])
     assert f"| {status}, `internalError` |" in section(GUIDE, "Check")
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from activities import telemetry
-from activities.creation import Outcome
 from activities.errors import ErrorCode
+from activities.execution.sending import Outcome
 from connector import routes
 from tests.infra import bicep
 

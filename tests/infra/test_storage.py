@@ -4,8 +4,9 @@ import ast
 
 import pytest
 
-from activities import ledger, settings
+from activities import settings
 from activities.batches import store
+from activities.storage import ledger
 from tests.infra import bicep
 
 STORAGE = "infra/modules/storage.bicep"

@@ -10,7 +10,7 @@ from typing import Any
 from azure.storage.queue import BinaryBase64DecodePolicy, BinaryBase64EncodePolicy, QueueClient
 
 from local.processes import Child, started
-from tests import plain_http
+from tests.support import plain_http
 
 QUEUE_APP = Path(__file__).parent / "queue_app"
 LIMIT_SECONDS = 20

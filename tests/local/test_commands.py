@@ -15,8 +15,8 @@ import pytest
 from local.commands import main
 from local.lifecycle import ROOT, free_ports
 from local.processes import ChildError, started
-from tests import plain_http
 from tests.local.calls import SAMPLE_APP
+from tests.support import plain_http
 
 LIMIT_SECONDS = 30
 HOST = ("host", "--port", "0", "--app", str(SAMPLE_APP))

@@ -15,8 +15,8 @@ from local.commands import main
 from local.environment import storage_connection_string, storage_options
 from local.lifecycle import free_ports
 from local.processes import ChildError, started
-from tests import plain_http
 from tests.local.queue_calls import LIMIT_SECONDS, QUEUE_APP, QueueHost, queue_client, queue_host, wait_for
+from tests.support import plain_http
 
 
 def create_queue(connection: str, name: str) -> None:

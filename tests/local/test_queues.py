@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from azure.storage.queue import QueueClient, QueueServiceClient
 
-from tests import plain_http
 from tests.local.queue_calls import QueueHost, queue_client, queue_host, wait_for
+from tests.support import plain_http
 
 
 @pytest.fixture(scope="module")

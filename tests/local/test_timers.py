@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from local.processes import Child, ChildError, started
-from tests import plain_http
 from tests.local.queue_calls import LIMIT_SECONDS, wait_for
+from tests.support import plain_http
 
 TIMER_APP = Path(__file__).parent / "timer_app"
 NEVER = "0001-01-01T00:00:00+00:00"

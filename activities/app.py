@@ -1,0 +1,192 @@
+"""The composition root: everything that lives as long as the process, made once, opened when it is needed first.
+
+A create without a key needs no storage, neither at the start of a process nor later: what storage needs is imported by
+whoever opens it.
+"""
+
+import os
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from activities import telemetry
+from activities.contract.models import Defaults
+from activities.execution.gateway import GraphGateway
+from activities.graph.client import MicrosoftGraph
+from activities.graph.throttling import ThrottledGraph
+from activities.health import Health, Reachable
+from activities.identity import PatientCredential, managed_identity
+from activities.settings import Settings
+from activities.storage.outages import storage_unavailable
+
+if TYPE_CHECKING:
+    from activities.batches.accepting import BatchAcceptor
+    from activities.batches.store import BatchStore
+    from activities.batches.worker import BatchWorker
+    from activities.execution.ledger import Ledger
+    from activities.queueing.failures import Failures
+    from activities.queueing.messages import Delivery
+    from activities.queueing.worker import QueueWorker
+    from activities.storage.queues import Queue
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """What the app keeps in its storage account, and the connections to it."""
+
+    ledger: "Ledger"
+    failures: "Failures"
+    worker: "QueueWorker"
+    batches: "BatchStore"
+    batch_queue: "Queue"
+    batch_worker: "BatchWorker"
+    batch_acceptor: "BatchAcceptor"
+    batch_retention_days: int = 30
+    closing: tuple[Callable[[], Awaitable[None]], ...] = ()
+
+    async def close(self) -> None:
+        """Close every connection."""
+        for close in self.closing:
+            await close()
+
+
+def open_store(settings: Settings, defaults: Defaults, graph: GraphGateway, credential: PatientCredential) -> Store:
+    """Return the store in the settings' storage account.
+
+    Args:
+        settings: Which account, and what the store's parts want to know.
+        defaults: What the settings say about requests.
+        graph: The way to Graph of those who work off queues.
+        credential: The identity's at Graph; it serves the store, too, if both have the same.
+
+    Raises:
+        TransientError: ``storageUnavailable``: no storage account is set.
+    """
+    from activities.batches.accepting import BatchAcceptor
+    from activities.batches.store import TABLE as BATCH_TABLE
+    from activities.batches.store import BatchStore
+    from activities.batches.worker import BatchWorker
+    from activities.execution.patience import PATIENCE
+    from activities.queueing.failures import Failures
+    from activities.queueing.worker import QueueWorker
+    from activities.storage.ledger import TABLE as LEDGER_TABLE
+    from activities.storage.ledger import TableLedger
+    from activities.storage.queues import Queue
+    from activities.storage.tables import Table
+
+    storage = settings.storage
+    if storage is None:
+        raise storage_unavailable()
+    own_credential: PatientCredential | None = None
+    if storage.connection_string is None and storage.client_id != settings.azure_client_id:
+        credential = own_credential = managed_identity(storage.client_id)
+    table, batch_table = (Table(storage, name, credential=credential) for name in (LEDGER_TABLE, BATCH_TABLE))
+    queue, failed_queue, batch_queue = (
+        Queue(storage, f"{settings.activity_queue}{suffix}", credential=credential)
+        for suffix in ("", "-failed", "-batches")
+    )
+    ledger = TableLedger(table, lease_seconds=settings.claim_lease_seconds)
+    failures = Failures(table, queue=queue, failed_queue=failed_queue, patience=PATIENCE)
+    batches = BatchStore(batch_table)
+    batch_worker = BatchWorker(defaults, graph, ledger, batches, batch_queue, failures)
+    opened: tuple[Table | Queue, ...] = (table, batch_table, queue, failed_queue, batch_queue)
+    return Store(
+        ledger,
+        failures,
+        QueueWorker(defaults, graph, ledger, queue, failures),
+        batches,
+        batch_queue,
+        batch_worker,
+        BatchAcceptor(batches, batch_worker),
+        settings.batch_retention_days,
+        closing=(*(one.close for one in opened), *((own_credential.close,) if own_credential else ())),
+    )
+
+
+def _no_store() -> Store:
+    raise storage_unavailable()
+
+
+@dataclass(slots=True)
+class App:
+    """Everything that is made once per process; the store is opened by the first who needs it."""
+
+    defaults: Defaults
+    graph: GraphGateway
+    health: Health
+    store: Store | None = None
+    # The applications that may call, where Microsoft Entra ID lets callers in; None where function keys do.
+    allowed_applications: frozenset[str] | None = None
+    open_store: Callable[[], Store] = _no_store
+
+    def required_store(self) -> Store:
+        """Return the store.
+
+        Raises:
+            TransientError: ``storageUnavailable``: no storage account is set.
+        """
+        if self.store is None:
+            self.store = self.open_store()
+        return self.store
+
+    async def create_from_queue(self, delivery: "Delivery") -> None:
+        """Create the activities of a message. Raises what ``QueueWorker.handle`` raises."""
+        await self.required_store().worker.handle(delivery)
+
+    async def create_from_batches(self, delivery: "Delivery") -> None:
+        """Do what a message of the batch queue says. Raises what ``BatchWorker.handle`` raises."""
+        await self.required_store().batch_worker.handle(delivery)
+
+    async def delete_expired_batches(self) -> None:
+        """Delete the batches whose time is over.
+
+        Raises:
+            TransientError: ``storageUnavailable``; the next run goes on.
+        """
+        store = self.required_store()
+        deleted = await store.batches.delete_before(datetime.now(UTC) - timedelta(days=store.batch_retention_days))
+        telemetry.event("batchesDeleted", count=deleted)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self.graph.close()
+        if self.store is not None:
+            await self.store.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A part of the store, opened to be checked."""
+
+    part: Callable[[], Reachable]
+
+    async def check(self) -> None:
+        await self.part().check()
+
+
+def build() -> App:
+    """Build the app from the environment.
+
+    Raises:
+        SettingsError: a setting cannot be used.
+    """
+    settings = Settings.from_environ(os.environ)
+    telemetry.quieten_libraries()
+    microsoft_graph = MicrosoftGraph(base_url=settings.graph_base_url, client_id=settings.azure_client_id)
+    graph = ThrottledGraph(microsoft_graph)
+    defaults = Defaults(
+        registration_id=settings.learning_provider_id,
+        allowed_registration_ids=settings.allowed_learning_provider_ids,
+        zone=settings.default_time_zone,
+    )
+
+    ledger, queue = _Opened(lambda: app.required_store().ledger), _Opened(lambda: app.required_store().batch_queue)
+    app = App(
+        defaults,
+        graph,
+        Health(graph, ledger, queue),
+        allowed_applications=settings.allowed_client_applications if settings.entra_auth else None,
+        open_store=lambda: open_store(settings, defaults, graph, microsoft_graph.credential),
+    )
+    return app

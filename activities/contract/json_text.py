@@ -1,0 +1,101 @@
+"""Strict JSON: bytes from a caller to a value, with every way in which they can be wrong in words. No I/O."""
+
+import json
+import math
+from collections import Counter
+from typing import Any, Never
+
+from activities.contract import values
+from activities.errors import ErrorCode, PermanentError
+
+LARGEST_ACTIVITY_BYTES = 1_048_576  # An activity has a dozen short properties and one note.
+_NESTING = (dict, list)
+_MOST_LEVELS = 100  # An activity has three; Python reads ten thousand, but may then fail to write them.
+
+
+def decode(
+    body: bytes, *, largest_bytes: int = LARGEST_ACTIVITY_BYTES, expected: str = "the activity's properties"
+) -> Any:
+    """Return the JSON value that a body holds, whatever its Content-Type says; a JSON text that holds JSON is opened.
+
+    Args:
+        body: What came.
+        largest_bytes: The most that is read.
+        expected: What should stand in the body, to tell those who sent nothing.
+
+    Raises:
+        PermanentError: ``invalidJson`` with line and column, or ``requestTooLarge``.
+    """
+    if len(body) > largest_bytes:
+        raise PermanentError(
+            ErrorCode.REQUEST_TOO_LARGE,
+            f"The body is too large: {len(body):,} bytes. It may have up to {largest_bytes:,}.",
+        )
+    try:
+        text = body.decode(json.detect_encoding(body))
+    except UnicodeDecodeError as error:
+        raise _invalid_json(
+            f"The body is not text in UTF-8 from byte {error.start + 1} on. Send JSON as text, not a file."
+        ) from error
+    value = _parse(text, expected)
+    return _parse(value, expected) if isinstance(value, str) else value
+
+
+def writable(value: Any) -> Any:
+    """Return the value if it can be written as JSON again: what is stored, put back or told later has to be.
+
+    Raises:
+        PermanentError: ``invalidJson``.
+    """
+    layer = [value]
+    for _ in range(_MOST_LEVELS):
+        if not all(math.isfinite(one) for one in layer if isinstance(one, float)):
+            raise _invalid_json("The body holds a number that is too large.")
+        nested = [one for one in layer if isinstance(one, _NESTING)]
+        if not nested:
+            return value
+        layer = [inner for one in nested for inner in (one.values() if isinstance(one, dict) else one)]
+    raise _invalid_json("The body is nested too deeply.")
+
+
+def _parse(text: str, expected: str) -> Any:
+    text = text.removeprefix("\ufeff")  # In a flow, the text of a file keeps its byte order mark.
+    if not text.strip():
+        raise _invalid_json(
+            f"The body is empty. Put {expected} into the body as JSON; "
+            'a request that is sent in chunks (without "Content-Length") arrives empty.'
+        )
+    try:
+        return _DECODER.decode(text)
+    except json.JSONDecodeError as error:
+        raise _invalid_json(
+            f"The body is not valid JSON at line {error.lineno}, column {error.colno}: "
+            f"{error.msg.lower().removesuffix(' at')}. In a flow, quotes and line breaks "
+            "inside a token have to be escaped: build the body with Compose."
+        ) from error
+    except RecursionError as error:
+        raise _invalid_json("The body is nested too deeply.") from error
+    except ValueError as error:
+        # Python refuses to read numbers of more than 4,300 digits.
+        raise _invalid_json("The body holds a number with too many digits.") from error
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    properties = dict(pairs)
+    if len(properties) < len(pairs):
+        # Python keeps the last one and drops the others, and nothing that a caller sent may be dropped.
+        twice = values.shown(next(name for name, times in Counter(name for name, _ in pairs).items() if times > 1))
+        raise _invalid_json(f'The body gives the property "{twice}" twice: send it once.', target=twice)
+    return properties
+
+
+def _no_constant(name: str) -> Never:
+    raise _invalid_json(f"The body is not valid JSON: {name} is no number that JSON knows.")
+
+
+# json.loads builds one for each text, which takes longer than to read a short one.
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant)
+
+
+def _invalid_json(message: str, *, target: str = "") -> PermanentError:
+    return PermanentError(ErrorCode.INVALID_JSON, message, target=target)

@@ -1,0 +1,222 @@
+"""The contract: the two kinds of learning course activity and every rule of their properties.
+
+Titles, descriptions and examples are read by flow makers. Nothing here does I/O or knows how a request arrived.
+Source: https://learn.microsoft.com/graph/api/employeeexperienceuser-post-learningcourseactivities
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
+from typing import Annotated, Any, ClassVar, Literal, get_args
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, WithJsonSchema
+from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
+
+from activities.contract import values
+from activities.contract.dates import InvalidDateError
+
+type Json = dict[str, Any]
+
+# "unknownFutureValue" stands on the API page as OData's place-holder for later values; nobody can mean it.
+Status = Literal["notStarted", "inProgress", "completed"]
+AssignmentType = Literal["required", "recommended"]
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What the app's settings say about requests: the provider if none is named, the allowed ones, the time zone."""
+
+    registration_id: str | None = None
+    allowed_registration_ids: frozenset[str] = field(default_factory=frozenset)
+    zone: tzinfo = UTC
+
+
+def _form(parse: Callable[..., object], *, zoned: bool = False) -> BeforeValidator:
+    def validate(value: object, info: ValidationInfo[Defaults]) -> object:
+        if value is None:
+            return None
+        try:
+            return parse(value, zone=info.context.zone) if zoned else parse(value)
+        except (values.InvalidValueError, InvalidDateError) as error:
+            raise PydanticCustomError("form", "{reason}", {"reason": str(error)}) from error
+
+    return BeforeValidator(validate)
+
+
+def _format(name: str) -> WithJsonSchema:
+    """Return what the API's documents say of a text; it is checked by its form, not by this."""
+    return WithJsonSchema({"type": "string", "format": name})
+
+
+Text = Annotated[str, _form(values.text)]
+UserId = Annotated[str, _form(values.entra_user_id), _format("uuid")]
+Guid = Annotated[str, _form(values.guid), _format("uuid")]
+DateTimeOffset = Annotated[str, _form(values.date_time_offset, zoned=True), _format("date-time")]
+
+
+class CourseActivity(BaseModel):
+    """What both kinds share. A property that the caller did not send stays unset; an explicit null stays null."""
+
+    model_config = ConfigDict(alias_generator=to_camel, extra="forbid", frozen=True)
+
+    odata_type: ClassVar[str] = ""
+    spoken_name: ClassVar[str] = "a learning course activity"
+
+    learner_user_id: Annotated[
+        UserId,
+        Field(
+            title="Learner ID",
+            description="The learner's Microsoft Entra object ID, a GUID.",
+            examples=["7ba2228a-e020-11ec-9d64-0242ac120002"],
+        ),
+    ]
+    learning_content_id: Annotated[
+        Text,
+        Field(
+            title="Learning Content ID",
+            description="The ID of the learning content in Viva Learning.",
+            examples=["57baf9dc-e020-11ec-9d64-0242ac120002"],
+            json_schema_extra={"pattern": r"\S"},  # A blank text says nothing.
+        ),
+    ]
+    status: Annotated[
+        Status,
+        _form(lambda value: values.choice(value, get_args(Status))),
+        Field(
+            title="Status",
+            description="How far the learner is: notStarted, inProgress or completed.",
+            examples=["inProgress"],
+        ),
+    ]
+    completion_percentage: Annotated[
+        int | None,
+        _form(values.whole_percentage),
+        Field(
+            title="Completion Percentage",
+            description="How much is done, a whole number from 0 to 100.",
+            examples=[20],
+            json_schema_extra={"minimum": 0, "maximum": 100},
+        ),
+    ] = None
+    completed_date_time: Annotated[
+        DateTimeOffset | None,
+        Field(
+            title="Completed At",
+            description="When the learner completed the course.",
+            examples=["2026-12-04T15:30:00Z"],
+        ),
+    ] = None
+    external_course_activity_id: Annotated[
+        Text | None,
+        Field(
+            title="External ID",
+            description="Your own unique ID for this activity; with it the activity can be found and is not doubled.",
+            examples=["safety-2026-0042"],
+        ),
+    ] = None
+    learning_provider_id: Annotated[
+        Guid | None,
+        Field(
+            title="Learning Provider ID",
+            description="The provider's registration ID, a GUID.",
+            examples=["01e8f81b-3060-4dec-acf0-0389665a0a38"],
+        ),
+    ] = None
+    registration_id: Annotated[
+        Guid | None,
+        Field(
+            title="Registration ID",
+            description="The learning provider's registration ID, a GUID; not needed if the app has a default.",
+            examples=["01e8f81b-3060-4dec-acf0-0389665a0a38"],
+            exclude=True,  # It goes into the URL: the entity has no such property.
+        ),
+    ] = None
+
+    def to_graph(self) -> Json:
+        """Return the JSON that Microsoft Graph documents: what was sent, in the contract's form, and nothing else."""
+        return {"@odata.type": self.odata_type, **self.model_dump(by_alias=True, exclude_unset=True)}
+
+
+class Assignment(CourseActivity):
+    """A course that somebody assigned to a learner.
+
+    Source: https://learn.microsoft.com/graph/api/resources/learningassignment
+    """
+
+    odata_type: ClassVar[str] = "#microsoft.graph.learningAssignment"
+    spoken_name: ClassVar[str] = "an assignment"
+
+    assignment_type: Annotated[
+        AssignmentType,
+        _form(lambda value: values.choice(value, get_args(AssignmentType))),
+        Field(
+            title="Assignment Type",
+            description="Whether the course is required or recommended.",
+            examples=["required"],
+        ),
+    ]
+    assigned_date_time: Annotated[
+        DateTimeOffset | None,
+        Field(
+            title="Assigned At",
+            description="When the course was assigned.",
+            examples=["2026-11-22T09:00:00Z"],
+        ),
+    ] = None
+    assigner_user_id: Annotated[
+        UserId | None,
+        Field(
+            title="Assigner ID",
+            description="The Microsoft Entra object ID of the person who assigns it, a GUID.",
+            examples=["cea1684d-57dc-438d-a9d1-e666ec1a7f3d"],
+        ),
+    ] = None
+    due_date_time: Annotated[
+        dict[str, str] | None,
+        _form(values.due_date_time, zoned=True),
+        Field(
+            title="Due At",
+            description="When the course is due; a date alone means the end of that day.",
+            examples=["2026-12-18", {"dateTime": "2026-12-18T16:05:00", "timeZone": "UTC"}],
+        ),
+    ] = None
+    notes: Annotated[
+        dict[str, str] | None,
+        _form(values.notes),
+        Field(
+            title="Notes",
+            description="A message to the learner.",
+            examples=[
+                "Please finish it before the holidays.",
+                {"contentType": "text", "content": "Please finish it before the holidays."},
+            ],
+        ),
+    ] = None
+
+
+class SelfInitiatedCourse(CourseActivity):
+    """A course that a learner started by themselves.
+
+    Source: https://learn.microsoft.com/graph/api/resources/learningselfinitiatedcourse
+    """
+
+    odata_type: ClassVar[str] = "#microsoft.graph.learningSelfInitiatedCourse"
+    spoken_name: ClassVar[str] = "a self-initiated course"
+
+    started_date_time: Annotated[
+        DateTimeOffset | None,
+        Field(
+            title="Started At",
+            description="When the learner started the course.",
+            examples=["2026-11-02T08:15:00Z"],
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityRequest:
+    """A request that can be carried out: which provider it is for, and the activity to create."""
+
+    registration_id: str
+    activity: CourseActivity

@@ -1,0 +1,190 @@
+"""One record from outside, checked completely: every problem at once, each naming its property. Pure.
+
+The rules of single properties are the models'; here is what concerns the record as a whole.
+"""
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from activities.contract import values
+from activities.contract.models import ActivityRequest, Assignment, CourseActivity, Defaults, Json, SelfInitiatedCourse
+from activities.errors import ErrorCode, PermanentError, Problem
+
+# What details[].code can say.
+_REQUIRED, _INVALID, _UNKNOWN = "required", "invalid", "unknownProperty"
+_CONTRADICTION, _NOT_ALLOWED = "contradiction", "notAllowed"
+
+_KINDS: dict[str, type[CourseActivity]] = {
+    "learningassignment": Assignment,
+    "learningselfinitiatedcourse": SelfInitiatedCourse,
+    "learningselfinitiated": SelfInitiatedCourse,  # The API page's text calls the type by this name, too.
+}
+PROVIDER = ("registrationId", "learningProviderId")  # Two names for one thing.
+_TYPE = "@odata.type"
+_EXTERNAL_ID = "externalCourseActivityId"
+_EXTERNAL_ID_OF_METADATA = "externalcourseActivityId"  # The spelling of Graph's metadata.
+_ANSWERED_BY_GRAPH = frozenset({"id", "@odata.context", "@odata.etag"})
+_MOST_UNKNOWN = 20  # An answer is read by a person, and each suggestion costs time.
+_NAMES_OF = {
+    model: frozenset(one.alias or "" for one in model.model_fields.values())
+    for model in (CourseActivity, Assignment, SelfInitiatedCourse)
+}
+_ALL_NAMES = frozenset[str]().union(*_NAMES_OF.values())
+# A null here says no more than a missing property, and Graph must not be sent one.
+_NO_NULL = frozenset({_EXTERNAL_ID, "learningProviderId", "registrationId"}).union(
+    one.alias or "" for model in _NAMES_OF for one in model.model_fields.values() if one.is_required()
+)
+
+
+def parse_activity(record: object, *, kind: type[CourseActivity] | None, defaults: Defaults) -> ActivityRequest:
+    """Check one record completely.
+
+    Args:
+        record: What JSON gave.
+        kind: The kind that the operation stands for, or None where ``@odata.type`` has to say it.
+        defaults: The app's settings that bear on requests.
+
+    Raises:
+        PermanentError: ``invalidRequest`` with every problem at once, each naming its property.
+    """
+    if not isinstance(record, dict):
+        message = "The body must be one JSON object with the activity's properties."
+        if isinstance(record, list):
+            message += " It is a list: in a flow, send one request for each item."
+        raise refusal([Problem(_INVALID, message)])
+    problems: list[Problem] = []
+    model = _kind_of(record, kind, problems) or CourseActivity
+    properties = _known_properties(record, model, problems)
+    activity: CourseActivity | None = None
+    try:
+        # Where the kind is unknown, what both kinds share is still checked: one answer names all that is wrong.
+        own = {name: value for name, value in properties.items() if name in _NAMES_OF[model]}
+        activity = model.model_validate(own, context=defaults)
+    except ValidationError as error:
+        problems += [_problem(one, model) for one in error.errors(include_url=False, include_input=False)]
+    registration_id = _registration_id(properties, defaults, problems)
+    if problems or activity is None or registration_id is None:
+        raise refusal(problems)
+    return ActivityRequest(registration_id, activity)
+
+
+def _kind_of(
+    record: Json, expected: type[CourseActivity] | None, problems: list[Problem]
+) -> type[CourseActivity] | None:
+    said = record.get(_TYPE)
+    if values.is_blank(said):
+        if expected is None:
+            problems.append(_type_problem(_REQUIRED, "is required"))
+        return expected
+    name = said.strip().removeprefix("#").casefold().removeprefix("microsoft.graph.") if isinstance(said, str) else ""
+    kind = _KINDS.get(name)
+    if kind is None:
+        problems.append(_type_problem(_INVALID, "is not a type that can be created"))
+    elif expected not in {None, kind}:
+        problems.append(
+            Problem(
+                _CONTRADICTION,
+                f"{_TYPE} says {kind.spoken_name}, but this operation creates {expected.spoken_name}: "
+                "use the operation for the other type, or remove it.",
+                _TYPE,
+            )
+        )
+    return expected or kind
+
+
+def _type_problem(code: str, what: str) -> Problem:
+    kinds = " or ".join(f'"{kind.odata_type}"' for kind in (Assignment, SelfInitiatedCourse))
+    return Problem(code, f"{_TYPE} {what}: write {kinds}.", _TYPE)
+
+
+def _known_properties(record: Json, model: type[CourseActivity], problems: list[Problem]) -> Json:
+    """Return the record's properties under the contract's names; what has no place in the model becomes a problem."""
+    names = _NAMES_OF[model] if model is not CourseActivity else _ALL_NAMES
+    properties: Json = {}
+    unknown: list[str] = []
+    for name, value in record.items():
+        if name in {_TYPE, _EXTERNAL_ID_OF_METADATA}:
+            continue
+        if name in names:
+            # Null is kept where the API page allows it; an empty text says the same as a missing property.
+            if not (values.is_blank(value) and (value is not None or name in _NO_NULL)):
+                properties[name] = value
+        elif not (values.is_blank(value) and name in _ALL_NAMES | _ANSWERED_BY_GRAPH):
+            unknown.append(name)
+    problems += [
+        Problem(_UNKNOWN, _why_unknown(name, model, names), values.shown(name)) for name in unknown[:_MOST_UNKNOWN]
+    ]
+    if more := len(unknown[_MOST_UNKNOWN:]):
+        problems.append(Problem(_UNKNOWN, f"{more} more properties are not known."))
+    other = record.get(_EXTERNAL_ID_OF_METADATA)
+    if not values.is_blank(other) and not _same_text(properties.setdefault(_EXTERNAL_ID, other), other):
+        message = f"{_EXTERNAL_ID} and {_EXTERNAL_ID_OF_METADATA} are the same property, but they differ: send one."
+        problems.append(Problem(_CONTRADICTION, message, _EXTERNAL_ID))
+    return properties
+
+
+def _same_text(one: object, other: object) -> bool:
+    try:
+        return one is other or values.text(one) == values.text(other)
+    except values.InvalidValueError:
+        return False
+
+
+def _registration_id(properties: Json, defaults: Defaults, problems: list[Problem]) -> str | None:
+    given = {name: properties[name] for name in PROVIDER if name in properties}
+    if not given:
+        if defaults.registration_id is None:
+            message = "registrationId is required: the learning provider's registration ID, a GUID."
+            problems.append(Problem(_REQUIRED, message, "registrationId"))
+        return defaults.registration_id
+    said = {name: value.strip() for name, value in given.items() if isinstance(value, str)}
+    if not said:
+        return None  # The models say what is wrong with it.
+    if len({one.casefold() for one in said.values()}) > 1:
+        message = "registrationId and learningProviderId both name the provider, but they differ: send one."
+        problems.append(Problem(_CONTRADICTION, message, "registrationId"))
+    name, registration_id = next(iter(said.items()))
+    allowed = defaults.allowed_registration_ids
+    if allowed and values.is_guid(registration_id) and registration_id.casefold() not in allowed:
+        message = f"{name} is not one of the learning providers that this app may write to; its admin can allow it."
+        problems.append(Problem(_NOT_ALLOWED, message, name))
+    return registration_id
+
+
+def _problem(error: Mapping[str, Any], model: type[CourseActivity]) -> Problem:
+    name = str(error["loc"][0])
+    if error["type"] == "missing":
+        description = next(one.description for one in model.model_fields.values() if one.alias == name)
+        return Problem(_REQUIRED, f"{name} is required. {description}", name)
+    return Problem(_INVALID, f"{name} {error['ctx']['reason']}.", name)
+
+
+def _why_unknown(name: str, model: type[CourseActivity], names: frozenset[str]) -> str:
+    if name in _ANSWERED_BY_GRAPH:
+        return f"{name} is given by Microsoft Graph and cannot be sent: remove it."
+    for kind in (Assignment, SelfInitiatedCourse):
+        if name in _NAMES_OF[kind]:
+            return f"{name} belongs to {kind.spoken_name}; {model.spoken_name} has no such property: remove it."
+    close = closest(name, names)
+    suggestion = f'did you mean "{close}"?' if close else f"{model.spoken_name} has no such property."
+    return f'"{values.shown(name)}" is not known: {suggestion}'
+
+
+def closest(name: str, names: Iterable[str]) -> str:
+    """Return which of the names was probably meant, or ``""``."""
+    by_lower_case = {known.casefold(): known for known in sorted(names)}
+    close = difflib.get_close_matches(name.casefold()[:64], by_lower_case, n=1)
+    return by_lower_case[close[0]] if close else ""
+
+
+def refusal(problems: Sequence[Problem]) -> PermanentError:
+    """Return the one error for everything that is wrong with a request."""
+    if len(problems) == 1:
+        return PermanentError(
+            ErrorCode.INVALID_REQUEST, problems[0].message, target=problems[0].target, problems=problems
+        )
+    message = f"{len(problems)} problems: " + " ".join(problem.message for problem in problems)
+    return PermanentError(ErrorCode.INVALID_REQUEST, message, problems=problems)

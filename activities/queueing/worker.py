@@ -1,0 +1,134 @@
+"""What becomes of a queue message: created, put back with a delay, or set aside with a readable reason. Never lost.
+
+The host deletes a message when the function returns, so whatever a record still needs is written to a queue before.
+Source: https://learn.microsoft.com/azure/azure-functions/functions-bindings-storage-queue-trigger
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from activities import telemetry
+from activities.contract.models import Defaults
+from activities.contract.validation import parse_activity
+from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
+from activities.execution import patience, sending
+from activities.execution.gateway import GraphGateway
+from activities.execution.ledger import Ledger
+from activities.execution.once import create_once
+from activities.execution.patience import PATIENCE
+from activities.queueing.failures import Failures
+from activities.queueing.messages import Delivery, Failure, Record, decode, encode
+from activities.storage.queues import Queue
+
+# An admin has to act first; the first tries cover a grant that takes its time.
+_ADMIN_CODES = frozenset(
+    {
+        ErrorCode.PROVIDER_NOT_ENABLED,
+        ErrorCode.PROVIDER_NOT_REGISTERED,
+        ErrorCode.SERVICE_PLAN_MISSING,
+        ErrorCode.GRAPH_PERMISSION_MISSING,
+    }
+)
+_ADMIN_ATTEMPTS, _ADMIN_DELAY_SECONDS = 3, 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class QueueWorker:
+    """Handles the deliveries of the activity queue.
+
+    Args:
+        queue: The activity queue, to put records back into.
+        failures: Where records go that are refused for good.
+        now: The clock.
+        jitter: A random number from 0 to 1, so that what was put back together does not come back together.
+    """
+
+    defaults: Defaults
+    graph: GraphGateway
+    ledger: Ledger
+    queue: Queue
+    failures: Failures
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    jitter: patience.Jitter = patience.random_jitter
+
+    async def handle(self, delivery: Delivery) -> None:
+        """Bring every record of a message to one of its three ends; one bad record does not stop the others.
+
+        Raises:
+            TransientError: ``storageUnavailable``: an end could not be written down; the host delivers again, and
+                the ledger makes what was done already harmless.
+        """
+        try:
+            records = decode(delivery, now=self.now(), patience=PATIENCE)
+        except PermanentError as error:
+            telemetry.event("messageRefused", code=error.code)
+            await self.failures.add(Failure.of_message(delivery, error, now=self.now()))
+            return
+        for record in records:
+            await self._handle(record.tried())
+
+    async def _handle(self, record: Record) -> None:
+        try:
+            await self._create(record)
+        except (PermanentError, TransientError) as error:
+            delay_seconds = self._delay_seconds(record, error)
+            if delay_seconds is None:
+                await self._set_aside(record, error)
+            else:
+                await self._put_back(record, error, delay_seconds)
+        except Exception as error:  # noqa: BLE001 (a bug must not take the message's other records with it)
+            telemetry.failure("internalError", error)
+            await self._after_bug(record)
+
+    async def _create(self, record: Record) -> None:
+        wanted = parse_activity(record.content, kind=None, defaults=self.defaults)
+        identified = sending.identify(wanted, idempotency_key=f"queue:{record.origin}")
+        created = await create_once(identified, graph=self.graph, ledger=self.ledger, patience_seconds=0)
+        telemetry.event(
+            "activityAnswered",
+            outcome=created.outcome,
+            registrationId=identified.registration_id,
+            graphRequestId=created.stored.graph_request_id,
+            attempts=record.attempts,
+            ageSeconds=self._age_seconds(record),
+        )
+
+    def _delay_seconds(self, record: Record, error: PermanentError | TransientError) -> float | None:
+        """Return how long the record waits before it is tried again, or None when it is not."""
+        if isinstance(error, TransientError):
+            delay = patience.delay_seconds(error, attempts=record.attempts, jitter=self.jitter)
+        elif error.code in _ADMIN_CODES and record.attempts < _ADMIN_ATTEMPTS:
+            delay = patience.spread(_ADMIN_DELAY_SECONDS, jitter=self.jitter)
+        else:
+            return None
+        return delay if self.now() + timedelta(seconds=delay) < record.deadline else None
+
+    async def _after_bug(self, record: Record) -> None:
+        error = patience.bug()
+        if record.attempts < patience.BUG_ATTEMPTS and (delay := self._delay_seconds(record, error)) is not None:
+            await self._put_back(record, error, delay)
+        else:
+            await self._set_aside(record, error)
+
+    async def _put_back(self, record: Record, error: ActivityError, delay_seconds: float) -> None:
+        try:
+            message = encode(record)
+        except PermanentError as too_large:
+            await self._set_aside(record, too_large)
+            return
+        telemetry.event(
+            "putBack",
+            code=error.code,
+            attempts=record.attempts,
+            ageSeconds=self._age_seconds(record),
+            delaySeconds=round(delay_seconds),
+        )
+        await self.queue.put(message, delay_seconds=delay_seconds)
+
+    async def _set_aside(self, record: Record, error: ActivityError) -> None:
+        telemetry.event("setAside", code=error.code, attempts=record.attempts, ageSeconds=self._age_seconds(record))
+        await self.failures.add(Failure.of_record(record, error, now=self.now()))
+
+    def _age_seconds(self, record: Record) -> int:
+        return round((self.now() - record.first_seen).total_seconds())

@@ -1,0 +1,1 @@
+"""HTTP: bytes to use cases and back, who may call, and the page of a batch."""

@@ -1,0 +1,128 @@
+"""The routes of batches: take one in, tell how far it is."""
+
+import re
+from datetime import UTC, datetime
+
+from activities.app import App, Store
+from activities.batches import failed_rows, requests
+from activities.batches.accepting import RequestKey
+from activities.batches.results import Batch, Result
+from activities.contract import values
+from activities.errors import ErrorCode, PermanentError
+from activities.web import batch_answers, http
+from activities.web.batch_answers import ResultPage
+
+_INDEX = re.compile(r"\d{1,7}", re.ASCII)  # A sheet has up to 2**20 rows.
+
+
+async def create_batch(app: App, request: http.Request) -> http.Response:
+    """Create many activities: at once if there are up to twenty, else from the queue of batches."""
+    wanted = requests.parse(request.body, media_type=http.media_type(request), query=request.query)
+    store = app.required_store()
+    key = RequestKey(request.idempotency_key, _sent(request)) if request.idempotency_key else None
+    accepted = await store.batch_acceptor.accept(wanted, key=key, at_once=not _prefers_async(request))
+    if isinstance(accepted, Batch):
+        return await _report(accepted, request, store, url=_url(request, accepted.id))
+    url, page = _url(request, accepted.progress.batch.id), ResultPage(accepted.results)
+    return batch_answers.encode_report(accepted.progress, page, request, url=url, now=datetime.now(UTC))
+
+
+async def get_batch(app: App, request: http.Request) -> http.Response:
+    """Tell how far a batch is: to flows in JSON, to people as a page, and what failed as a sheet."""
+    store = app.required_store()
+    batch = await _find(request, store)
+    if batch is None and batch_answers.wants_page(request):
+        return batch_answers.encode_unknown(request)
+    if batch is None:
+        raise _unknown()
+    url = _url(request, "")
+    if request.query.get("format", "").casefold() == "csv":
+        return batch_answers.encode_sheet(batch.id, await _sheet(batch, store), request)
+    if batch_answers.wants_page(request):
+        progress = await store.batches.progress(batch)
+        failed = await _page(batch, store, after=-1, failed_only=True)
+        return batch_answers.encode_page(progress, failed.results, request, url=url, now=datetime.now(UTC))
+    return await _report(batch, request, store, url=url)
+
+
+async def get_batch_status(app: App, request: http.Request) -> http.Response:
+    """Tell how far a batch is, as Azure's long-running operations do."""
+    store = app.required_store()
+    batch = await _find(request, store)
+    if batch is None:
+        raise _unknown()
+    progress = await store.batches.progress(batch)
+    first: Result | None = None
+    if progress.completed and not progress.succeeded:
+        first = await anext(store.batches.results_after(batch.id, -1, failed_only=True), None)
+    url = _url(request, "").removesuffix("/status")
+    return batch_answers.encode_status(progress, first, request, url=url, now=datetime.now(UTC))
+
+
+def _sent(request: http.Request) -> bytes:
+    """Return everything that makes a batch another one; "code" is the host's name for the function key."""
+    query = sorted((name, value) for name, value in request.query.items() if name.casefold() != "code")
+    return request.body + repr(query).encode()
+
+
+async def _find(request: http.Request, store: Store) -> Batch | None:
+    found = await store.batches.get(request.route.get("batchId", ""))
+    return found[0] if found else None
+
+
+async def _report(batch: Batch, request: http.Request, store: Store, *, url: str) -> http.Response:
+    progress = await store.batches.progress(batch)
+    failed_only, after = _selection(request)
+    results = await _page(batch, store, after=after, failed_only=failed_only)
+    return batch_answers.encode_report(progress, results, request, url=url, now=datetime.now(UTC))
+
+
+async def _page(batch: Batch, store: Store, *, after: int, failed_only: bool) -> ResultPage:
+    """Return up to a thousand results."""
+    results: list[Result] = []
+    async for result in store.batches.results_after(batch.id, after, failed_only=failed_only):
+        if len(results) == http.LARGEST_PAGE:
+            return ResultPage(results, has_more=True, failed_only=failed_only)
+        results.append(result)
+    return ResultPage(results, failed_only=failed_only)
+
+
+async def _sheet(batch: Batch, store: Store) -> bytes:
+    failed = {result.index: result async for result in store.batches.results_after(batch.id, -1, failed_only=True)}
+    rows = [
+        (failed[sent["index"]], sent["content"])
+        async for sent in store.batches.all_records(batch.id)
+        if sent["index"] in failed
+    ]
+    return failed_rows.encode_failed(batch, rows)
+
+
+def _selection(request: http.Request) -> tuple[bool, int]:
+    failed_only, after = request.query.get("failedOnly", "").strip(), request.query.get("after", "").strip()
+    try:
+        wanted = failed_only != "" and values.choice(failed_only, ("true", "false")) == "true"
+    except values.InvalidValueError as error:
+        raise PermanentError(ErrorCode.INVALID_REQUEST, f"failedOnly {error}.", target="failedOnly") from error
+    if after and not _INDEX.fullmatch(after):
+        message = "after must be the index of the last result before this page; nextLink has it."
+        raise PermanentError(ErrorCode.INVALID_REQUEST, message, target="after")
+    return wanted, int(after or -1)
+
+
+def _prefers_async(request: http.Request) -> bool:
+    preferences = request.headers.get("prefer", "").casefold().replace(";", ",").split(",")
+    return "respond-async" in {preference.strip() for preference in preferences}
+
+
+def _url(request: http.Request, batch_id: str) -> str:
+    """Return the address of a batch below the request's own, without its query: a function key may stand there."""
+    url = request.url.partition("?")[0].rstrip("/")
+    return f"{url}/{batch_id}" if batch_id else url
+
+
+def _unknown() -> PermanentError:
+    return PermanentError(
+        ErrorCode.NOT_FOUND,
+        "There is no batch with this id. It was mistyped, or the batch is so old that it is not kept any more.",
+        target="batchId",
+    )

@@ -1,0 +1,64 @@
+"""What could not be carried out from the queues, over HTTP: shown, and put back."""
+
+import time
+from collections.abc import AsyncIterator
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from activities import telemetry
+from activities.app import App
+from activities.contract import json_text
+from activities.errors import PermanentError
+from activities.queueing.messages import Failure, Selection, parse_selection
+from activities.web import answers, http
+
+if TYPE_CHECKING:
+    from activities.queueing.failures import Failures
+
+# A flow waits 120 s for an answer; what is left is replayed by the next request.
+REPLAY_SECONDS = 60.0
+
+
+async def list_failures(app: App, request: http.Request) -> http.Response:
+    """Show what could not be created from the queues, newest first: ``errorCode`` filters, ``top`` sizes the page."""
+    failures, after = await app.required_store().failures.page(
+        code=request.query.get("errorCode"), size=http.page_size(request), after=request.query.get("after", "")
+    )
+    return answers.encode_failures([failure.to_json() for failure in failures], after, request)
+
+
+async def replay_failures(app: App, request: http.Request) -> http.Response:
+    """Put failures back into the activity queue; says how many, and whether there are more."""
+    selection = parse_selection(json_text.decode(request.body, expected="{} for everything"))
+    failures = app.required_store().failures
+    until = time.monotonic() + REPLAY_SECONDS
+    replayed, more = 0, False
+    async for failure in _selected(failures, selection):
+        if time.monotonic() > until:
+            more = True
+            break
+        try:
+            await failures.replay(failure)
+        except PermanentError as error:
+            # It stays in the list, and must not keep the others there.
+            telemetry.event("replayRefused", code=error.code)
+        else:
+            replayed += 1
+    telemetry.event("replayed", count=replayed, more=more)
+    return http.respond(HTTPStatus.OK, {"replayedCount": replayed, "moreToReplay": more}, request)
+
+
+async def _selected(failures: "Failures", selection: Selection) -> AsyncIterator[Failure]:
+    if selection.ids is not None:
+        for failure_id in selection.ids:
+            failure = await failures.get(failure_id)
+            if failure is not None:
+                yield failure
+        return
+    after = ""
+    while True:
+        page, after = await failures.page(code=selection.code, size=http.LARGEST_PAGE, after=after)
+        for failure in page:
+            yield failure
+        if not after:
+            return

@@ -1,0 +1,84 @@
+"""An HTTP request and its answer as far as the product reads and writes them. No I/O, and no HTTP library."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlencode
+from uuid import uuid4
+
+from activities.errors import ErrorCode, PermanentError
+
+PAGE_SIZE = 50
+LARGEST_PAGE = 1000
+# A caller's id is echoed only if it is one: a header must not be able to write another header.
+_PLAIN_TOKEN = re.compile(r"[!-~]{1,128}")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """An HTTP request as far as the product reads it; header names in lower case."""
+
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    url: str = ""
+    query: Mapping[str, str] = field(default_factory=dict)
+    route: Mapping[str, str] = field(default_factory=dict)
+    request_id: str = field(default_factory=lambda: str(uuid4()))
+
+    @property
+    def idempotency_key(self) -> str | None:
+        """What the caller calls this request, to be recognised when it is repeated."""
+        for name in ("repeatability-request-id", "idempotency-key"):
+            if key := self.headers.get(name, "").strip():
+                return key
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An HTTP answer: JSON, but for the page and the sheet of a batch."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str]
+
+
+def media_type(request: Request) -> str:
+    """Return what a caller calls the body, in small letters and without parameters."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().casefold()
+
+
+def next_link(after: str, request: Request) -> str:
+    """Return the address of the next page: the same query, from another place on."""
+    # "code" is the host's name for the function key, which belongs in no link.
+    query = {name: value for name, value in request.query.items() if name.casefold() != "code"} | {"after": after}
+    return f"{request.url.partition('?')[0]}?{urlencode(query)}"
+
+
+def page_size(request: Request) -> int:
+    """Return how many items a page of the answer has: ``top`` of the query, 1 to 1,000, else 50.
+
+    Raises:
+        PermanentError: ``invalidRequest``.
+    """
+    said = request.query.get("top", str(PAGE_SIZE)).strip()
+    if re.fullmatch(r"[1-9]\d{0,3}", said, re.ASCII) and int(said) <= LARGEST_PAGE:
+        return int(said)
+    message = f"top must be a whole number from 1 to {LARGEST_PAGE}."
+    raise PermanentError(ErrorCode.INVALID_REQUEST, message, target="top")
+
+
+def respond(status: int, body: object, request: Request, headers: Mapping[str, str] | None = None) -> Response:
+    """Return an answer in JSON."""
+    content = json.dumps(body).encode()
+    return respond_with(status, content, request, {"Content-Type": "application/json", **(headers or {})})
+
+
+def respond_with(status: int, content: bytes, request: Request, headers: Mapping[str, str]) -> Response:
+    """Return an answer with the headers that every answer has; ``headers`` say what it is."""
+    always = {"x-ms-request-id": request.request_id}
+    client_request_id = request.headers.get("x-ms-client-request-id", "")
+    if _PLAIN_TOKEN.fullmatch(client_request_id):
+        always["x-ms-client-request-id"] = client_request_id
+    return Response(int(status), content, {**always, **headers})

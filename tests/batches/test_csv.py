@@ -1,0 +1,271 @@
+"""``POST /api/batches`` with CSV: whatever a spreadsheet saves is a batch, or is told what is wrong with it."""
+
+import csv
+import json
+from typing import Any
+
+import pytest
+
+from activities.batches.csv_text import DELIMITERS
+from activities.batches.failed_rows import WITHHELD, completed
+from activities.batches.requests import LARGEST_BATCH, BatchRequest, Resent, SentRecord
+from activities.contract.models import Assignment, SelfInitiatedCourse
+from activities.errors import ErrorCode, PermanentError
+from tests.support.records import LEARNER, OTHER_PROVIDER, PROVIDER, record
+from tests.support.sheets import contents, read
+
+BATCH_ID = "0123456789abcdef0123456789abcdef"
+NAMES = [one.alias or "" for model in (Assignment, SelfInitiatedCourse) for one in model.model_fields.values()]
+TEXT = "status;notes;learningContentId\r\ncompleted;Pr\u00fcfung \U0001f393;c-1\r\n"
+RECORD = {"status": "completed", "notes": "Pr\u00fcfung \U0001f393", "learningContentId": "c-1"}
+
+
+def refused(text: str | bytes, **query: str) -> PermanentError:
+    with pytest.raises(PermanentError) as caught:
+        read(text, **query)
+    return caught.value
+
+
+def problem_of(text: str) -> str:
+    """Return what is wrong with the only row of a sheet."""
+    (sent,) = read(text).records
+    assert sent.problem is not None
+    assert sent.problem.code is ErrorCode.INVALID_REQUEST
+    return sent.problem.message
+
+
+class TestHowSheetsAreSaved:
+    @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+    @pytest.mark.parametrize("delimiter", DELIMITERS)
+    @pytest.mark.parametrize("line_end", ["\r\n", "\n", "\r"])
+    def test_every_encoding_delimiter_and_line_end_of_a_spreadsheet_gives_the_same(
+        self, encoding: str, delimiter: str, line_end: str
+    ) -> None:
+        text = TEXT.replace(";", delimiter).replace("\r\n", line_end)
+        assert read(text.encode(encoding)) == BatchRequest((SentRecord(0, RECORD),), delimiter=delimiter)
+
+    @pytest.mark.parametrize(
+        "content_type",
+        ["text/csv", "application/csv", "application/vnd.ms-excel"],
+    )
+    def test_every_name_for_csv_is_understood(self, content_type: str) -> None:
+        assert read(TEXT, content_type).records[0].content == RECORD
+
+    def test_the_last_line_needs_no_end(self) -> None:
+        assert contents(TEXT.removesuffix("\r\n")) == [RECORD]
+
+    @pytest.mark.parametrize("encoding", ["windows-1252", "utf-16-le", "utf-16-be", "utf-32"])
+    def test_another_encoding_is_refused_with_how_to_save_the_file(self, encoding: str) -> None:
+        error = refused(TEXT.replace("\U0001f393", "").encode(encoding))
+        assert error.code is ErrorCode.INVALID_REQUEST
+        assert error.message.startswith("The CSV file is not text in UTF-8")
+        assert error.message.endswith('in Excel: "Save As", file type "CSV UTF-8 (Comma delimited)".')
+
+    def test_the_first_line_in_another_encoding_is_told(self) -> None:
+        assert "(line 2 is not)" in refused(TEXT.replace("\U0001f393", "").encode("windows-1252")).message
+
+    def test_a_workbook_is_told_to_be_one(self) -> None:
+        assert "is an Excel workbook" in refused(b"PK\x03\x04\x14\x00").message
+
+    def test_name_and_provider_of_the_batch_stand_in_the_query(self) -> None:
+        request = read("status,registrationId\n1,\n2," + OTHER_PROVIDER, name=" June ", registrationid=PROVIDER)
+        assert request.name == "June"
+        assert [sent.content["registrationId"] for sent in request.records] == [PROVIDER, OTHER_PROVIDER]
+
+    def test_the_querys_problems_are_told_together_with_the_headers(self) -> None:
+        error = refused("stauts,notes\n1,2", registrationId="x", name="n" * 201)
+        assert [problem.target for problem in error.problems] == ["name", "registrationId", "stauts"]
+
+
+class TestHeader:
+    def test_names_are_understood_in_any_order_case_and_with_space_around(self) -> None:
+        (content,) = contents(" STATUS , externalcourseActivityId,Learningcontentid\n1,2,3")
+        assert content == {"status": "1", "externalCourseActivityId": "2", "learningContentId": "3"}
+
+    def test_every_property_of_both_kinds_can_be_a_column(self) -> None:
+        (content,) = contents(";".join(NAMES[:9]) + "\n" + ";".join("x" * 9))
+        assert content == dict.fromkeys(NAMES[:9], "x")
+
+    @pytest.mark.parametrize("heading", ["type", "Type", "@odata.type"])
+    @pytest.mark.parametrize(
+        ("said", "meant"),
+        [
+            ("learningAssignment", Assignment),
+            ("Assignment", Assignment),
+            ("#microsoft.graph.learningAssignment", Assignment),
+            ("selfInitiatedCourse", SelfInitiatedCourse),
+            ("Self-initiated course", SelfInitiatedCourse),
+            ("learningSelfInitiatedCourse", SelfInitiatedCourse),
+            (" self initiated ", SelfInitiatedCourse),
+        ],
+    )
+    def test_the_type_is_understood_as_people_call_it(self, heading: str, said: str, meant: type[Assignment]) -> None:
+        assert contents(f"status,{heading}\n1,{said}") == [{"status": "1", "@odata.type": meant.odata_type}]
+
+    def test_an_unknown_type_is_left_to_validation_to_name(self) -> None:
+        assert contents("status,type\n1,Webinar") == [{"status": "1", "@odata.type": "Webinar"}]
+
+    def test_all_problems_are_told_at_once(self) -> None:
+        error = refused("learnerId;status;Status;what;;notes\n1;2;3;4;5;6\n")
+        assert [problem.message for problem in error.problems] == [
+            'Column A, "learnerId", is not known: did you mean "learnerUserId"?',
+            'Columns B and C of the CSV file both hold "status": keep one of them.',
+            'Column D, "what", is not known: no property has this name; remove the column.',
+            "Column E of the CSV file has a value in row 2, but no name in row 1: give it one or clear the column.",
+        ]
+
+    def test_both_headings_of_the_type_are_the_same_column(self) -> None:
+        assert refused("status;type;@odata.type\n1;2;3").problems[0].target == "@odata.type"
+
+    def test_columns_without_a_name_may_stand_there_empty(self) -> None:
+        assert contents("status; ;notes;;\n1;;2;;\n3;  ;4; ;;;\n") == [
+            {"status": "1", "notes": "2"},
+            {"status": "3", "notes": "4"},
+        ]
+
+    @pytest.mark.parametrize(
+        ("text", "said"),
+        [
+            ("", "it is empty"),
+            ("\r\n\r\n", "it is empty"),
+            (";;;\r\nstatus;notes\r\n", "it is empty"),
+            (f"assignment;{LEARNER};57baf9dc\r\n", f'it begins with "assignment, {LEARNER[:28]}…"'),
+            ("completed\r\n", 'it begins with "completed"'),
+        ],
+    )
+    def test_a_file_without_a_header_is_told_what_has_to_stand_there(self, text: str, said: str) -> None:
+        error = refused(text)
+        assert error.code is ErrorCode.INVALID_REQUEST
+        assert error.message == (
+            "Row 1 of the CSV file must hold the names of the columns, such as learnerUserId, learningContentId, "
+            f"status; {said}."
+        )
+
+    def test_a_header_without_rows_is_nothing_to_create(self) -> None:
+        assert refused("status;notes\r\n;;\r\n").message == (
+            "The CSV file has no rows below row 1: there is nothing to create."
+        )
+
+    def test_a_header_without_end_is_refused_without_being_taken_apart(self) -> None:
+        assert "too long" in refused("status;" * 100_000).message
+
+    def test_of_very_many_problems_the_first_are_told_and_the_rest_counted(self) -> None:
+        error = refused("status," + ",".join(f"x{number}" for number in range(30)))
+        assert [problem.message for problem in error.problems][20:-1] == [
+            "10 more columns are not known, or stand there twice."
+        ]
+
+
+class TestRows:
+    def test_a_blank_cell_is_absent(self) -> None:
+        assert contents("status;notes\n \t;x\n") == [{"notes": "x"}]
+
+    def test_a_text_keeps_its_space(self) -> None:
+        assert contents("status;notes\n1;  x ") == [{"status": "1", "notes": "  x "}]
+
+    def test_blank_rows_are_skipped_but_counted_so_that_the_index_tells_the_row(self) -> None:
+        request = read("status;notes\n1;\n;\n\n2;\n;;;;\n")
+        assert [(sent.index, sent.content) for sent in request.records] == [(0, {"status": "1"}), (3, {"status": "2"})]
+
+    def test_quoted_cells_hold_delimiters_quotes_and_line_breaks(self) -> None:
+        assert contents('status;notes\n1;"a;b\r\nc ""d""\n"\n2;5" disk\n"3";""\n') == [
+            {"status": "1", "notes": 'a;b\r\nc "d"\n'},
+            {"status": "2", "notes": '5" disk'},
+            {"status": "3"},
+        ]
+
+    @pytest.mark.parametrize("line", ['1;"a', '1;"a"b', '"1" ;2', '1;"a""'])
+    def test_broken_quotes_are_refused_with_the_line(self, line: str) -> None:
+        error = refused(f'status;notes\n1;"two\nlines"\n{line}\n3;4\n')
+        assert error.code is ErrorCode.INVALID_REQUEST
+        assert error.message.startswith("The quotes in line 4 of the CSV file do not match: ")
+
+    def test_a_row_with_more_cells_than_the_header_is_its_own_failure(self) -> None:
+        request = read("status,notes\n1,Please, soon\n2,ok\n")
+        assert [sent.problem is None for sent in request.records] == [False, True]
+        assert problem_of("status,notes\n1,Please, soon\n") == (
+            "Row 2 has a value in column C, but the last column with a name in row 1 is B. Probably a text that holds "
+            "a comma is not in quotes; otherwise clear the cell."
+        )
+
+    @pytest.mark.parametrize("name", ["dueDateTime", "notes"])
+    def test_an_object_can_be_written_as_json(self, name: str) -> None:
+        said = '{"content": "a", "contentType": "html"}'
+        quoted = said.replace('"', '""')
+        assert contents(f'status,{name}\n1,"{quoted}"') == [{"status": "1", name: json.loads(said)}]
+
+    @pytest.mark.parametrize("said", ["{see below}", "{", "{1e999}", '{"a":1e999}', "'{}"])
+    def test_a_brace_alone_makes_no_object(self, said: str) -> None:
+        assert contents(f"status;notes\n1;{said}")[0]["notes"] == said.removeprefix("'")
+
+    @pytest.mark.parametrize("begin", ["=", "+", "-", "@", "\t", "=1+1"])
+    def test_the_apostrophe_before_a_formula_goes(self, begin: str) -> None:
+        assert contents(f"status;notes\n1;'{begin}x")[0]["notes"] == f"{begin}x"
+
+    @pytest.mark.parametrize("said", ["'s Gravenhage", "'", "''", "it's", "x'=1"])
+    def test_another_apostrophe_stays(self, said: str) -> None:
+        assert contents(f"status;notes\n1;{said}")[0]["notes"] == said
+
+    def test_a_cell_larger_than_the_standard_librarys_limit_is_read(self) -> None:
+        long = "x" * (csv.field_size_limit() + 1)
+        assert contents(f'status;notes\n1;{long}\n2;"{long}"\n') == [
+            {"status": "1", "notes": long},
+            {"status": "2", "notes": long},
+        ]
+
+    def test_a_sheet_may_have_as_many_rows_as_the_limit_and_no_more(self) -> None:
+        text = "status\n\n" + "1\n" * LARGEST_BATCH + "\n\n"
+        assert len(read(text).records) == LARGEST_BATCH
+        error = refused(text + "1\n")
+        assert error.code is ErrorCode.REQUEST_TOO_LARGE
+        assert error.message.startswith("The batch has 10,001 rows; up to 10,000 are accepted.")
+
+    def test_a_file_of_nothing_but_line_breaks_comes_to_an_end(self) -> None:
+        assert refused("status" + "\n" * 2**21).code is ErrorCode.REQUEST_TOO_LARGE
+
+
+class TestResending:
+    def test_a_row_of_our_download_says_which_record_it_corrects(self) -> None:
+        (sent,) = read(
+            f"batchId,index,row,errorCode,errorMessage,errorTarget,status\n{BATCH_ID},7,9,a,b,c,done"
+        ).records
+        assert sent == SentRecord(0, {"status": "done"}, Resent(BATCH_ID, 7))
+
+    def test_a_row_without_them_is_a_record_of_its_own(self) -> None:
+        (sent,) = read("batchId,index,status\n,,done").records
+        assert sent == SentRecord(0, {"status": "done"})
+
+    @pytest.mark.parametrize(
+        ("batch_id", "index"),
+        [
+            (BATCH_ID, ""),
+            ("", "7"),
+            (BATCH_ID, "-1"),
+            (BATCH_ID, "1.5"),
+            (BATCH_ID, "9" * 5000),
+            (BATCH_ID.upper(), "7"),
+            (BATCH_ID[1:], "7"),
+            ("1.23457E+31", "7"),
+        ],
+    )
+    def test_what_is_malformed_is_that_rows_failure(self, batch_id: str, index: str) -> None:
+        assert problem_of(f"batchId,index,status\n{batch_id},{index},done").startswith("Row 2: batchId and index say")
+
+    def test_what_was_withheld_comes_from_the_original(self) -> None:
+        original = {**record(Assignment), "assignerUserId": LEARNER, "notes": {"content": "a"}, "status": "old"}
+        corrected = completed(SentRecord(0, {"status": "completed"}), original)
+        assert corrected.content == {
+            "status": "completed",
+            "learnerUserId": LEARNER,
+            "assignerUserId": LEARNER,
+            "notes": {"content": "a"},
+        }
+
+    @pytest.mark.parametrize("name", sorted(WITHHELD))
+    def test_what_the_person_typed_stays(self, name: str) -> None:
+        assert completed(SentRecord(0, {name: "typed"}), {name: "sent"}).content == {name: "typed"}
+
+    @pytest.mark.parametrize("original", [None, [], "text", {}, {"notes": " ", "learnerUserId": None}])
+    def test_an_original_that_says_nothing_adds_nothing(self, original: Any) -> None:
+        sent = SentRecord(0, {"status": "completed"})
+        assert completed(sent, original) == sent

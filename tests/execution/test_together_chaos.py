@@ -1,0 +1,176 @@
+"""Whatever fails, whoever dies and however often it is repeated: no activity exists twice, and in the end each once."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from activities.contract.models import ActivityRequest
+from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
+from activities.execution.gateway import StoredActivity
+from activities.execution.ledger import Claim, Completed
+from activities.execution.sending import Creation, Outcome
+from activities.execution.together import End, create_all_once
+from activities.graph import translation
+from activities.graph.throttling import ThrottledGraph
+from tests.support.fakes import (
+    OTHER_REGISTRATION_ID,
+    REGISTRATION_ID,
+    FakeGraph,
+    FakeLedger,
+    FakeTime,
+    Fault,
+    activity_request,
+)
+
+PROVIDERS = (REGISTRATION_ID, OTHER_REGISTRATION_ID)
+REQUESTS = [activity_request(f"course-{number}", registrationId=PROVIDERS[number % 2]) for number in range(6)]
+LEASE_SECONDS = 10_000.0
+NO_STORAGE = TransientError(ErrorCode.STORAGE_UNAVAILABLE, "no storage", retry_after_seconds=30)
+THROTTLED = TransientError(ErrorCode.THROTTLED, "later", retry_after_seconds=7)
+BROKEN = TransientError(ErrorCode.GRAPH_FAULT, "broken", retry_after_seconds=30, may_have_executed=True)
+CREATES = [
+    Fault(),
+    Fault(PermanentError(ErrorCode.LEARNER_NOT_LICENSED, "no licence")),
+    Fault(translation.unreachable()),
+    *(
+        Fault(error, executed=executed)
+        for error in (THROTTLED, BROKEN, translation.unanswered())
+        for executed in (True, False)
+    ),
+]
+FINDS = [Fault(), Fault(), Fault(BROKEN), Fault(THROTTLED), Fault(translation.unanswered())]
+FATES = ["lives", "lives", "lives", "dies before it sends", "dies after it sent", "cannot settle", "cannot claim"]
+
+
+class DiedError(Exception):
+    """The process ended here."""
+
+
+@dataclass
+class BusyGraph(FakeGraph):
+    """Lets others go on before and after it does something; a process with a fate can die there."""
+
+    fate: str = "lives"
+
+    async def create_activities(
+        self, requests: Sequence[ActivityRequest], *, timeout_seconds: float
+    ) -> list[StoredActivity | ActivityError]:
+        """Store several activities. See ``GraphGateway``."""
+        await asyncio.sleep(0)
+        if self.fate == "dies before it sends":
+            raise DiedError
+        ends = await super().create_activities(requests, timeout_seconds=timeout_seconds)
+        await asyncio.sleep(0)
+        if self.fate == "dies after it sent":
+            raise DiedError
+        return ends
+
+    async def find_activities(
+        self, requests: Sequence[ActivityRequest], *, timeout_seconds: float
+    ) -> list[StoredActivity | ActivityError | None]:
+        """Find several activities. See ``GraphGateway``."""
+        await asyncio.sleep(0)
+        found = await super().find_activities(requests, timeout_seconds=timeout_seconds)
+        await asyncio.sleep(0)
+        return found
+
+
+class BusyLedger(FakeLedger):
+    """Lets others go on after each claim."""
+
+    async def claim_all(self, wanted: Sequence[tuple[ActivityRequest, str]]) -> list[Claim | Completed | ActivityError]:
+        """Claim several activities. See ``Ledger``."""
+        ends = await super().claim_all(wanted)
+        await asyncio.sleep(0)
+        return ends
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One process's call: which activities, and how the process ends."""
+
+    places: list[int]
+    fate: str
+
+
+@dataclass
+class World:
+    """Several processes on one Graph and one ledger."""
+
+    time: FakeTime = field(default_factory=FakeTime)
+    told_created: Counter[int] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        self.graph = BusyGraph(self.time)
+        self.ledger = BusyLedger(self.time, LEASE_SECONDS)
+
+    async def run(self, attempt: Attempt) -> list[End]:
+        graph = BusyGraph(self.time, stored=self.graph.stored, fate=attempt.fate)
+        graph.choose_fault = self.graph.choose_fault
+        ledger = BusyLedger(self.time, LEASE_SECONDS, _records=self.ledger._records)  # noqa: SLF001 (one storage, two doors)
+        if attempt.fate.startswith("cannot"):
+            ledger.failures[{"cannot settle": "settle", "cannot claim": "claimAll"}[attempt.fate]] = NO_STORAGE
+        behind = ThrottledGraph(graph, now=lambda: self.time.seconds)
+        requests = [REQUESTS[place] for place in attempt.places]
+        ends = await create_all_once(requests, graph=behind, ledger=ledger, clock=self.time.clock)
+        self.told_created.update(
+            place
+            for place, end in zip(attempt.places, ends, strict=True)
+            if isinstance(end, Creation) and end.outcome is Outcome.CREATED
+        )
+        return ends
+
+    def check(self) -> None:
+        """See that nothing exists twice, and that nobody was told twice to have created the same."""
+        doubles = Counter((provider, one.entity["externalCourseActivityId"]) for provider, one in self.graph.stored)
+        assert max(doubles.values(), default=0) <= 1
+        assert max(self.told_created.values(), default=0) <= 1
+
+
+attempts = st.builds(Attempt, st.lists(st.integers(0, len(REQUESTS) - 1), max_size=8), st.sampled_from(FATES))
+
+
+@settings(max_examples=150)
+@given(
+    st.lists(st.tuples(st.lists(attempts, min_size=1, max_size=3), st.booleans()), max_size=6),
+    st.lists(st.integers(0, 100), min_size=1, max_size=40),
+)
+def test_every_activity_exists_at_most_once_and_in_the_end_exactly_once(
+    rounds: list[tuple[list[Attempt], bool]], chance: list[int]
+) -> None:
+    asyncio.run(_live_through(rounds, chance))
+
+
+async def _live_through(rounds: list[tuple[list[Attempt], bool]], chance: list[int]) -> None:
+    world = World()
+    turn = 0
+
+    def choose(operation: str) -> Fault:
+        nonlocal turn
+        turn += 1
+        faults = CREATES if operation == "create" else FINDS
+        return faults[chance[turn % len(chance)] % len(faults)]
+
+    world.graph.choose_fault = choose
+    for together, leases_end in rounds:
+        ends = await asyncio.gather(*(world.run(attempt) for attempt in together), return_exceptions=True)
+        bugs = [
+            end for end in ends if isinstance(end, BaseException) and not isinstance(end, DiedError | TransientError)
+        ]
+        assert bugs == []
+        world.check()
+        if leases_end:
+            world.time.pass_by(LEASE_SECONDS + 1)
+    world.graph.choose_fault = None
+    world.time.pass_by(LEASE_SECONDS + 1)
+    everything = Attempt(list(range(len(REQUESTS))), "lives")
+    for outcomes in ({Outcome.CREATED, Outcome.UNCHANGED}, {Outcome.UNCHANGED}):
+        for end in await world.run(everything):
+            assert isinstance(end, Creation)
+            assert end.outcome in outcomes
+        world.check()
+    assert len(world.graph.stored) == len(REQUESTS)

@@ -1,0 +1,67 @@
+"""The Graph permissions that the app needs: read from a token for advice, named in refusals, never decided by."""
+
+import base64
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from activities.errors import ErrorCode
+from activities.graph import permissions
+from local.tenant import Tenant
+from tests.support.fakes import activity_request, assignment_request
+
+ALL = frozenset(permissions.NEEDED_FOR)
+
+
+def token(claims: object) -> str:
+    return f"header.{base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip('=')}.signature"
+
+
+def test_they_are_those_that_graph_asks_for() -> None:
+    assert set(Tenant().roles) == ALL
+
+
+def test_a_token_tells_its_permissions() -> None:
+    assert permissions.granted(token({"roles": ["A", "B"]})) == frozenset({"A", "B"})
+
+
+def test_a_token_without_the_claim_carries_none() -> None:
+    assert permissions.granted(token({"aud": "graph"})) == frozenset()
+
+
+@pytest.mark.parametrize("said", ["", "opaque", "a.b.c", "a.é.c", token([]), token({"roles": 5}), token(None)])
+def test_a_token_of_another_form_tells_nothing(said: str) -> None:
+    assert permissions.granted(said) is None
+    assert permissions.missing(None) == ()
+
+
+@given(st.text())
+def test_any_text_can_stand_where_a_token_should(said: str) -> None:
+    for one in (said, f"a.{said}.b"):
+        assert isinstance(permissions.granted(one), frozenset | None)
+
+
+@pytest.mark.parametrize("one", sorted(ALL))
+def test_each_permission_is_missed(one: str) -> None:
+    assert permissions.missing(ALL) == ()
+    assert permissions.missing(ALL - {one}) == (one,)
+
+
+def test_only_who_may_create_neither_kind_cannot_work() -> None:
+    writing = {permissions.to_create(one().activity) for one in (assignment_request, activity_request)}
+    for one in writing:
+        assert permissions.nothing_can_be_created(permissions.missing(frozenset({one}))) is None
+    error = permissions.nothing_can_be_created(permissions.missing(ALL - writing))
+    assert error is not None
+    assert error.code is ErrorCode.GRAPH_PERMISSION_MISSING
+    assert [one for one in writing if one not in error.message] == []
+
+
+def test_a_refusal_names_the_permission_that_the_request_needed_and_no_other() -> None:
+    needed = permissions.to_create(assignment_request().activity)
+    message = permissions.refused(needed).message
+    assert needed in message
+    assert permissions.to_create(activity_request().activity) not in message
+    assert "admin" in message

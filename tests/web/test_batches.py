@@ -1,0 +1,294 @@
+"""``POST /api/batches``: answered at once or accepted for good, and accepted once however often it is sent."""
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from activities.app import App
+from activities.batches import accepting
+from activities.batches.accepting import LARGEST_INLINE
+from activities.batches.task import Task
+from activities.contract.models import Defaults
+from activities.errors import ErrorCode, TransientError
+from activities.execution import together
+from activities.health import Health
+from activities.storage.queues import Sent
+from activities.web import batches
+from activities.web.http import Request
+from activities.web.runtime import Runtime
+from tests.support.batch_stage import URL, Ports, Stage, batch_stage, body_of, course, courses
+from tests.support.error_shape import assert_error
+from tests.support.fakes import Fault
+
+THROTTLED = TransientError(ErrorCode.THROTTLED, "Wait.", retry_after_seconds=90.0)
+LATER = {"prefer": "respond-async"}
+KEY = {"repeatability-request-id": "run-1"}
+
+
+@pytest.fixture(autouse=True)
+def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pauses before a look-up have their own tests."""
+    monkeypatch.setattr(together, "LOOK_UP_PAUSES_SECONDS", (0.0, 0.0))
+
+
+@pytest_asyncio.fixture
+async def stage(storage_ports: Ports) -> AsyncIterator[Stage]:
+    async with batch_stage(storage_ports) as one:
+        yield one
+
+
+def assert_accepted(response: Any, total: int) -> str:
+    """Check that a batch was accepted and is told truthfully; return its id."""
+    assert response.status == 202, response.body
+    said = body_of(response)
+    assert response.headers["Location"] == f"{URL}/{said['batchId']}"
+    assert response.headers["Operation-Location"] == f"{URL}/{said['batchId']}/status"
+    assert 1 <= int(response.headers["Retry-After"]) <= 300
+    assert (said["status"], said["total"], said["allSucceeded"]) == ("running", total, False)
+    assert "KEY" not in f"{response.body!r}{dict(response.headers)}"
+    batch_id: str = said["batchId"]
+    return batch_id
+
+
+class TestAtOnce:
+    @pytest.mark.parametrize("count", [1, 20])
+    async def test_up_to_twenty_are_answered_with_their_results(self, stage: Stage, count: int) -> None:
+        response = await stage.posts(courses(count))
+        assert response.status == 200
+        said = body_of(response)
+        assert (said["succeededCount"], said["failedCount"], said["allSucceeded"]) == (count, 0, True)
+        assert [(one["index"], one["outcome"]) for one in said["results"]] == [(n, "created") for n in range(count)]
+        assert stage.graph.calls == ["createBatch"]
+        assert stage.queue.messages == []
+        assert body_of(await stage.gets(said["batchId"])) == said
+
+    @pytest.mark.parametrize("invalid", [1, 100, LARGEST_INLINE - 20])
+    async def test_invalid_records_among_them_are_told_in_their_places(self, stage: Stage, invalid: int) -> None:
+        """They cost no call to Graph, so there may be more of them."""
+        wrong = [course(number, status="maybe") for number in range(invalid)]
+        response = await stage.posts([*wrong[: invalid // 2], *courses(20), *wrong[invalid // 2 :]])
+        assert response.status == 200
+        said = body_of(response)
+        assert (said["succeededCount"], said["failedCount"], said["allSucceeded"]) == (20, invalid, False)
+        assert [one["index"] for one in said["results"]] == list(range(invalid + 20))
+        places = range(invalid // 2, invalid // 2 + 20)
+        assert [one["index"] for one in said["results"] if one["outcome"] == "created"] == list(places)
+        again = body_of(await stage.gets(said["batchId"]))
+        assert again == said
+
+    async def test_a_batch_of_which_everything_failed_is_answered_with_200_too(self, stage: Stage) -> None:
+        said = body_of(await stage.posts([{}, 5]))
+        assert (said["status"], said["failedCount"]) == ("completed", 2)
+
+    async def test_what_is_throttled_is_left_to_the_queue_with_the_delay(self, stage: Stage) -> None:
+        stage.graph.arm("create", [Fault(), Fault(THROTTLED)])
+        response = await stage.posts(courses(3))
+        batch_id = assert_accepted(response, 3)
+        assert [one["index"] for one in body_of(response)["results"]] == [0, 2]
+        (delay,) = stage.queue.delays
+        assert 90 <= delay <= 108
+        running = await stage.gets(batch_id)
+        assert_accepted(running, 3)
+        assert 80 < int(running.headers["Retry-After"]) <= 108
+        await stage.run_dry()
+        said = body_of(await stage.gets(batch_id))
+        assert (said["status"], said["succeededCount"]) == ("completed", 3)
+        assert stage.graph.contents == ["content-0", "content-1", "content-2"]
+
+    async def test_what_is_throttled_in_several_chunks_is_left_to_the_queue_chunk_by_chunk(self, stage: Stage) -> None:
+        wrong = [course(status="maybe")] * 20
+        stage.graph.arm("create", [Fault(THROTTLED), Fault(), Fault(THROTTLED)])
+        batch_id = assert_accepted(await stage.posts([course(0), *wrong, course(1), *wrong, course(2)]), 43)
+        tasks = [Task.decode(message.delivery.body) for message in stage.queue.messages]
+        assert [task.chunk and task.chunk.part for task in tasks] == [0, 2]
+        await stage.run_dry()
+        said = body_of(await stage.gets(batch_id))
+        assert (said["succeededCount"], said["failedCount"]) == (3, 40)
+
+    async def test_a_bug_does_not_take_the_report_away(self, stage: Stage) -> None:
+        """Without one, a flow would send everything again under other ids."""
+
+        def choose(_: str) -> Fault | None:
+            if len(stage.graph.calls) == 1:
+                raise LookupError("SECRET")
+            return None
+
+        stage.graph.choose_fault = choose
+        batch_id = assert_accepted(await stage.posts(courses(2)), 2)
+        await stage.run_dry()
+        assert body_of(await stage.gets(batch_id))["allSucceeded"]
+
+    async def test_each_record_has_the_provider_of_the_settings_or_of_the_envelope(self, stage: Stage) -> None:
+        provider = "13727311-e7bb-470d-8b20-6a23d9030d70"
+        await stage.asks(batches.create_batch, {"activities": courses(1), "registrationId": provider})
+        await stage.posts(courses(1))
+        assert [one[0] for one in stage.graph.stored] == [provider, "01e8f81b-3060-4dec-acf0-0389665a0a38"]
+
+    async def test_an_envelope_that_is_wrong_leaves_nothing_behind(self, stage: Stage) -> None:
+        assert_error(await stage.posts([], KEY), 400, "invalidRequest")
+        assert_error(await stage.posts(b"no JSON", KEY), 400, "invalidJson")
+        assert_error(await stage.posts([1] * 10_001, KEY), 413, "requestTooLarge")
+        assert (stage.life.count, stage.graph.calls) == (0, [])
+
+
+class TestLater:
+    async def test_more_than_twenty_are_accepted_and_worked_off(self, stage: Stage) -> None:
+        response = await stage.posts(courses(21))
+        batch_id = assert_accepted(response, 21)
+        assert body_of(response)["results"] == []
+        assert stage.graph.calls == []
+        assert_accepted(await stage.gets(batch_id), 21)
+        await stage.run_dry()
+        done = await stage.gets(batch_id)
+        assert (done.status, body_of(done)["succeededCount"]) == (200, 21)
+        assert "Location" not in done.headers
+
+    async def test_a_large_batch_is_not_looked_through(self, stage: Stage) -> None:
+        wrong = [course(status="maybe")] * (LARGEST_INLINE + 1)
+        batch_id = assert_accepted(await stage.posts(wrong), len(wrong))
+        await stage.run_dry()
+        assert body_of(await stage.gets(batch_id))["failedCount"] == len(wrong)
+
+    @pytest.mark.parametrize(
+        "prefer", ["respond-async", "Respond-Async", "return=minimal, respond-async", "respond-async; x=1,wait=10"]
+    )
+    async def test_who_prefers_so_is_answered_before_anything_is_created(self, stage: Stage, prefer: str) -> None:
+        batch_id = assert_accepted(await stage.posts(courses(1), {"prefer": prefer}), 1)
+        assert stage.graph.calls == []
+        await stage.run_dry()
+        assert body_of(await stage.gets(batch_id))["allSucceeded"]
+
+    @pytest.mark.parametrize("prefer", ["", "wait=10", "respond-asynchronously", "x=respond-async"])
+    async def test_another_preference_changes_nothing(self, stage: Stage, prefer: str) -> None:
+        assert (await stage.posts(courses(1), {"prefer": prefer})).status == 200
+
+
+class TestDurable:
+    @pytest.mark.parametrize("done", [False, True], ids=["it is not done", "its answer is lost"])
+    @pytest.mark.parametrize(
+        ("headers", "faults"),
+        [(LATER, []), ({}, []), ({}, [Fault(), Fault(THROTTLED)])],
+        ids=["later", "at once", "throttled"],
+    )
+    async def test_whatever_request_to_storage_fails_a_batch_is_accepted_completely_or_not_and_repeated_safely(
+        self,
+        storage_ports: Ports,
+        headers: dict[str, str],
+        faults: list[Fault],
+        monkeypatch: pytest.MonkeyPatch,
+        *,
+        done: bool,
+    ) -> None:
+        monkeypatch.setattr(accepting, "ACCEPTING_SECONDS", 0.0)  # Whoever accepted it first is dead by then.
+        for left in range(20):
+            async with batch_stage(storage_ports) as stage:
+                stage.graph.arm("create", faults)
+                stage.life.left, stage.life.storage_fails, stage.life.done = left, True, done
+                response = await stage.posts(courses(2), {**headers, **KEY})
+                failed, stage.life.left, stage.life.storage_fails = stage.life.left == 0, None, False
+                stage.time.pass_by(61)  # The leases of what was claimed are over.
+                if response.status in {200, 202}:
+                    first = body_of(response)["batchId"]
+                    assert await stage.batches.get(first) is not None
+                    assert response.status == 200 or stage.queue.messages
+                else:
+                    assert_error(response, 503, "storageUnavailable")
+                    response = await stage.posts(courses(2), {**headers, **KEY})
+                    assert response.status in {200, 202}
+                await stage.run_dry()
+                final = await stage.gets(body_of(response)["batchId"])
+                assert (final.status, body_of(final)["succeededCount"]) == (200, 2), left
+                assert stage.graph.contents == ["content-0", "content-1"], left
+            if not failed:
+                break
+        assert 2 <= left < 19
+
+    @pytest.mark.parametrize("faults", [[], [Fault(THROTTLED)]], ids=["later", "throttled"])
+    async def test_a_worker_that_gets_the_message_at_once_finds_the_batch(
+        self, stage: Stage, faults: list[Fault], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        put = stage.queue.put
+
+        async def put_and_deliver(text: str, *, delay_seconds: float = 0.0) -> Sent:
+            sent = await put(text, delay_seconds=delay_seconds)
+            await stage.run_dry()
+            return sent
+
+        monkeypatch.setattr(stage.queue, "put", put_and_deliver)
+        stage.graph.arm("create", faults)
+        batch_id = assert_accepted(await stage.posts(courses(2), {} if faults else LATER), 2)
+        assert body_of(await stage.gets(batch_id))["succeededCount"] == 2
+
+    async def test_without_a_storage_account_it_says_so(self, stage: Stage) -> None:
+        runtime = Runtime(lambda: App(Defaults(), stage.graph, Health(stage.graph, None)))
+        body = json.dumps({"activities": courses(1)}).encode()
+        for use_case in (batches.create_batch, batches.get_batch, batches.get_batch_status):
+            assert_error(await runtime.answer(Request(body), use_case), 503, "storageUnavailable")
+        assert stage.graph.calls == []
+
+
+class TestTheSameKeyAgain:
+    @pytest.mark.parametrize("name", ["repeatability-request-id", "idempotency-key"])
+    async def test_it_gets_the_same_report(self, stage: Stage, name: str) -> None:
+        first = await stage.posts(courses(2), {name: "run-1"})
+        again = await stage.posts(courses(2), {name: "run-1"})
+        assert (first.status, again.status) == (200, 200)
+        assert body_of(again) == body_of(first)
+        assert len(stage.graph.stored) == 2
+        other = await stage.posts(courses(2), {name: "run-2"})
+        assert body_of(other)["batchId"] != body_of(first)["batchId"]
+        assert len(stage.graph.stored) == 4
+
+    async def test_while_it_runs_it_is_accepted_again_under_the_same_address(self, stage: Stage) -> None:
+        first = assert_accepted(await stage.posts(courses(25), KEY), 25)
+        assert assert_accepted(await stage.posts(courses(25), KEY), 25) == first
+        await stage.run_dry()
+        again = await stage.posts(courses(25), KEY)
+        assert (again.status, body_of(again)["succeededCount"]) == (200, 25)
+        assert len(stage.graph.stored) == 25
+
+    async def test_a_message_that_was_lost_is_put_into_the_queue_again(self, stage: Stage) -> None:
+        assert_accepted(await stage.posts(courses(25), KEY), 25)
+        stage.queue.messages.clear()
+        batch_id = assert_accepted(await stage.posts(courses(25), KEY), 25)
+        await stage.run_dry()
+        assert body_of(await stage.gets(batch_id))["allSucceeded"]
+
+    async def test_the_next_page_of_its_report_is_where_the_report_is(self, stage: Stage) -> None:
+        wrong = [course(status="maybe")] * 1_001
+        for _ in range(2):
+            response = await stage.posts(wrong, KEY, {"name": "x"})
+            await stage.run_dry()
+        said = body_of(response)
+        assert len(said["results"]) == 1_000
+        assert said["nextLink"] == f"{URL}/{said['batchId']}?after=999"
+
+    async def test_while_it_is_being_accepted_it_is_to_come_later(self, stage: Stage) -> None:
+        stage.life.left, stage.life.storage_fails = 1, True
+        assert_error(await stage.posts(courses(25), KEY), 503, "storageUnavailable")
+        stage.life.left = None
+        assert_error(await stage.posts(courses(25), KEY), 503, "createInProgress")
+        assert stage.queue.messages == []
+
+    @pytest.mark.parametrize("query", [{}, {"name": "another"}])
+    async def test_with_something_else_it_is_refused(self, stage: Stage, query: dict[str, str]) -> None:
+        assert (await stage.posts(courses(1), KEY)).status == 200
+        error = assert_error(await stage.posts(courses(1 if query else 2), KEY, query), 400, "invalidRequest")
+        assert error["target"] == "Repeatability-Request-ID"
+        assert len(stage.graph.stored) == 1
+
+    async def test_another_function_key_is_the_same_request(self, stage: Stage) -> None:
+        first = await stage.posts(courses(1), KEY, {"code": "one"})
+        again = await stage.posts(courses(1), KEY, {"Code": "two"})
+        assert body_of(again) == body_of(first)
+
+
+async def test_a_worker_that_cannot_be_reached_is_no_reason_to_lose_a_batch(stage: Stage) -> None:
+    """The queue is the last thing that is needed: if it fails, the caller has to know."""
+    stage.queue.error = TransientError(ErrorCode.STORAGE_UNAVAILABLE, "Down.", retry_after_seconds=30.0)
+    assert_error(await stage.posts(courses(21)), 503, "storageUnavailable")
+    stage.queue.error = None
+    assert_accepted(await stage.posts(courses(21)), 21)
