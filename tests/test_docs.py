@@ -11,6 +11,7 @@ from activities.contract.models import Assignment, Defaults, SelfInitiatedCourse
 from activities.contract.validation import parse_activity
 from activities.errors import ErrorCode
 from activities.queueing.messages import Failure, Record
+from activities.settings import Settings
 from activities.storage import ledger
 from activities.web import answers
 from connector.routes import served
@@ -61,7 +62,8 @@ def test_the_property_table_has_every_property_of_both_kinds() -> None:
 
 
 def test_every_queue_and_table_is_named() -> None:
-    names = {settings.ACTIVITY_QUEUE, f"{settings.ACTIVITY_QUEUE}-failed", f"{settings.ACTIVITY_QUEUE}-poison"}
+    queue = Settings().activity_queue
+    names = {queue, f"{queue}-failed", f"{queue}-poison"}
     assert {name for name in names if f"`{name}`" not in QUEUE} == set()
     assert {name for name in (ledger.TABLE, store.TABLE) if f"`{name}`" not in README} == set()
 

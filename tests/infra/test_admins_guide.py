@@ -81,7 +81,7 @@ def test_the_app_the_script_the_template_and_the_guide_name_the_same_permissions
 
 
 def test_every_queue_table_and_container_is_named() -> None:
-    queue = settings.ACTIVITY_QUEUE
+    queue = settings.Settings().activity_queue
     queues = {queue, f"{queue}-batches", f"{queue}-failed", f"{queue}-poison", f"{queue}-batches-poison"}
     names = {*queues, ledger.TABLE, store.TABLE, *re.findall(r"Container = '(\w+)'", module("storage"))}
     created = section(GUIDE, "What is created")

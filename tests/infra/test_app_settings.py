@@ -6,6 +6,7 @@ import re
 import pytest
 
 from activities import settings
+from activities.settings import Settings
 from tests.infra import bicep
 
 FUNCTION_APP = "infra/modules/function-app.bicep"
@@ -107,9 +108,9 @@ def test_one_identity_is_meant_everywhere(deployed: dict[str, bicep.Value]) -> N
 
 def test_defaults_of_the_infrastructure_are_those_of_the_code() -> None:
     params = bicep.files()["infra/main.bicep"].params
-    assert params["activityQueue"].default == settings.ACTIVITY_QUEUE
-    assert str(params["claimLeaseSeconds"].default) == settings.CLAIM_LEASE_SECONDS
-    assert str(params["batchRetentionDays"].default) == settings.BATCH_RETENTION_DAYS
+    assert params["activityQueue"].default == Settings().activity_queue
+    assert params["claimLeaseSeconds"].default == Settings().claim_lease_seconds
+    assert params["batchRetentionDays"].default == Settings().batch_retention_days
     assert params["defaultTimeZone"].default == "UTC"
 
 

@@ -4,8 +4,8 @@ import ast
 
 import pytest
 
-from activities import settings
 from activities.batches import store
+from activities.settings import Settings
 from activities.storage import ledger
 from tests.infra import bicep
 
@@ -58,8 +58,8 @@ def suffixes_of_the_code() -> set[str]:
 
 
 def test_the_queues_are_those_of_the_code() -> None:
-    found = names(bicep.files()[STORAGE], "queues", activityQueue=settings.ACTIVITY_QUEUE)
-    assert set(found) == {f"{settings.ACTIVITY_QUEUE}{suffix}" for suffix in suffixes_of_the_code()}
+    found = names(bicep.files()[STORAGE], "queues", activityQueue=Settings().activity_queue)
+    assert set(found) == {f"{Settings().activity_queue}{suffix}" for suffix in suffixes_of_the_code()}
     assert len(found) == len(set(found))
 
 
