@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from activities.batches import requests
+from activities.contract import envelope
 from activities.web.http import LARGEST_PAGE, PAGE_SIZE
 from connector import schemas
 from connector.schemas import Schema, flag, number, text
@@ -73,7 +73,7 @@ NAME = Parameter(
         "Name",
         "What the report is headed with, for a CSV file or a bare list.",
         "Safety training",
-        maxLength=requests.LONGEST_NAME,
+        maxLength=envelope.LONGEST_NAME,
     ),
     in_connector=False,
 )

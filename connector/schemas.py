@@ -7,6 +7,7 @@ the code really says. Nothing here is particular to one of the two documents.
 from typing import Any
 
 from activities.batches import requests
+from activities.contract import envelope
 from activities.contract.models import Assignment, CourseActivity, SelfInitiatedCourse
 from connector.wording import caption
 
@@ -188,7 +189,7 @@ def batch() -> Schema:
             "name": {
                 **text("Name", "What the report of the batch is headed with.", "Safety training, autumn term"),
                 "type": ["string", "null"],
-                "maxLength": requests.LONGEST_NAME,
+                "maxLength": envelope.LONGEST_NAME,
             },
             "registrationId": {
                 **provider,

@@ -6,10 +6,9 @@ from typing import Any
 from activities.batches import csv_text
 from activities.contract import json_text, values
 from activities.contract.models import Assignment, CourseActivity, SelfInitiatedCourse
-from activities.contract.validation import closest
+from activities.contract.validation import TYPE, closest
 from activities.errors import PermanentError, Problem
 
-TYPE = "@odata.type"
 TYPE_HEADING = "type"  # A spreadsheet takes a cell that begins with "@" for a formula.
 BATCH_ID, INDEX, ROW = "batchId", "index", "row"
 ERRORS = ("errorCode", "errorMessage", "errorTarget")

@@ -13,10 +13,9 @@ from activities.batches import columns, csv_text
 from activities.batches.requests import FIRST_ROW, SentRecord
 from activities.batches.results import Batch, Result
 from activities.contract import values
+from activities.contract.validation import EXTERNAL_ID, EXTERNAL_ID_OF_METADATA, TYPE
 
 WITHHELD = frozenset({"learnerUserId", "assignerUserId", "notes"})
-_EXTERNAL_ID = "externalCourseActivityId"
-_EXTERNAL_ID_OF_METADATA = "externalcourseActivityId"
 
 
 def encode_failed(batch: Batch, rows: Iterable[tuple[Result, Mapping[str, Any]]]) -> bytes:
@@ -57,19 +56,19 @@ def _rows(
             **{name: value for name, value in result.to_json().items() if name in columns.ERRORS},
         }
         yield [_cell(said[name]) for name in ours] + [
-            _cell(original.get(columns.TYPE)),
+            _cell(original.get(TYPE)),
             *("" if name in WITHHELD else _cell(_property(original, name, result)) for name in columns.PROPERTIES),
         ]
 
 
 def _property(original: Mapping[str, Any], name: str, result: Result) -> Any:
-    if name != _EXTERNAL_ID:
+    if name != EXTERNAL_ID:
         return original.get(name)
     # With the id under which it was tried, the corrected row is the same activity and cannot become a second one.
     if result.external_id:
         return result.external_id
-    own = original.get(_EXTERNAL_ID)
-    return original.get(_EXTERNAL_ID_OF_METADATA) if values.is_blank(own) else own
+    own = original.get(EXTERNAL_ID)
+    return original.get(EXTERNAL_ID_OF_METADATA) if values.is_blank(own) else own
 
 
 def _cell(value: Any) -> str:

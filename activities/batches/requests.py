@@ -7,34 +7,26 @@ import codecs
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import islice, takewhile
+from itertools import count, islice, takewhile
 from typing import Any
 
 from activities.batches import columns, csv_text
 from activities.batches.results import BATCH_ID
-from activities.contract import json_text, values
-from activities.contract.envelope import with_provider
-from activities.contract.validation import PROVIDER, closest, refusal
+from activities.contract import json_text
+from activities.contract.envelope import EXPECTED, NAME, open_envelope, parse_options, with_provider
+from activities.contract.validation import INVALID, PROVIDER, REQUIRED, refusal
 from activities.errors import ActivityError, ErrorCode, PermanentError, Problem
 
 LARGEST_BATCH = 10_000
 LARGEST_BATCH_BYTES = 16 * 2**20
-LONGEST_NAME = 200
 FIRST_ROW = 2  # Where a sheet's first record stands: below the headings, and counted from 1.
 _MOST_ROWS = 2**20  # Of a sheet, by Excel: https://support.microsoft.com/office/excel-specifications-and-limits
-_ACTIVITIES, _NAME = "activities", "name"
-_ENVELOPE = (_ACTIVITIES, _NAME, *PROVIDER)
-# What tells a single activity from an envelope.
-_ONLY_OF_ACTIVITIES = frozenset({*columns.PROPERTIES, columns.TYPE, "externalcourseActivityId"}) - {*PROVIDER}
 _SPOKEN = {",": "a comma", ";": "a semicolon", "\t": "a tab"}
-_MOST_UNKNOWN = 20  # An answer is read by a person, and each suggestion costs time.
+_MOST_PROBLEMS = 20  # An answer is read by a person.
 # Browsers on Windows call a .csv file what Excel registered for it.
 _SHEETS = frozenset({"text/csv", "application/csv", "application/vnd.ms-excel"})
 _INDEX = re.compile(r"\d{1,9}", re.ASCII)
 _JSON = frozenset({b"{", b"["})
-_EXPECTED = '{"activities": […]}'
-# What details[].code can say.
-_REQUIRED, _INVALID, _UNKNOWN, _CONTRADICTION = "required", "invalid", "unknownProperty", "contradiction"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,134 +82,54 @@ def parse(body: bytes, *, media_type: str, query: Mapping[str, str]) -> BatchReq
     if media_type in _SHEETS and begin not in _JSON:
         return _of_sheet(csv_text.decode(body), query)
     try:
-        value = json_text.decode(body, largest_bytes=LARGEST_BATCH_BYTES, expected=_EXPECTED)
+        value = json_text.decode(body, largest_bytes=LARGEST_BATCH_BYTES, expected=EXPECTED)
     except PermanentError as error:
         if begin in _JSON | {b"", b'"'}:
             raise
         hint = "To send a CSV file, set the header Content-Type to text/csv."
         raise PermanentError(error.code, f"{error.message} {hint}", target=error.target) from error
-    return _of_json(json_text.writable(value), query)
-
-
-def _of_json(value: Any, query: Mapping[str, str]) -> BatchRequest:
-    problems: list[Problem] = []
-    meant: set[str] = set()
-    match value:
-        case list():
-            envelope: dict[str, Any] = {_ACTIVITIES: value}
-        case dict() if _ACTIVITIES not in value and value.keys() & _ONLY_OF_ACTIVITIES:
-            envelope = {_ACTIVITIES: value}
-        case dict():
-            envelope = value
-            meant = _refuse_unknown(envelope, problems)
-        case _:
-            raise refusal([Problem(_INVALID, f"The body must be {_EXPECTED} or a list of activities.")])
-    # With "activites" it is clear enough what is missing.
-    contents = [] if _ACTIVITIES in meant - envelope.keys() else _contents(envelope.get(_ACTIVITIES), problems)
-    # A bare list has no place for them but the address.
-    name, registration_id = _options({**_from_query(query), **envelope}, problems)
-    if problems:
-        raise refusal(problems)
-    _check_count(len(contents), "activities")
-    records = (SentRecord(index, with_provider(one, registration_id)) for index, one in enumerate(contents))
-    return BatchRequest(tuple(records), name)
-
-
-def _refuse_unknown(envelope: Mapping[str, Any], problems: list[Problem]) -> set[str]:
-    """Add the properties that nobody knows; return what was probably meant by them."""
-    unknown = [name for name in envelope if name not in _ENVELOPE]
-    meant = {name: closest(name, _ENVELOPE) for name in unknown[:_MOST_UNKNOWN]}
-    for name, close in meant.items():
-        what = (
-            f'did you mean "{close}"?'
-            if close
-            else f'beside "{_ACTIVITIES}" there can be "{_NAME}" and "{PROVIDER[0]}".'
-        )
-        problems.append(Problem(_UNKNOWN, f'"{values.shown(name)}" is not known: {what}', values.shown(name)))
-    if more := len(unknown[_MOST_UNKNOWN:]):
-        problems.append(Problem(_UNKNOWN, f"{more} more properties are not known."))
-    return set(meant.values())
-
-
-def _contents(value: Any, problems: list[Problem]) -> list[Any]:
-    match value:
-        case [_, *_]:
-            return list(value)
-        case dict():
-            return [value]
-        case []:
-            message, code = "is an empty list: there is nothing to create.", _REQUIRED
-        case _ if values.is_blank(value):
-            message, code = "is required: the list of the activities to create.", _REQUIRED
-        case str():
-            message, code = "is a text, but must be a list: in a flow, put json(…) around it.", _INVALID
-        case _:
-            message, code = "must be a list of activities.", _INVALID
-    problems.append(Problem(code, f"{_ACTIVITIES} {message}", _ACTIVITIES))
-    return []
-
-
-def _options(said: Mapping[str, Any], problems: list[Problem]) -> tuple[str, str]:
-    """Return what the batch is called, and the provider of the records that name none."""
-    name = ""
-    if not values.is_blank(said.get(_NAME)):
-        try:
-            name = values.text(said[_NAME])
-        except values.InvalidValueError as error:
-            problems.append(Problem(_INVALID, f"{_NAME} {error}.", _NAME))
-        if len(name) > LONGEST_NAME:
-            message = f"{_NAME} may have up to {LONGEST_NAME} characters, but has {len(name):,}: shorten it."
-            problems.append(Problem(_INVALID, message, _NAME))
-    providers: list[str] = []
-    for one in PROVIDER:
-        if not values.is_blank(said.get(one)):
-            try:
-                providers.append(values.guid(said[one]))
-            except values.InvalidValueError as error:
-                problems.append(Problem(_INVALID, f"{one} {error}.", one))
-    if len({one.casefold() for one in providers}) > 1:
-        message = f"{' and '.join(PROVIDER)} both name the provider, but they differ: send one."
-        problems.append(Problem(_CONTRADICTION, message, PROVIDER[0]))
-    return name, next(iter(providers), "")
+    envelope = open_envelope(json_text.writable(value), beside=_from_query(query))
+    _check_count(len(envelope.records), "activities")
+    return BatchRequest(tuple(map(SentRecord, count(), envelope.records)), envelope.name)
 
 
 def _from_query(query: Mapping[str, str]) -> dict[str, str]:
-    spelled = {one.casefold(): one for one in (_NAME, *PROVIDER)}
+    spelled = {one.casefold(): one for one in (NAME, *PROVIDER)}
     return {spelled[name.casefold()]: value for name, value in query.items() if name.casefold() in spelled}
 
 
 def _of_sheet(text: str, query: Mapping[str, str]) -> BatchRequest:
     problems: list[Problem] = []
-    name, registration_id = _options(_from_query(query), problems)
+    name, registration_id = parse_options(_from_query(query), problems)
     delimiter, headings = columns.find_header(text)
     names = columns.parse_header(headings, problems)
     unnamed = [column for column, heading in enumerate(headings) if not heading]
     filled: dict[int, int] = {}
     records: list[SentRecord] = []
-    count = 0
+    rows = 0
     for index, cells in enumerate(islice(csv_text.decode_rows(text, delimiter), 1, None)):
         if index > _MOST_ROWS:
             raise _too_large(f"The CSV file has more than {_MOST_ROWS:,} rows, more than a spreadsheet can have.")
         if not "".join(cells).strip():
             continue  # Spreadsheets write such rows below the last one.
-        count += 1
-        if count > LARGEST_BATCH or not names:
+        rows += 1
+        if rows > LARGEST_BATCH or not names:
             continue
         for column in takewhile(len(cells).__gt__, unnamed):
             if cells[column].strip():
                 filled.setdefault(column, index)
         records.append(_of_row(index, cells, names, delimiter, registration_id))
-    for column, index in islice(filled.items(), _MOST_UNKNOWN):
+    for column, index in islice(filled.items(), _MOST_PROBLEMS):
         message = (
             f"Column {csv_text.letter(column)} of the CSV file has a value in row {index + FIRST_ROW}, but no name in "
             "row 1: give it one or clear the column."
         )
-        problems.append(Problem(_REQUIRED, message))
-    if not count and names:
-        problems.append(Problem(_REQUIRED, "The CSV file has no rows below row 1: there is nothing to create."))
+        problems.append(Problem(REQUIRED, message))
+    if not rows and names:
+        problems.append(Problem(REQUIRED, "The CSV file has no rows below row 1: there is nothing to create."))
     if problems:
         raise refusal(problems)
-    _check_count(count, "rows")
+    _check_count(rows, "rows")
     return BatchRequest(tuple(records), name, delimiter)
 
 
@@ -231,7 +143,7 @@ def _of_row(index: int, cells: list[str], names: list[str], delimiter: str, regi
             f"{csv_text.letter(len(names) - 1)}. Probably a text that holds {_SPOKEN[delimiter]} is not in quotes; "
             "otherwise clear the cell."
         )
-        problems.append(Problem(_INVALID, message))
+        problems.append(Problem(INVALID, message))
     batch_id, place = (said.pop(name, "").strip() for name in (columns.BATCH_ID, columns.INDEX))
     resends = None
     if BATCH_ID.fullmatch(batch_id) and _INDEX.fullmatch(place):
@@ -241,7 +153,7 @@ def _of_row(index: int, cells: list[str], names: list[str], delimiter: str, regi
             f"{row}: {columns.BATCH_ID} and {columns.INDEX} say which failed row this one corrects, but they are not "
             "as they were in the downloaded file: copy both from there, or clear both to create a new activity."
         )
-        problems.append(Problem(_INVALID, message, columns.BATCH_ID))
+        problems.append(Problem(INVALID, message, columns.BATCH_ID))
     problem = refusal(problems) if problems else None
     return SentRecord(index, with_provider(said, registration_id), resends, problem)
 

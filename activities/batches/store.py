@@ -41,17 +41,13 @@ class Named:
 
 
 class BatchStore:
-    """The batches of one function app."""
+    """The batches of one function app. Whatever is asked of it can raise ``TransientError``: ``storageUnavailable``."""
 
     def __init__(self, table: Table) -> None:
         self._table = table
 
     async def named(self, key: str, *, batch_id: str, body: bytes) -> Named:
-        """Return the batch that an idempotency key stands for: ``batch_id``, if the key is new.
-
-        Raises:
-            TransientError: ``storageUnavailable``.
-        """
+        """Return the batch that an idempotency key stands for: ``batch_id``, if the key is new."""
         partition = f"key-{hashlib.sha256(key.encode(errors='backslashreplace')).hexdigest()}"
         sent = hashlib.sha256(body).hexdigest()
         now = datetime.now(UTC)
@@ -109,11 +105,7 @@ class BatchStore:
             await self._table.transact(operations)
 
     async def get(self, batch_id: str) -> tuple[Batch, dict[Chunk, int]] | None:
-        """Return a batch and its chunks with how many records each has, or None when there is none with this id.
-
-        Raises:
-            TransientError: ``storageUnavailable``.
-        """
+        """Return a batch and its chunks with how many records each has, or None when there is none with this id."""
         if not BATCH_ID.fullmatch(batch_id):
             return None
         try:
@@ -124,11 +116,7 @@ class BatchStore:
         return batch, chunks_of(batch_id, json.loads(row["PageSizes"]))
 
     async def unfinished(self, chunks: Mapping[Chunk, int]) -> list[Chunk]:
-        """Return which chunks of a batch, each with how many records it has, have not come to their end.
-
-        Raises:
-            TransientError: ``storageUnavailable``.
-        """
+        """Return which chunks of a batch, each with how many records it has, have not come to their end."""
         rows = {chunk.row: chunk for chunk in chunks}
         finished = set()
         async for row in self._table.query(_chunk_rows(next(iter(chunks)).batch_id), select=["RowKey", *_COUNTS]):
@@ -138,11 +126,7 @@ class BatchStore:
         return [chunk for chunk in chunks if chunk not in finished]
 
     async def records(self, chunk: Chunk) -> list[Sent]:
-        """Return the records of a chunk; none when the batch is not kept any more.
-
-        Raises:
-            TransientError: ``storageUnavailable``.
-        """
+        """Return the records of a chunk; none when the batch is not kept any more."""
         try:
             row = await self._table.get(chunk.batch_id, _page_row(chunk.page))
         except EntityMissingError:
@@ -151,21 +135,13 @@ class BatchStore:
         return page[chunk.part * CHUNK : (chunk.part + 1) * CHUNK]
 
     async def all_records(self, batch_id: str) -> AsyncIterator[Sent]:
-        """Yield every record of a batch in order.
-
-        Raises:
-            TransientError: ``storageUnavailable``.
-        """
+        """Yield every record of a batch in order."""
         async for row in self._table.query(f"PartitionKey eq '{batch_id}' and RowKey ge 'page-' and RowKey lt 'page.'"):
             for sent in unpacked("Records", row):
                 yield sent
 
     async def results(self, chunk: Chunk) -> list[Result]:
-        """Return what is known of a chunk so far.
-
-        Raises:
-            TransientError: ``storageUnavailable``.
-        """
+        """Return what is known of a chunk so far."""
         try:
             row = await self._table.get(chunk.batch_id, chunk.row)
         except EntityMissingError:
@@ -173,11 +149,7 @@ class BatchStore:
         return results_in(row)
 
     async def tell(self, chunk: Chunk, results: Iterable[Result], *, waiting_until: datetime | None = None) -> None:
-        """Add results of a chunk to what is known of it; less final ones change nothing.
-
-        Raises:
-            TransientError: ``storageUnavailable``.
-        """
+        """Add results of a chunk to what is known of it; less final ones change nothing."""
         results = merged(results)
         key = _key(chunk.batch_id, chunk.row)
         try:
@@ -201,11 +173,7 @@ class BatchStore:
         return True
 
     async def progress(self, batch: Batch) -> Progress:
-        """Add up what is known of a batch.
-
-        Raises:
-            TransientError: ``storageUnavailable``.
-        """
+        """Add up what is known of a batch."""
         succeeded = failed = 0
         changed_at = waiting_until = None
         async for row in self._table.query(_chunk_rows(batch.id), select=[*_COUNTS, "ToldAt", "WaitingUntil"]):
@@ -217,11 +185,7 @@ class BatchStore:
         return Progress(batch, succeeded, failed, changed_at, waiting_until)
 
     async def results_after(self, batch_id: str, index: int, *, failed_only: bool) -> AsyncIterator[Result]:
-        """Yield the results whose index is greater, in order.
-
-        Raises:
-            TransientError: ``storageUnavailable``.
-        """
+        """Yield the results whose index is greater, in order."""
         condition = _chunk_rows(batch_id) + (" and Failed gt 0" if failed_only else "")
         # The last index of a chunk says whether there is anything in it: what comes before is not opened.
         async for row in self._table.query(f"{condition} and LastIndex gt {index}", page_size=_CHUNKS_AT_ONCE):
@@ -232,8 +196,7 @@ class BatchStore:
     async def delete_before(self, moment: datetime) -> int:
         """Delete every batch, and every key, that is older; return how many batches there were.
 
-        Raises:
-            TransientError: ``storageUnavailable``; what was deleted is, and the next call goes on.
+        What was deleted is, and the next call goes on.
         """
         deleted = 0
         old = f"RowKey eq '{_BATCH}' and CreatedAt lt datetime'{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}'"

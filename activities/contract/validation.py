@@ -14,8 +14,8 @@ from activities.contract.models import ActivityRequest, Assignment, CourseActivi
 from activities.errors import ErrorCode, PermanentError, Problem
 
 # What details[].code can say.
-_REQUIRED, _INVALID, _UNKNOWN = "required", "invalid", "unknownProperty"
-_CONTRADICTION, _NOT_ALLOWED = "contradiction", "notAllowed"
+REQUIRED, INVALID, UNKNOWN = "required", "invalid", "unknownProperty"
+CONTRADICTION, NOT_ALLOWED = "contradiction", "notAllowed"
 
 _KINDS: dict[str, type[CourseActivity]] = {
     "learningassignment": Assignment,
@@ -23,18 +23,18 @@ _KINDS: dict[str, type[CourseActivity]] = {
     "learningselfinitiated": SelfInitiatedCourse,  # The API page's text calls the type by this name, too.
 }
 PROVIDER = ("registrationId", "learningProviderId")  # Two names for one thing.
-_TYPE = "@odata.type"
-_EXTERNAL_ID = "externalCourseActivityId"
-_EXTERNAL_ID_OF_METADATA = "externalcourseActivityId"  # The spelling of Graph's metadata.
+TYPE = "@odata.type"
+EXTERNAL_ID = "externalCourseActivityId"
+EXTERNAL_ID_OF_METADATA = "externalcourseActivityId"  # The spelling of Graph's metadata.
 _ANSWERED_BY_GRAPH = frozenset({"id", "@odata.context", "@odata.etag"})
 _MOST_UNKNOWN = 20  # An answer is read by a person, and each suggestion costs time.
 _NAMES_OF = {
     model: frozenset(one.alias or "" for one in model.model_fields.values())
     for model in (CourseActivity, Assignment, SelfInitiatedCourse)
 }
-_ALL_NAMES = frozenset[str]().union(*_NAMES_OF.values())
+ALL_NAMES = frozenset[str]().union(*_NAMES_OF.values())
 # A null here says no more than a missing property, and Graph must not be sent one.
-_NO_NULL = frozenset({_EXTERNAL_ID, "learningProviderId", "registrationId"}).union(
+_NO_NULL = frozenset({EXTERNAL_ID, "learningProviderId", "registrationId"}).union(
     one.alias or "" for model in _NAMES_OF for one in model.model_fields.values() if one.is_required()
 )
 
@@ -54,7 +54,7 @@ def parse_activity(record: object, *, kind: type[CourseActivity] | None, default
         message = "The body must be one JSON object with the activity's properties."
         if isinstance(record, list):
             message += " It is a list: in a flow, send one request for each item."
-        raise refusal([Problem(_INVALID, message)])
+        raise refusal([Problem(INVALID, message)])
     problems: list[Problem] = []
     model = _kind_of(record, kind, problems) or CourseActivity
     properties = _known_properties(record, model, problems)
@@ -74,22 +74,22 @@ def parse_activity(record: object, *, kind: type[CourseActivity] | None, default
 def _kind_of(
     record: Json, expected: type[CourseActivity] | None, problems: list[Problem]
 ) -> type[CourseActivity] | None:
-    said = record.get(_TYPE)
+    said = record.get(TYPE)
     if values.is_blank(said):
         if expected is None:
-            problems.append(_type_problem(_REQUIRED, "is required"))
+            problems.append(_type_problem(REQUIRED, "is required"))
         return expected
     name = said.strip().removeprefix("#").casefold().removeprefix("microsoft.graph.") if isinstance(said, str) else ""
     kind = _KINDS.get(name)
     if kind is None:
-        problems.append(_type_problem(_INVALID, "is not a type that can be created"))
+        problems.append(_type_problem(INVALID, "is not a type that can be created"))
     elif expected not in {None, kind}:
         problems.append(
             Problem(
-                _CONTRADICTION,
-                f"{_TYPE} says {kind.spoken_name}, but this operation creates {expected.spoken_name}: "
+                CONTRADICTION,
+                f"{TYPE} says {kind.spoken_name}, but this operation creates {expected.spoken_name}: "
                 "use the operation for the other type, or remove it.",
-                _TYPE,
+                TYPE,
             )
         )
     return expected or kind
@@ -97,32 +97,32 @@ def _kind_of(
 
 def _type_problem(code: str, what: str) -> Problem:
     kinds = " or ".join(f'"{kind.odata_type}"' for kind in (Assignment, SelfInitiatedCourse))
-    return Problem(code, f"{_TYPE} {what}: write {kinds}.", _TYPE)
+    return Problem(code, f"{TYPE} {what}: write {kinds}.", TYPE)
 
 
 def _known_properties(record: Json, model: type[CourseActivity], problems: list[Problem]) -> Json:
     """Return the record's properties under the contract's names; what has no place in the model becomes a problem."""
-    names = _NAMES_OF[model] if model is not CourseActivity else _ALL_NAMES
+    names = _NAMES_OF[model] if model is not CourseActivity else ALL_NAMES
     properties: Json = {}
     unknown: list[str] = []
     for name, value in record.items():
-        if name in {_TYPE, _EXTERNAL_ID_OF_METADATA}:
+        if name in {TYPE, EXTERNAL_ID_OF_METADATA}:
             continue
         if name in names:
             # Null is kept where the API page allows it; an empty text says the same as a missing property.
             if not (values.is_blank(value) and (value is not None or name in _NO_NULL)):
                 properties[name] = value
-        elif not (values.is_blank(value) and name in _ALL_NAMES | _ANSWERED_BY_GRAPH):
+        elif not (values.is_blank(value) and name in ALL_NAMES | _ANSWERED_BY_GRAPH):
             unknown.append(name)
     problems += [
-        Problem(_UNKNOWN, _why_unknown(name, model, names), values.shown(name)) for name in unknown[:_MOST_UNKNOWN]
+        Problem(UNKNOWN, _why_unknown(name, model, names), values.shown(name)) for name in unknown[:_MOST_UNKNOWN]
     ]
     if more := len(unknown[_MOST_UNKNOWN:]):
-        problems.append(Problem(_UNKNOWN, f"{more} more properties are not known."))
-    other = record.get(_EXTERNAL_ID_OF_METADATA)
-    if not values.is_blank(other) and not _same_text(properties.setdefault(_EXTERNAL_ID, other), other):
-        message = f"{_EXTERNAL_ID} and {_EXTERNAL_ID_OF_METADATA} are the same property, but they differ: send one."
-        problems.append(Problem(_CONTRADICTION, message, _EXTERNAL_ID))
+        problems.append(Problem(UNKNOWN, f"{more} more properties are not known."))
+    other = record.get(EXTERNAL_ID_OF_METADATA)
+    if not values.is_blank(other) and not _same_text(properties.setdefault(EXTERNAL_ID, other), other):
+        message = f"{EXTERNAL_ID} and {EXTERNAL_ID_OF_METADATA} are the same property, but they differ: send one."
+        problems.append(Problem(CONTRADICTION, message, EXTERNAL_ID))
     return properties
 
 
@@ -138,19 +138,19 @@ def _registration_id(properties: Json, defaults: Defaults, problems: list[Proble
     if not given:
         if defaults.registration_id is None:
             message = "registrationId is required: the learning provider's registration ID, a GUID."
-            problems.append(Problem(_REQUIRED, message, "registrationId"))
+            problems.append(Problem(REQUIRED, message, "registrationId"))
         return defaults.registration_id
     said = {name: value.strip() for name, value in given.items() if isinstance(value, str)}
     if not said:
         return None  # The models say what is wrong with it.
     if len({one.casefold() for one in said.values()}) > 1:
         message = "registrationId and learningProviderId both name the provider, but they differ: send one."
-        problems.append(Problem(_CONTRADICTION, message, "registrationId"))
+        problems.append(Problem(CONTRADICTION, message, "registrationId"))
     name, registration_id = next(iter(said.items()))
     allowed = defaults.allowed_registration_ids
     if allowed and values.is_guid(registration_id) and registration_id.casefold() not in allowed:
         message = f"{name} is not one of the learning providers that this app may write to; its admin can allow it."
-        problems.append(Problem(_NOT_ALLOWED, message, name))
+        problems.append(Problem(NOT_ALLOWED, message, name))
     return registration_id
 
 
@@ -158,8 +158,8 @@ def _problem(error: Mapping[str, Any], model: type[CourseActivity]) -> Problem:
     name = str(error["loc"][0])
     if error["type"] == "missing":
         description = next(one.description for one in model.model_fields.values() if one.alias == name)
-        return Problem(_REQUIRED, f"{name} is required. {description}", name)
-    return Problem(_INVALID, f"{name} {error['ctx']['reason']}.", name)
+        return Problem(REQUIRED, f"{name} is required. {description}", name)
+    return Problem(INVALID, f"{name} {error['ctx']['reason']}.", name)
 
 
 def _why_unknown(name: str, model: type[CourseActivity], names: frozenset[str]) -> str:

@@ -14,13 +14,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
-from activities.contract import json_text, values
-from activities.contract.envelope import with_provider
+from activities.contract import json_text
+from activities.contract.envelope import open_envelope
 from activities.errors import ActivityError, ErrorCode, PermanentError, Problem
 
 # Source: https://learn.microsoft.com/azure/storage/queues/storage-queues-introduction
 LARGEST_MESSAGE_BYTES = 65_536
-_ACTIVITIES, _REGISTRATION_ID = "activities", "registrationId"
 _DEFERRED, _ACTIVITY, _COMPRESSED = "deferred", "activity", "compressedActivity"
 _LARGEST_CONTENT_BYTES = json_text.LARGEST_ACTIVITY_BYTES  # A message of 64 KiB can hold 50 MB of compressed zeros.
 
@@ -128,32 +127,6 @@ class Failure:
         return {**said, "activity": {}, "bodyBase64": base64.b64encode(self.body or b"").decode()}
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """Which failures a replay is about: all, those with a code, or those with an id."""
-
-    code: str | None = None
-    ids: tuple[str, ...] | None = None
-
-
-def parse_selection(value: Any) -> Selection:
-    """Read the body of a replay: ``{}``, ``{"code": "…"}`` or ``{"ids": ["…"]}``.
-
-    Raises:
-        PermanentError: ``invalidRequest``.
-    """
-    # A connector sends the field that was left empty, too.
-    said = {name: one for name, one in value.items() if one not in (None, "", [])} if isinstance(value, dict) else {}
-    match said:
-        case {"code": str(code)} if len(said) == 1 and code.strip():
-            return Selection(code=code.strip())
-        case {"ids": list(ids)} if len(said) == 1 and all(isinstance(one, str) for one in ids):
-            return Selection(ids=tuple(ids))
-        case _ if value == {}:
-            return Selection()
-    raise _invalid('Say what to replay: {} for everything, {"code": "…"} for one code, {"ids": ["…"]} for single ones.')
-
-
 def decode(delivery: Delivery, *, now: datetime, patience: timedelta) -> list[Record]:
     """Return the records of a message: an activity, a list of them, ``{"activities": […]}``, or one that was put back.
 
@@ -166,7 +139,7 @@ def decode(delivery: Delivery, *, now: datetime, patience: timedelta) -> list[Re
     first_seen = delivery.first_seen(now)
     return [
         Record(content, f"{delivery.name}:{index}", first_seen, first_seen + patience)
-        for index, content in enumerate(_contents(value))
+        for index, content in enumerate(open_envelope(value, has_name=False).records)
     ]
 
 
@@ -217,27 +190,6 @@ def _json(body: bytes) -> Any:
         if not decoded:
             raise not_json from None
         return json_text.writable(json_text.decode(decoded))
-
-
-def _contents(value: Any) -> list[Any]:
-    if isinstance(value, dict) and _ACTIVITIES in value:
-        return _of_envelope(value)
-    contents = value if isinstance(value, list) else [value]
-    if not contents:
-        raise _invalid("The message holds an empty list: there is nothing to create.")
-    return contents
-
-
-def _of_envelope(envelope: dict[str, Any]) -> list[Any]:
-    if unknown := [name for name in envelope if name not in {_ACTIVITIES, _REGISTRATION_ID}]:
-        raise _invalid(
-            f'"{values.shown(unknown[0])}" is not known beside "{_ACTIVITIES}": only "{_REGISTRATION_ID}" is.',
-            values.shown(unknown[0]),
-        )
-    contents = envelope[_ACTIVITIES] if isinstance(envelope[_ACTIVITIES], list) else [envelope[_ACTIVITIES]]
-    if not contents:
-        raise _invalid(f'"{_ACTIVITIES}" is an empty list: there is nothing to create.', _ACTIVITIES)
-    return [with_provider(content, envelope.get(_REGISTRATION_ID)) for content in contents]
 
 
 def _put_back(envelope: dict[str, Any]) -> Record:

@@ -2,14 +2,15 @@
 
 import time
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from activities import telemetry
 from activities.app import App
 from activities.contract import json_text
-from activities.errors import PermanentError
-from activities.queueing.messages import Failure, Selection, parse_selection
+from activities.errors import ErrorCode, PermanentError
+from activities.queueing.messages import Failure
 from activities.web import answers, http
 
 if TYPE_CHECKING:
@@ -17,6 +18,33 @@ if TYPE_CHECKING:
 
 # A flow waits 120 s for an answer; what is left is replayed by the next request.
 REPLAY_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which failures a replay is about: all, those with a code, or those with an id."""
+
+    code: str | None = None
+    ids: tuple[str, ...] | None = None
+
+
+def parse_selection(value: Any) -> Selection:
+    """Read the body of a replay: ``{}``, ``{"code": "…"}`` or ``{"ids": ["…"]}``.
+
+    Raises:
+        PermanentError: ``invalidRequest``.
+    """
+    # A connector sends the field that was left empty, too.
+    said = {name: one for name, one in value.items() if one not in (None, "", [])} if isinstance(value, dict) else {}
+    match said:
+        case {"code": str(code)} if len(said) == 1 and code.strip():
+            return Selection(code=code.strip())
+        case {"ids": list(ids)} if len(said) == 1 and all(isinstance(one, str) for one in ids):
+            return Selection(ids=tuple(ids))
+        case _ if value == {}:
+            return Selection()
+    message = 'Say what to replay: {} for everything, {"code": "…"} for one code, {"ids": ["…"]} for single ones.'
+    raise PermanentError(ErrorCode.INVALID_REQUEST, message)
 
 
 async def list_failures(app: App, request: http.Request) -> http.Response:

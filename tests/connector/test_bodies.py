@@ -14,9 +14,10 @@ from activities.execution import sending
 from activities.execution.gateway import StoredActivity
 from activities.execution.sending import Creation
 from activities.health import Report
-from activities.queueing.messages import Delivery, Failure, Record, parse_selection
+from activities.queueing.messages import Delivery, Failure, Record
 from activities.web import answers, batch_answers, http
 from activities.web.batch_answers import ResultPage
+from activities.web.failures import parse_selection
 from connector import examples, schemas
 from tests.connector.documents import API, CONNECTOR, operations_of, problems_in_api, problems_in_connector
 from tests.support.records import DEFAULTS, KINDS, PROVIDER, parse, record, sample

@@ -16,10 +16,9 @@ from activities.queueing.messages import (
     Delivery,
     Failure,
     Record,
-    Selection,
     encode_failure,
-    parse_selection,
 )
+from activities.web.failures import Selection, parse_selection
 from tests.support.records import sample
 from tests.support.strategies import json_values
 

@@ -18,7 +18,7 @@ from activities.contract.validation import parse_activity
 from activities.errors import ErrorCode, PermanentError
 from activities.queueing.messages import LARGEST_MESSAGE_BYTES, Delivery, Failure, Record, decode, encode
 from tests.support.failed_records import incompressible
-from tests.support.records import DEFAULTS, OTHER_PROVIDER, PROVIDER, problems_of, sample
+from tests.support.records import DEFAULTS, OTHER_PROVIDER, PROVIDER, sample
 from tests.support.strategies import bodies, json_values
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -121,9 +121,14 @@ class TestForms:
         assert contents({"activities": [own], "registrationId": PROVIDER}) == [own]
 
     @pytest.mark.parametrize("registration_id", [5, ["a"], "no GUID"])
-    def test_a_wrong_provider_of_the_envelope_is_the_records_problem(self, registration_id: object) -> None:
-        (record,) = contents({"activities": [{}], "registrationId": registration_id})
-        assert "registrationId" in {problem.target for problem in problems_of(record)}
+    def test_a_wrong_provider_of_the_envelope_refuses_all_of_it(self, registration_id: object) -> None:
+        error = refused(json.dumps({"activities": [{}], "registrationId": registration_id}).encode())
+        assert [(one.code, one.target) for one in error.problems] == [("invalid", "registrationId")]
+
+    def test_a_message_has_no_name(self) -> None:
+        """A batch has: it stands in its report. Here nobody would ever read it, and nothing is dropped."""
+        error = refused(json.dumps({"activities": [COURSE], "name": "Autumn"}).encode())
+        assert error.message == '"name" is not known: beside "activities" there can be "registrationId".'
 
     def test_what_is_no_object_is_handed_on_for_validation_to_say_so(self) -> None:
         assert contents({"activities": ["text"], "registrationId": PROVIDER}) == ["text"]
@@ -164,7 +169,7 @@ class TestIdentity:
         assert [record.origin for record in read(b"[{}, {}]")] == ["message-1:0", "message-1:1"]
 
     def test_a_record_is_tried_until_its_patience_ends_counted_from_when_it_was_sent(self) -> None:
-        (record,) = read(b"{}")
+        (record,) = read(b"[{}]")
         assert (record.first_seen, record.deadline, record.attempts) == (INSERTED, INSERTED + PATIENCE, 0)
 
     @pytest.mark.parametrize("hidden", ["", "  "])
@@ -172,19 +177,23 @@ class TestIdentity:
         """The host lets it hide the message's own id, and validation drops a blank one."""
         parse_activity({**COURSE, "id": hidden}, kind=None, defaults=DEFAULTS)
         times = [INSERTED, INSERTED + timedelta(seconds=1)]
-        sent = [delivery(body, hidden, time) for body in (b'{"id":"","a":1}', b'{"id":"","a":2}') for time in times]
+        sent = [
+            delivery(body, hidden, time)
+            for body in (b'{"id":"","status":1}', b'{"id":"","status":2}')
+            for time in times
+        ]
         origins = {decode(one, now=NOW, patience=PATIENCE)[0].origin for one in sent}
         assert len(origins) == 4
         assert origins == {decode(one, now=NOW, patience=PATIENCE)[0].origin for one in sent}  # Delivered again.
 
-    @pytest.mark.parametrize("body", [b"{}", b"no JSON"])
+    @pytest.mark.parametrize("body", [b"[{}]", b"no JSON"])
     @pytest.mark.parametrize("said", ["2026-04-30", "0001-01-01", "9999-12-31", "9999-12-31T23:59:59Z"])
     def test_a_time_that_the_body_made_up_breaks_nothing(self, body: bytes, said: str) -> None:
         """The host lets a property "insertionTime" hide the message's own, and one without offset has none here."""
         sent = delivery(body, inserted_at=datetime.fromisoformat(said))
         failure = Failure.of_message(sent, PermanentError(ErrorCode.INVALID_JSON, "wrong"), now=NOW)
         assert failure.first_seen <= NOW
-        if body == b"{}":
+        if body == b"[{}]":
             (record,) = decode(sent, now=NOW, patience=PATIENCE)
             assert record.first_seen <= NOW
             assert decode(delivery(encode(record).encode()), now=NOW, patience=PATIENCE) == [record]
