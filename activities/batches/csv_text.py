@@ -1,19 +1,18 @@
 """CSV as spreadsheets write and open it: bytes ⇄ rows of cells. Knows nothing of activities, and does no I/O.
 
-The standard library's reader is not used: its limit of 131,072 characters for a cell can only be changed for the
-whole process, and beyond it the file could not be read, although only one record of it is odd.
 Source: https://www.rfc-editor.org/rfc/rfc4180, and what Excel makes of it.
 """
 
 import codecs
+import csv
 import re
 from collections.abc import Iterable, Iterator
 
 from activities.errors import ErrorCode, PermanentError
 
 DELIMITERS = (",", ";", "\t")
-_LINE_END = r"(?:\r\n|\r|\n|\Z)"
-_PLAIN_LINE = re.compile(rf'([^"\r\n]*+){_LINE_END}')
+_LINE = re.compile(r"[^\r\n]*+(?:\r\n|\r|\n)|[^\r\n]++")
+_LARGEST_CELL = 2**30
 _LONGEST_HEADER = 100_000  # Characters; a row without an end would be taken apart once for each delimiter.
 _ZIP = b"PK\x03\x04"  # How an .xlsx file begins.
 _SAVE_AS = 'Save it again; in Excel: "Save As", file type "CSV UTF-8 (Comma delimited)".'
@@ -69,33 +68,25 @@ def headers(text: str) -> dict[str, list[str]]:
 
 
 def decode_rows(text: str, delimiter: str) -> Iterator[list[str]]:
-    """Yield the cells of each row, line breaks and doubled quotes included.
+    """Yield the cells of each row, line breaks and doubled quotes included; none of a row that is blank.
 
     Raises:
-        PermanentError: ``invalidRequest`` with the line: a quote is missing or one too many.
+        PermanentError: ``invalidRequest`` with the line in which a row begins: a quote is missing or one too many.
     """
-    unquoted = rf'(?!")[^{delimiter}\r\n]*+'
-    # Cells without quotes are taken together up to the next one with quotes: one by one they would cost twice the time.
-    part = re.compile(rf'(?:"((?:[^"]++|"")*+)"|({unquoted}(?:{delimiter}{unquoted})*+))({delimiter}|{_LINE_END})')
-    position = 0
-    while position < len(text):
-        if line := _PLAIN_LINE.match(text, position):
-            yield line[1].split(delimiter)
-            position = line.end()
-            continue
-        cells: list[str] = []
-        end = delimiter
-        while end == delimiter:
-            found = part.match(text, position)
-            if found is None:
-                raise _invalid(
-                    f"The quotes in line {_lines(text[:position])} of the CSV file do not match: a cell that begins "
-                    'with a quote has to end with one, and a quote inside such a cell is written twice ("").'
-                )
-            quoted, plain, end = found.groups()
-            cells += plain.split(delimiter) if quoted is None else [quoted.replace('""', '"')]
-            position = found.end()
-        yield cells
+    # For the whole process, but nothing else in it reads CSV; a body is bounded before it comes here.
+    csv.field_size_limit(_LARGEST_CELL)
+    lines = (line[0] for line in _LINE.finditer(text))
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    begin = 1
+    try:
+        for cells in reader:
+            yield cells
+            begin = reader.line_num + 1
+    except csv.Error as error:
+        raise _invalid(
+            f"The quotes in line {begin} of the CSV file do not match: a cell that begins "
+            'with a quote has to end with one, and a quote inside such a cell is written twice ("").'
+        ) from error
 
 
 def encode(rows: Iterable[Iterable[str]], delimiter: str) -> bytes:
