@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from activities.batches.results import Batch, Outcome, Progress, Result
+from activities.contract.advice import ADVICE
 from activities.contract.models import Assignment, CourseActivity, Defaults, SelfInitiatedCourse
 from activities.contract.validation import parse_activity
 from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
@@ -15,7 +16,6 @@ from activities.health import Report
 from activities.queueing.messages import Failure, Record
 from activities.web import answers, batch_answers, http
 from connector import about, schemas
-from connector.refusals import MEANING
 
 type Examples = dict[str, Any]
 
@@ -101,7 +101,7 @@ def report() -> Any:
     """Return the report of a batch in which one of two failed."""
     code = ErrorCode.LEARNER_NOT_LICENSED
     done = Result(0, Outcome.CREATED, _ID, "safety-2026-0042")
-    failed = Result(1, Outcome.FAILED, "", "safety-2026-0043", code, MEANING[code])
+    failed = Result(1, Outcome.FAILED, "", "safety-2026-0043", code, ADVICE[code].meaning)
     return _progress().to_json([done, failed])
 
 
@@ -126,8 +126,8 @@ def _error(code: ErrorCode) -> ActivityError:
         except PermanentError as error:
             return error
     if answers.HTTP_STATUS[code] in {429, 503}:
-        return TransientError(code, MEANING[code], retry_after_seconds=60)
-    return ActivityError(code, MEANING[code])
+        return TransientError(code, ADVICE[code].meaning, retry_after_seconds=60)
+    return ActivityError(code, ADVICE[code].meaning)
 
 
 def _progress() -> Progress:

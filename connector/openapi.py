@@ -5,11 +5,12 @@ Source: https://spec.openapis.org/oas/v3.1.1
 
 from http import HTTPStatus
 
+from activities.contract.advice import ADVICE
 from activities.errors import ErrorCode
 from connector import about, answers, examples
 from connector.operations import CSV, HTML, JSON, OPERATIONS, TAGS, Operation
 from connector.parameters import CLIENT_REQUEST, Parameter
-from connector.refusals import MEANING, NO_KEY, by_status
+from connector.refusals import NO_KEY, by_status
 from connector.routes import Route, served
 from connector.schemas import Schema, number, ref, text
 
@@ -127,7 +128,7 @@ def _responses(operation: Operation, route: Route) -> Schema:
         if status in operation.pages:
             content[HTML] = _as_text(operation.pages[status])
         responses[str(status)] = _response(
-            "\n".join(f"- `{code}`: {MEANING[code]}" for code in codes), headers, content
+            "\n".join(f"- `{code}`: {ADVICE[code].meaning}" for code in codes), headers, content
         )
     content = {JSON: {"schema": ref("Error")}}
     responses["default"] = _response("Any other error.", ("x-ms-error-code",), content)

@@ -5,10 +5,11 @@ Source: https://learn.microsoft.com/connectors/custom-connectors/openapi-extensi
 
 from typing import Any
 
+from activities.contract.advice import ADVICE
 from connector import about, answers, schemas
 from connector.operations import ADVANCED, IMPORTANT, JSON, OPERATIONS, TAGS, Operation
 from connector.parameters import Parameter
-from connector.refusals import MEANING, NO_KEY, by_status
+from connector.refusals import NO_KEY, by_status
 from connector.routes import Route, served
 from connector.schemas import Schema
 from connector.wording import display_name
@@ -154,7 +155,7 @@ def _responses(operation: Operation, route: Route) -> Schema:
     good = {str(status): {"description": answer.description, "schema": {"$ref": f"#/definitions/{answer.schema}"}}}
     good |= {str(other): {"description": said.description} for other, said in others}
     bad = {
-        str(code): {"description": " ".join(MEANING[one] for one in codes)}
+        str(code): {"description": " ".join(ADVICE[one].meaning for one in codes)}
         for code, codes in by_status(operation.codes).items()
     }
     no_key = {"401": {"description": NO_KEY}} if route.needs_key else {}

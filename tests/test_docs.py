@@ -3,10 +3,12 @@
 import json
 import re
 from datetime import UTC, datetime
+from http import HTTPStatus
 
 from activities import settings
 from activities.batches import requests, store
 from activities.batches.results import Batch, Progress, Result
+from activities.contract.advice import ADVICE, Actor
 from activities.contract.models import Assignment, Defaults, SelfInitiatedCourse
 from activities.contract.validation import parse_activity
 from activities.errors import ErrorCode
@@ -37,11 +39,32 @@ def first_cells(table: str) -> set[str]:
     return {name for row in re.findall(r"^\|([^|]*)\|", table, re.MULTILINE) for name in re.findall(r"`([^`]+)`", row)}
 
 
-def test_the_error_table_has_every_code_with_its_status() -> None:
-    rows = re.findall(r"^\| (\d{3}) \| `(\w+)` \|", section(README, "Errors"), re.MULTILINE)
-    assert sorted((int(status), code) for status, code in rows) == sorted(
-        (int(answers.HTTP_STATUS[code]), str(code)) for code in ErrorCode
+def test_the_error_table_has_every_code_with_its_status_its_meaning_and_who_acts() -> None:
+    row = r"^\| (\d{3}) \| `(\w+)` \| ([^|]+) \| ([^|]+) \|$"
+    rows = re.findall(row, section(README, "Errors").replace("`details`", "details"), re.MULTILINE)
+    first = {Actor.SENDER: "maker", Actor.ADMIN: "admin", Actor.NOBODY: "nobody: repeat"}
+    assert sorted(
+        (
+            int(status),
+            code,
+            meaning.replace("`", ""),
+            who.split(", ")[0].split("; ")[0].split(" of ")[0],
+            "then admin" in who,
+        )
+        for status, code, meaning, who in rows
+    ) == sorted(
+        (int(answers.HTTP_STATUS[code]), str(code), one.meaning, first[one.actor], one.then_admin)
+        for code, one in ((code, ADVICE[code]) for code in ErrorCode)
     )
+
+
+def test_the_page_of_the_queue_names_the_codes_that_wait_for_an_admin() -> None:
+    row = next(line for line in QUEUE.splitlines() if line.startswith("| put back three times"))
+    of_graph = {HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.FAILED_DEPENDENCY}
+    waiting = {
+        str(code) for code in ErrorCode if ADVICE[code].waits_for_admin and answers.HTTP_STATUS[code] in of_graph
+    }
+    assert set(re.findall(r"`(\w+)`", row)) == waiting
 
 
 def test_the_settings_table_the_example_file_and_the_code_name_the_same_settings() -> None:

@@ -14,6 +14,7 @@ import pytest
 from activities.batches import requests
 from activities.batches.results import Batch, Outcome, Progress, Result
 from activities.contract import values
+from activities.contract.advice import ADVICE, Actor
 from activities.contract.models import Assignment, CourseActivity, SelfInitiatedCourse
 from activities.errors import ErrorCode, PermanentError, Problem
 from activities.execution.gateway import StoredActivity
@@ -21,7 +22,6 @@ from activities.execution.sending import Creation
 from activities.execution.sending import Outcome as CreationOutcome
 from activities.queueing import messages
 from activities.web import answers, http
-from activities.web.page.advice import ADVICE, Actor
 from local.lifecycle import ROOT
 from tests.support.records import LEARNER, PROVIDER, parse, record
 from tests.test_docs import BATCHES, README, section

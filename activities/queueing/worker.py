@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from activities import telemetry
+from activities.contract.advice import advice_on
 from activities.contract.models import Defaults
 from activities.contract.validation import parse_activity
-from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
+from activities.errors import ActivityError, PermanentError, TransientError
 from activities.execution import patience, sending
 from activities.execution.gateway import GraphGateway
 from activities.execution.ledger import Ledger
@@ -21,15 +22,7 @@ from activities.queueing.failures import Failures
 from activities.queueing.messages import Delivery, Failure, Record, decode, encode
 from activities.storage.queues import Queue
 
-# An admin has to act first; the first tries cover a grant that takes its time.
-_ADMIN_CODES = frozenset(
-    {
-        ErrorCode.PROVIDER_NOT_ENABLED,
-        ErrorCode.PROVIDER_NOT_REGISTERED,
-        ErrorCode.SERVICE_PLAN_MISSING,
-        ErrorCode.GRAPH_PERMISSION_MISSING,
-    }
-)
+# Where an admin has to act, the first tries cover a grant or a licence that takes its time.
 _ADMIN_ATTEMPTS, _ADMIN_DELAY_SECONDS = 3, 300.0
 
 
@@ -98,7 +91,7 @@ class QueueWorker:
         """Return how long the record waits before it is tried again, or None when it is not."""
         if isinstance(error, TransientError):
             delay = patience.delay_seconds(error, attempts=record.attempts, jitter=self.jitter)
-        elif error.code in _ADMIN_CODES and record.attempts < _ADMIN_ATTEMPTS:
+        elif advice_on(error.code).waits_for_admin and record.attempts < _ADMIN_ATTEMPTS:
             delay = patience.spread(_ADMIN_DELAY_SECONDS, jitter=self.jitter)
         else:
             return None

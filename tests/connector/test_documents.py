@@ -5,13 +5,14 @@ from typing import Any
 
 import pytest
 
+from activities.contract.advice import ADVICE
 from activities.contract.models import Assignment, CourseActivity, SelfInitiatedCourse
 from activities.errors import ErrorCode
 from activities.web import answers
 from connector import __main__ as commands
 from connector import about, icon, routes, rules, schemas
 from connector.operations import OPERATIONS
-from connector.refusals import MEANING, by_status
+from connector.refusals import by_status
 from tests.connector.documents import API, CONNECTOR, operations_of, routes_of
 
 LARGEST_SWAGGER_BYTES = 100_000
@@ -75,13 +76,7 @@ def test_a_create_can_answer_every_error_code_but_that_of_batches() -> None:
     (create,) = (one for one in OPERATIONS if one.id == "CreateActivity")
     # Nothing tells the two kinds of 401 apart in advance: the host's has no body.
     assert set(create.codes) == set(ErrorCode) - {ErrorCode.NOT_FOUND, ErrorCode.UNAUTHENTICATED}
-    assert MEANING.keys() == answers.HTTP_STATUS.keys() == set(ErrorCode)
-
-
-def test_the_readme_and_the_documents_say_the_same_of_every_code() -> None:
-    readme = (about.ROOT / "README.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| \d{3} \| `(\w+)` \| (.+?) \|", readme, re.MULTILINE)
-    assert {code: words.replace("`", "") for code, words in rows} == {str(code): said for code, said in MEANING.items()}
+    assert ADVICE.keys() == answers.HTTP_STATUS.keys() == set(ErrorCode)
 
 
 @pytest.mark.parametrize("name", API_OPERATIONS)

@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from activities.batches.results import Batch, Outcome, Progress, Result
+from activities.contract.advice import ADVICE, Actor, advice_on
 from activities.errors import ErrorCode
 from activities.web.page import page_assets, render
-from activities.web.page.advice import ADVICE, Actor, advice_on
 from tests.support.batch_pages import (
     ALL_SUCCEEDED,
     BATCH,

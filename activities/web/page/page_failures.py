@@ -11,7 +11,7 @@ from html import escape
 from string import Template
 
 from activities.batches.results import Progress, Result
-from activities.web.page.advice import advice_on
+from activities.contract.advice import advice_on
 from activities.web.page.wording import counted
 
 DOWNLOAD_QUERY = "?failedOnly=true&format=csv"
