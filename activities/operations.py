@@ -67,7 +67,7 @@ async def get_openapi(_: App, request: wire.Request) -> wire.Response:
 async def list_failures(app: App, request: wire.Request) -> wire.Response:
     """Show what could not be created from the queues, newest first: ``errorCode`` filters, ``top`` sizes the page."""
     failures, after = await app.required_store().failures.page(
-        code=request.query.get("errorCode"), size=wire.page_size(request), after=request.query.get("after", "")
+        code=request.parameter("errorCode") or None, size=wire.page_size(request), after=request.parameter("after")
     )
     return wire.encode_failures([failure.to_json() for failure in failures], after, request)
 
