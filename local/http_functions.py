@@ -1,7 +1,8 @@
 """The app's HTTP functions behind their routes, as the real host treats an HTTP invocation, oddities included.
 
 A wrong method is 404, a chunked body arrives empty, an empty query value is dropped, a body that is too large and an
-answer that may have no body but has one are an empty 500: what works here works there. It opens no port.
+answer that may have no body but has one are an empty 500, names decide which of two routes answers, and an answer comes
+in chunks: what works here works there. It opens no port.
 """
 
 import logging
@@ -21,7 +22,7 @@ from local.worker import AppLoadError, Function, InvocationError, Trace, invoke
 # https://learn.microsoft.com/azure/azure-functions/functions-app-settings#functions_request_body_size_limit
 BODY_LIMIT_SETTING = "FUNCTIONS_REQUEST_BODY_SIZE_LIMIT"
 BODY_LIMIT_BYTES = 104_857_600
-# Kestrel refuses to write a body for them: https://www.rfc-editor.org/rfc/rfc9110#section-15.3.5 and others
+# Kestrel fails where a body is written for them: https://www.rfc-editor.org/rfc/rfc9110#section-6.4.1
 _WITHOUT_BODY = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.RESET_CONTENT, HTTPStatus.NOT_MODIFIED})
 
 logger = logging.getLogger("local.http_functions")
