@@ -10,8 +10,6 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from activities.batches.requests import LARGEST_BATCH_BYTES
-from local.environment import app_environment
 from local.http_functions import BODY_LIMIT_BYTES, BODY_LIMIT_SETTING, body_limit
 from local.processes import Child, started
 from tests.local.calls import SAMPLE_APP
@@ -256,10 +254,6 @@ def test_a_host_heeds_the_limit_that_it_is_given(tmp_path: Path) -> None:
         answers = [httpx.post(f"{child.url}/api/echo", content=b"x" * length).status_code for length in (4, 5)]
 
     assert answers == [200, 500]
-
-
-def test_the_settings_of_the_local_app_let_its_own_refusal_come_first() -> None:
-    assert body_limit(app_environment("http://127.0.0.1:8085")) > LARGEST_BATCH_BYTES
 
 
 def test_a_client_that_waits_to_be_told_may_send_its_body(host_process: Child) -> None:
