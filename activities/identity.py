@@ -57,15 +57,18 @@ class PatientCredential(AsyncTokenCredential):
         asking = self._asking.get(scopes)
         if asking is None or asking.done() or options.get("claims"):
             asking = self._asking[scopes] = asyncio.create_task(self._ask(*scopes, **options))
-        # A caller that gives up must not take the answer from the others.
-        return await asyncio.shield(asking)
+        try:
+            # A caller that gives up must not take the answer from the others.
+            return await asyncio.shield(asking)
+        except TransientError as error:
+            telemetry.failure("identityFailed", error)
+            raise
 
     async def _ask(self, *scopes: str, **options: Any) -> AccessToken:
         try:
             async with asyncio.timeout(IDENTITY_SECONDS):
                 token = await self._credential.get_token(*scopes, **options)
         except Exception as error:
-            telemetry.failure("identityFailed", error)
             raise _identity_unavailable(error) from error
         self._kept[scopes] = (self._now() + KEPT_SECONDS, token)
         return token

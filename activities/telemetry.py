@@ -1,19 +1,23 @@
 """Log lines for correlation: a constant event name, ids of the invocation, counts and codes.
 
 Never a body, a token, a name, a note or the id of a learner. (An activity's id at Graph holds the learner's, and a
-caller's external id may: neither is logged.)
+caller's external id may: neither is logged.) An event is one line, whatever happened.
 """
 
 import json
 import logging
 import re
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from types import MappingProxyType
 
 _log = logging.getLogger("activities")
+# Application Insights cuts a message off after 32,768 characters: https://learn.microsoft.com/azure/azure-monitor/fundamentals/service-limits
+LONGEST_TRACEBACK = 16_000
+_held: ContextVar[list["Event"] | None] = ContextVar("held", default=None)
 _correlation: ContextVar[Mapping[str, str]] = ContextVar("correlation", default=MappingProxyType({}))
 
 # What callers send for correlation, free of charge.
@@ -54,17 +58,52 @@ def invocation_id() -> str:
     return _correlation.get().get("invocationId", "")
 
 
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something to log, without the ids of the invocation that logs it."""
+
+    level: int
+    name: str
+    fields: Mapping[str, object]
+
+
+@contextmanager
+def held() -> Iterator[list[Event]]:
+    """Collect the events inside the block instead of logging them: `say` them in each invocation that waits for it.
+
+    The platform counts the lines of a task to the invocation that created it, and drops those of one that is over.
+    """
+    events: list[Event] = []
+    token = _held.set(events)
+    try:
+        yield events
+    finally:
+        _held.reset(token)
+
+
+def say(events: Iterable[Event]) -> None:
+    """Log events in the name of the invocation that is running."""
+    waiting = _held.get()
+    for one in events:
+        if waiting is None:
+            _log.log(one.level, "%s %s", one.name, json.dumps({**_correlation.get(), **one.fields}))
+        else:
+            waiting.append(one)
+
+
 def event(name: str, **fields: object) -> None:
     """Log one event at INFO; values are codes, counts and ids, never what a caller wrote."""
-    _log.info("%s %s", name, json.dumps({**_correlation.get(), **fields}))
+    say([Event(logging.INFO, name, fields)])
 
 
 def failure(name: str, error: BaseException, **fields: object) -> None:
     """Log an unexpected failure at ERROR with the traceback of its whole chain, but without the exceptions' texts.
 
-    A library puts into the text whatever it stumbled over, and that may be what must not be logged.
+    A library puts into the text whatever it stumbled over, and that may be what must not be logged. The traceback is a
+    field: the platform makes rows of their own of further lines, which belong to no invocation.
     """
-    _log.error("%s %s\n%s", name, json.dumps({**_correlation.get(), **fields}), "".join(_frames(error)))
+    said = "".join(_frames(error))[:LONGEST_TRACEBACK]
+    say([Event(logging.ERROR, name, {**fields, "traceback": said})])
 
 
 def _frames(error: BaseException) -> Iterator[str]:

@@ -18,6 +18,8 @@ _PLACE = "00000000-0000-0000-0000-000000000000"
 _CREATED = b" %d " % HTTPStatus.CREATED
 _END_OF_HEAD = b"\r\n\r\n"
 _LENGTH = b"content-length:"
+_CHUNKED = b"transfer-encoding: chunked"
+_LAST_CHUNK = b"0\r\n\r\n"
 
 
 @dataclass(slots=True)
@@ -118,10 +120,7 @@ class _Caller(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._received += data
         head, end, body = self._received.partition(_END_OF_HEAD)
-        if not end:
-            return
-        _, _, length = head.lower().partition(_LENGTH)
-        if len(body) < int(length.partition(b"\r\n")[0]):
+        if not end or not _is_whole(head.lower(), body):
             return
         self._latencies.append(time.perf_counter() - self._sent_at)
         self._received = b""
@@ -136,3 +135,10 @@ class _Caller(asyncio.Protocol):
     def _fail(self, message: str) -> None:
         if not self.done.done():
             self.done.set_exception(RuntimeError(message))
+
+
+def _is_whole(head: bytes, body: bytes) -> bool:
+    if _CHUNKED in head:
+        return body.endswith(_LAST_CHUNK)
+    _, _, length = head.partition(_LENGTH)
+    return len(body) >= int(length.partition(b"\r\n")[0])

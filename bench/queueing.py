@@ -1,7 +1,6 @@
 """The queue: so many messages that a host sees at the same moment, until the last is created and deleted."""
 
 import json
-import math
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -12,12 +11,11 @@ from azure.storage.queue import QueueClient
 from bench import cases
 from bench.candidates import APP, EXAMPLE, FLOOR, PLAIN, Candidate, Stage, stage
 from bench.figures import Figures, Row, in_turn
-from bench.usage import Meter
+from bench.usage import Meter, halted
 from local.processes import Child
+from local.queues import MAX_POLLING_SECONDS
 
 _LOOK_SECONDS = 0.05
-_SECONDS_TO_FILL = 2.0
-_SECONDS_TO_PUT = 0.012
 _WARMING_MESSAGES = 50
 
 
@@ -35,33 +33,31 @@ def measure(figures: Figures, *, latencies: Sequence[float], rounds: int, messag
 
 
 def _drain(row: Row, scene: Stage, candidate: Candidate, host: Child, *, messages: int) -> None:
-    """Let all messages be seen at the same moment by a host that is looking, and measure from then on."""
     scene.forget()
     with QueueClient.from_connection_string(scene.connection_string(), candidate.queue) as queue:
-        shown_at = time.time() + _SECONDS_TO_FILL + messages * _SECONDS_TO_PUT
-        for _ in range(messages):
-            _put(queue, after_seconds=math.ceil(shown_at - time.time()))
-        # A host that found nothing looks again after up to two seconds: so it finds something.
-        awake = 0
-        while time.time() < shown_at + 1:  # Storage counts whole seconds: now it shows the last one.
-            _put(queue, after_seconds=0)
-            awake += 1
-            time.sleep(_LOOK_SECONDS)
-        meter = Meter({"host": [host.pid]})
-        begun = time.perf_counter()
-        left = _left(queue)
-        wait_until_empty(queue)
-        seconds = time.perf_counter() - begun
-    stored = scene.stored() - awake
+        drain(row, queue, host.pid, messages=messages)
+    stored = scene.stored()
     if stored != messages:
         raise RuntimeError(f"Of {messages} messages for {candidate.title}, Graph has {stored} activities.")
-    row.add("messages_per_second", left / seconds)
-    row.add("queue_cpu_milliseconds", meter.seconds()["host"] / left * 1000)
 
 
-def _put(queue: QueueClient, *, after_seconds: int) -> None:
-    content = json.dumps({**EXAMPLE, "externalCourseActivityId": str(uuid4())})
-    queue.send_message(content, visibility_timeout=after_seconds)
+def drain(row: Row, queue: QueueClient, host: int, *, messages: int) -> None:
+    """Fill the queue while its host is halted, and measure from the moment it goes on until all messages are deleted.
+
+    Storage can hide messages for whole seconds only. A host that runs meanwhile has worked off some, or all, of those
+    that are shown first before the last is shown; then nothing is left to be measured.
+    """
+    with halted(host):
+        wakes_at = time.monotonic() + MAX_POLLING_SECONDS
+        for _ in range(messages):
+            queue.send_message(json.dumps({**EXAMPLE, "externalCourseActivityId": str(uuid4())}))
+        # A host that found nothing looks again after some seconds: then that is over when it goes on.
+        time.sleep(max(0, wakes_at - time.monotonic()))
+        meter = Meter({"host": [host]})
+        begun = time.perf_counter()
+    wait_until_empty(queue)
+    row.add("messages_per_second", messages / (time.perf_counter() - begun))
+    row.add("queue_cpu_milliseconds", meter.seconds()["host"] / messages * 1000)
 
 
 def _left(queue: QueueClient) -> int:

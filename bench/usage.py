@@ -3,10 +3,15 @@
 Processor time is the figure that the other processes of a busy machine falsify least.
 """
 
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import psutil
+
+_PATIENCE_SECONDS = 10.0
+_LOOK_SECONDS = 0.001
 
 
 def resident_megabytes(pid: int) -> float:
@@ -23,6 +28,26 @@ def cpu_seconds(pids: Iterable[int]) -> float:
 def with_children(pid: int) -> list[int]:
     """Return the ids of a process and of all that it started."""
     return [pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))]
+
+
+@contextmanager
+def halted(pid: int) -> Iterator[None]:
+    """Let a process do nothing for the length of a ``with`` block; its clocks go on.
+
+    Raises:
+        RuntimeError: it does not halt.
+    """
+    process = psutil.Process(pid)
+    process.suspend()
+    try:
+        late = time.monotonic() + _PATIENCE_SECONDS
+        while process.status() != psutil.STATUS_STOPPED:  # A busy system takes a moment to tell it.
+            if time.monotonic() > late:
+                raise RuntimeError(f"The process {pid} does not halt.")
+            time.sleep(_LOOK_SECONDS)
+        yield
+    finally:
+        process.resume()
 
 
 @dataclass(slots=True)

@@ -18,6 +18,9 @@ IDENTITY_HEADER = "local-identity-header"
 # The one user-assigned identity of the app in Azure, where storage is reached with it.
 CLIENT_ID = "6d3f1f0b-6b1c-4f7d-9a57-0b7a4f6f2c11"
 
+# What the host takes, above what the app takes: the app's own words come first, and not the host's empty 500.
+BODY_LIMIT_BYTES = 67_108_864
+
 # Azurite's documented account: https://learn.microsoft.com/azure/storage/common/storage-use-azurite
 STORAGE_ACCOUNT = "devstoreaccount1"
 STORAGE_ACCOUNT_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
@@ -35,6 +38,7 @@ def app_environment(
     """
     return {
         "FUNCTIONS_WORKER_RUNTIME": "python",
+        "FUNCTIONS_REQUEST_BODY_SIZE_LIMIT": str(BODY_LIMIT_BYTES),
         **(
             storage_by_identity(storage_ports, certificate)
             if certificate

@@ -14,5 +14,6 @@ class FunctionKey:
 
     def is_shown(self, request: web.BaseRequest, query: Mapping[str, str]) -> bool:
         """Say whether a request has the key, in its header or, without that, as `code` of its query."""
-        given = request.headers.get("x-functions-key", query.get("code", ""))
+        code = next((value for name, value in query.items() if name.lower() == "code"), "")
+        given = request.headers.get("x-functions-key", code)
         return self._key is None or hmac.compare_digest(given.encode(errors="surrogateescape"), self._key)

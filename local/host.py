@@ -22,7 +22,7 @@ from aiohttp import web
 
 from local.function_keys import FunctionKey
 from local.host_json import HostJson, read_host_json
-from local.http_functions import HttpFunctions
+from local.http_functions import HttpFunctions, body_limit
 from local.lifecycle import listen
 from local.loaded_modules import write_loaded_modules
 from local.manual_runs import PREFIX, ManualRuns
@@ -32,7 +32,7 @@ from local.queues import QueueListener
 from local.serving import SHUTDOWN_SECONDS, serve
 from local.timer_bindings import bind_timer
 from local.timers import TimerListener
-from local.worker import AppLoadError, Function, load_app
+from local.worker import AppLoadError, Function, OfRunningInvocations, load_app
 
 logger = logging.getLogger("local.host")
 
@@ -51,6 +51,8 @@ def run(arguments: argparse.Namespace) -> int:
     host_json = read_host_json(app)
     endpoint = listen(arguments.port)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(OfRunningInvocations())
     # The worker library's own lines (one per invocation) go to the platform's log in Azure, never to the app's.
     logging.getLogger("azure.functions").setLevel(logging.WARNING)
     try:
@@ -66,7 +68,12 @@ async def _serve_app(app: Path, host_json: HostJson, endpoint: socket.socket, ar
     for function in await load_app(app):
         by_trigger.setdefault(function.trigger["type"], []).append(function)
     key = FunctionKey(arguments.function_key)
-    http = HttpFunctions(by_trigger.pop("httpTrigger", []), prefix=host_json.route_prefix, key=key)
+    http = HttpFunctions(
+        by_trigger.pop("httpTrigger", []),
+        prefix=host_json.route_prefix,
+        key=key,
+        body_limit_bytes=body_limit(os.environ),
+    )
     listeners: dict[str, QueueListener | TimerListener] = {}
     queues = [bind_queue(function, os.environ) for function in by_trigger.pop("queueTrigger", [])]
     services = {connection: open_service(connection) for connection in {queue.connection for queue in queues}}

@@ -1,4 +1,4 @@
-"""Which modules an app uses, and from where: its own packages go before this environment's; what it loaded is told.
+"""Which modules an app uses, and from where: its packages, this environment's, then its own; what it loaded is told.
 
 It imports nothing from outside the standard library: whatever is imported before `prefer_packages_of` comes from this
 environment.
@@ -7,6 +7,8 @@ environment.
 import json
 import sys
 from pathlib import Path
+
+from local.lifecycle import ROOT
 
 PACKAGES = Path(".python_packages", "lib", "site-packages")
 """Where a deployed app holds its packages.
@@ -24,6 +26,16 @@ def prefer_packages_of(app: Path) -> None:
     packages = app.resolve() / PACKAGES
     if packages.is_dir():
         sys.path.insert(0, str(packages))
+
+
+def search_app_last(app: Path) -> None:
+    """Put an app's own modules behind all packages, as on the platform, and behind them this repository, for the host.
+
+    So a module of an app that is called like a package or a part of the standard library is not found.
+    """
+    own = [str(app), str(ROOT)]
+    sys.path[:] = [path for path in sys.path if path and str(Path(path).resolve()) not in own]
+    sys.path += dict.fromkeys(own)
 
 
 def write_loaded_modules(path: Path) -> None:

@@ -27,22 +27,17 @@ class Route[Target]:
 
 
 class RouteTable[Target]:
-    """Routes, arranged once so that finding one is a dictionary look-up or a few pattern matches.
+    """Routes in the order in which they are tried: the first that matches answers, however special a later one is.
+
+    Source: `WebJobsRouter` in
+    https://github.com/Azure/azure-functions-host/tree/dev/src/WebJobs.Script.WebHost
 
     Raises:
         ValueError: a template uses what is not supported.
     """
 
     def __init__(self, routes: Iterable[Route[Target]]) -> None:
-        self._literal: dict[str, list[Route[Target]]] = {}
-        patterns = []
-        for route in routes:
-            if "{" in route.template:
-                patterns.append((_precedence(route.template), _pattern(route.template), route))
-            else:
-                self._literal.setdefault(route.template.strip("/").lower(), []).append(route)
-        patterns.sort(key=lambda entry: entry[0])
-        self._patterns = [(pattern, route) for _, pattern, route in patterns]
+        self._routes = [(_pattern(route.template), route) for route in routes]
 
     def find(self, method: str, path: str) -> tuple[Target, dict[str, str]] | None:
         """Return the target for a path, percent-encoded as received, and its route parameters, decoded.
@@ -50,10 +45,7 @@ class RouteTable[Target]:
         A wrong method is no match, exactly like a wrong path: the host answers 404 to both.
         """
         path = path.removeprefix("/").removesuffix("/")
-        for route in self._literal.get(path.lower(), ()):
-            if route.allows(method):
-                return route.target, {}
-        for pattern, route in self._patterns:
+        for pattern, route in self._routes:
             match = pattern.fullmatch(path)
             if match and route.allows(method):
                 return route.target, {name: _decoded(text) for name, text in match.groupdict().items() if text}
@@ -63,11 +55,6 @@ class RouteTable[Target]:
 def _decoded(text: str) -> str:
     # As Kestrel decodes a path: everything but an encoded slash.
     return unquote(_ENCODED_SLASH.sub("%252F", text))
-
-
-def _precedence(template: str) -> list[int]:
-    # As ASP.NET orders candidates: segment by segment, literals before parameters before catch-alls.
-    return [0 if "{" not in segment else 2 if "{*" in segment else 1 for segment in template.split("/")]
 
 
 def _pattern(template: str) -> re.Pattern[str]:

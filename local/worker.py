@@ -8,9 +8,10 @@ import json
 import logging
 import os
 import secrets
-import sys
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,8 +20,11 @@ from typing import Any
 import azure_functions_runtime as runtime  # type: ignore[import-untyped] # Microsoft ships it without types.
 
 from local import protos
+from local.loaded_modules import search_app_last
 
 logger = logging.getLogger("local.worker")
+_invocation: ContextVar[str | None] = ContextVar("invocation", default=None)
+_running: set[str] = set()
 _NO_RETRY = SimpleNamespace(retry_count=0, max_retry_count=0, exception=None)
 
 
@@ -30,6 +34,31 @@ class AppLoadError(Exception):
 
 class InvocationError(Exception):
     """A function raised; the message holds its exception and stack."""
+
+
+class OfRunningInvocations(logging.Filter):
+    """Lets a line through unless its invocation is over: a task logs for the one that created it, however long it runs.
+
+    Source: `ContextEnabledTask` in
+    https://github.com/Azure/azure-functions-python-worker/blob/dev/workers/proxy_worker/dispatcher.py; the host drops
+    what comes for an invocation that it does not know any more.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:  # noqa: ARG002 - The protocol's.
+        """Say whether the real host would show a line that is logged at this moment."""
+        invocation_id = _invocation.get()
+        return invocation_id is None or invocation_id in _running
+
+
+@contextmanager
+def _is_running(invocation_id: str) -> Iterator[None]:
+    token = _invocation.set(invocation_id)
+    _running.add(invocation_id)
+    try:
+        yield
+    finally:
+        _running.remove(invocation_id)
+        _invocation.reset(token)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +84,14 @@ class Function:
 
 
 async def load_app(directory: Path) -> list[Function]:
-    """Import and index `function_app.py` of a directory, which becomes the working directory and first in `sys.path`.
+    """Import and index `function_app.py` of a directory with the platform's search path, and go there afterwards.
 
     Raises:
         AppLoadError: with the worker's own message and stack.
     """
-    os.chdir(directory)
-    sys.path.insert(0, str(directory))
+    search_app_last(directory)
+    # The worker goes to the app's directory only after it has imported it.
+    os.chdir(directory.anchor)
     runtime.start_threadpool_executor()
     init_request = SimpleNamespace(capabilities={}, function_app_directory=str(directory))
     init = await runtime.worker_init_request(
@@ -72,6 +102,7 @@ async def load_app(directory: Path) -> list[Function]:
     )
     if init.result.status != protos.StatusResult.Success:
         raise AppLoadError(f"{init.result.exception.message}\n{init.result.exception.stack_trace}".rstrip())
+    os.chdir(directory)
     metadata = await runtime.functions_metadata_request(SimpleNamespace())
     if not metadata.function_metadata_results:
         raise AppLoadError(f"There is no function in {directory / 'function_app.py'}.")
@@ -114,9 +145,10 @@ async def invoke(
         trace_context=SimpleNamespace(trace_parent=trace.parent, trace_state=trace.state, attributes={}),
         retry_context=_NO_RETRY,
     )
-    answer = await runtime.invocation_request(
-        SimpleNamespace(request=SimpleNamespace(invocation_request=invocation), properties={})
-    )
+    with _is_running(invocation_id):
+        answer = await runtime.invocation_request(
+            SimpleNamespace(request=SimpleNamespace(invocation_request=invocation), properties={})
+        )
     if answer.result.status != protos.StatusResult.Success:
         raise InvocationError(f"{answer.result.exception.message}\n{answer.result.exception.stack_trace}".rstrip())
     returned: protos.TypedData | None = answer.return_value

@@ -15,6 +15,7 @@ from azure.core.pipeline.transport import AioHttpTransport
 from azure.identity.aio import ManagedIdentityCredential
 
 from activities import identity as identity_module
+from activities import telemetry
 from activities.errors import ErrorCode, TransientError
 from activities.graph.client import MicrosoftGraph
 from activities.graph.sdk import SCOPE
@@ -201,6 +202,39 @@ class TestFailures:
         lines = [record.getMessage() for record in caplog.records if record.name == "activities"]
         assert any(line.startswith("identityFailed") and "ClientAuthenticationError" in line for line in lines)
         assert not any("a secret of the endpoint" in line for line in lines)
+
+    async def test_everyone_who_waited_for_it_logs_it_and_not_the_one_who_gave_up(
+        self, endpoint: IdentityEndpoint, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """The question is a task of the first invocation, whose lines the platform drops when it is over."""
+        caplog.set_level(logging.INFO, logger="activities")
+        asked, go_on = asyncio.Event(), asyncio.Event()
+
+        async def refuse_later(request: web.BaseRequest) -> web.StreamResponse:
+            asked.set()
+            await go_on.wait()
+            return await answers(400, '{"message":"no"}')(request)
+
+        endpoint.answer = refuse_later
+        credential = PatientCredential(ManagedIdentityCredential())
+
+        async def invoke(name: str) -> None:
+            with telemetry.invocation(name, {}):
+                await credential.get_token(SCOPE)
+
+        first, *others = (asyncio.create_task(invoke(name)) for name in ("i-1", "i-2", "i-3"))
+        await asked.wait()
+        first.cancel()
+        await asyncio.wait({first})
+        go_on.set()
+        failures = await asyncio.gather(*others, return_exceptions=True)
+        await credential.close()
+        assert [type(one) for one in failures] == [TransientError, TransientError]
+        lines = [record.getMessage() for record in caplog.records if record.name == "activities"]
+        assert [line.partition(",")[0] for line in lines] == [
+            'identityFailed {"invocationId": "i-2"',
+            'identityFailed {"invocationId": "i-3"',
+        ]
 
 
 class TestClosing:

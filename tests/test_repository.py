@@ -1,5 +1,6 @@
 """Rules for the files of this repository that no other tool checks."""
 
+import importlib.metadata
 import re
 import shutil
 import subprocess
@@ -110,6 +111,15 @@ def test_deployed_requirements_hold_neither_the_platforms_worker_nor_a_developme
     # msgraph-sdk requires httpx, although nothing deployed imports it.
     tools = package_names([*groups["dev"], *groups["node"]]) - {"httpx"}
     assert pinned("requirements.txt").keys() & (tools | {"azure-functions-worker"}) == set()
+
+
+def test_the_worker_library_that_is_deployed_is_the_one_that_runs_the_tests() -> None:
+    """Without a pin the platform runs a version of its own, which nothing here has seen.
+
+    Source: https://learn.microsoft.com/azure/azure-functions/python-313-changes
+    """
+    for name in ("azure-functions-runtime", "azure-functions"):
+        assert pinned("requirements.txt")[name] == importlib.metadata.version(name)
 
 
 def test_only_the_function_app_is_deployed() -> None:

@@ -26,8 +26,14 @@ def _log(caplog: pytest.LogCaptureFixture) -> None:
 
 def fields_of(record: logging.LogRecord) -> dict[str, Any]:
     """Return an event's fields."""
-    fields: dict[str, Any] = json.loads(record.getMessage().partition("\n")[0].partition(" ")[2])
+    fields: dict[str, Any] = json.loads(record.getMessage().partition(" ")[2])
     return fields
+
+
+def traceback_of(record: logging.LogRecord) -> list[str]:
+    """Return the lines of a failure's traceback."""
+    lines: list[str] = fields_of(record)["traceback"].splitlines()
+    return lines
 
 
 def test_an_event_is_a_constant_name_and_its_fields_as_json(caplog: pytest.LogCaptureFixture) -> None:
@@ -50,7 +56,7 @@ def test_every_event_of_an_invocation_has_its_ids_and_no_later_one_has_them(capl
         "workflowRunId": IDS["x-ms-workflow-run-id"],
     }
     assert inside == {**expected, "outcome": "created"}
-    assert failed == expected
+    assert failed == {**expected, "traceback": "builtins.ValueError\n"}
     assert outside == {}
 
 
@@ -108,17 +114,65 @@ def test_a_failure_logs_the_frames_of_its_whole_chain_and_no_exceptions_text(cap
         clean_up()
     telemetry.failure("internalError", caught.value, attempt=1)
     [record] = caplog.records
-    message = record.getMessage()
+    message, lines = record.getMessage(), traceback_of(record)
     assert record.levelno == logging.ERROR
     assert record.exc_info is None, "with it a handler would print the text"
-    assert message.startswith('internalError {"attempt": 1}\nbuiltins.OSError\n')
-    assert [line for line in message.splitlines() if line.startswith("builtins.")] == [
+    assert message.startswith('internalError {"attempt": 1, "traceback": "builtins.OSError')
+    assert [line for line in lines if line.startswith("builtins.")] == [
         "builtins.OSError",
         "builtins.KeyError",
         "builtins.ValueError",
     ]
     assert all(f"in {function.__name__}" in message for function in (clean_up, stumble))
     assert SECRET not in message
+
+
+def test_a_failure_is_one_line_and_as_short_as_the_platform_keeps_it(caplog: pytest.LogCaptureFixture) -> None:
+    """Further lines would be rows of their own, of no invocation; half of a message's JSON cannot be read."""
+
+    def dive(depth: int) -> None:
+        if depth == 0:
+            stumble()
+        rise(depth - 1)
+
+    def rise(depth: int) -> None:
+        dive(depth)
+
+    with pytest.raises(KeyError) as caught:
+        dive(200)
+    telemetry.failure("internalError", caught.value)
+    [record] = caplog.records
+    assert "\n" not in record.getMessage()
+    assert traceback_of(record)[0] == "builtins.KeyError"
+    assert len(record.getMessage()) < 32_768
+
+
+def test_what_is_held_is_said_with_the_ids_of_each_invocation_that_waits(caplog: pytest.LogCaptureFixture) -> None:
+    with telemetry.invocation("creator", {}), telemetry.held() as events:
+        telemetry.event("shared", status=500)
+        telemetry.failure("broken", ValueError())
+    assert caplog.records == []
+    for name in ("i-1", "i-2"):
+        with telemetry.invocation(name, {}):
+            telemetry.say(events)
+    said = [(record.levelno, record.getMessage().partition(" ")[0], fields_of(record)) for record in caplog.records]
+    assert [(level, name, fields["invocationId"]) for level, name, fields in said] == [
+        (logging.INFO, "shared", "i-1"),
+        (logging.ERROR, "broken", "i-1"),
+        (logging.INFO, "shared", "i-2"),
+        (logging.ERROR, "broken", "i-2"),
+    ]
+    assert all(fields["status"] == 500 for _, name, fields in said if name == "shared")
+
+
+def test_what_is_said_while_something_is_held_is_held_too(caplog: pytest.LogCaptureFixture) -> None:
+    with telemetry.held() as outer:
+        with telemetry.held() as inner:
+            telemetry.event("inside")
+        assert outer == []
+        telemetry.say(inner)
+    assert [one.name for one in outer] == ["inside"]
+    assert caplog.records == []
 
 
 def test_a_suppressed_context_and_a_circle_of_causes_end_the_chain(caplog: pytest.LogCaptureFixture) -> None:
@@ -129,7 +183,7 @@ def test_a_suppressed_context_and_a_circle_of_causes_end_the_chain(caplog: pytes
     error.__cause__ = cause = OSError()
     cause.__cause__ = error
     telemetry.failure("circle", error)
-    suppressed, circle = (record.getMessage().splitlines()[1:] for record in caplog.records)
+    suppressed, circle = map(traceback_of, caplog.records)
     assert suppressed == ["builtins.ValueError"]
     assert circle == ["builtins.ValueError", "builtins.OSError"]
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from activities import telemetry
 from activities.storage.table_bytes import LARGEST_TRANSACTION, Operation
 from activities.storage.tables import TransactionConflictError
 
@@ -32,10 +33,21 @@ class Store(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Waiting:
     operation: Operation
     etag: asyncio.Future[str] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    events: Sequence[telemetry.Event] = ()
+
+    def end(self, end: str | Exception, events: Sequence[telemetry.Event]) -> None:
+        """Give whoever waits the etag or what was raised, and what there is to log about it."""
+        if self.etag.done():  # They have given up.
+            return
+        self.events = events
+        if isinstance(end, Exception):
+            self.etag.set_exception(end)
+        else:
+            self.etag.set_result(end)
 
 
 class GroupCommit:
@@ -58,7 +70,10 @@ class GroupCommit:
         if line is not None:
             waiting = _Waiting(operation)
             line.append(waiting)
-            return await waiting.etag
+            try:
+                return await waiting.etag
+            finally:
+                telemetry.say(waiting.events)
         self._waiting[partition] = deque()
         try:
             return await self._table.do(operation)
@@ -74,28 +89,33 @@ class GroupCommit:
         task.add_done_callback(self._tasks.discard)
 
     async def _do_next(self, partition: str) -> None:
-        group = _next_group(self._waiting[partition])
         try:
-            ends = await self._do_together([waiting.operation for waiting in group])
-        except Exception as error:  # noqa: BLE001 (it is for those who wait, whatever it is)
-            ends = [error] * len(group)
+            await self._do_together(_next_group(self._waiting[partition]))
         finally:
             self._go_on(partition)
-        for waiting, end in zip(group, ends, strict=True):
-            if waiting.etag.done():  # Whoever waited has given up.
-                continue
-            if isinstance(end, BaseException):
-                waiting.etag.set_exception(end)
-            else:
-                waiting.etag.set_result(end)
 
-    async def _do_together(self, operations: Sequence[Operation]) -> Sequence[str | BaseException]:
-        if len(operations) > 1:
+    async def _do_together(self, group: Sequence[_Waiting]) -> None:
+        if len(group) > 1:
+            with telemetry.held() as events:
+                try:
+                    ends: Sequence[str | Exception] = await self._table.transact([one.operation for one in group])
+                except TransactionConflictError:
+                    ends = []  # One of them is not as it was thought to be; each finds out for itself.
+                except Exception as error:  # noqa: BLE001 (it is for those who wait, whatever it is)
+                    ends = [error] * len(group)
+            if ends:
+                for waiting, end in zip(group, ends, strict=True):
+                    waiting.end(end, events)
+                return
+        await asyncio.gather(*(self._do_alone(waiting) for waiting in group))
+
+    async def _do_alone(self, waiting: _Waiting) -> None:
+        with telemetry.held() as events:
             try:
-                return await self._table.transact(operations)
-            except TransactionConflictError:
-                pass  # One of them is not as it was thought to be; each finds out for itself.
-        return await asyncio.gather(*(self._table.do(one) for one in operations), return_exceptions=True)
+                end: str | Exception = await self._table.do(waiting.operation)
+            except Exception as error:  # noqa: BLE001 (likewise)
+                end = error
+        waiting.end(end, events)
 
 
 def _next_group(line: deque[_Waiting]) -> list[_Waiting]:

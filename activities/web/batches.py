@@ -36,7 +36,7 @@ async def get_batch(app: App, request: http.Request) -> http.Response:
     if batch is None:
         raise _unknown()
     url = _url(request, "")
-    if request.query.get("format", "").casefold() == "csv":
+    if request.parameter("format").casefold() == "csv":
         return batch_answers.encode_sheet(batch.id, await _sheet(batch, store), request)
     if batch_answers.wants_page(request):
         progress = await store.batches.progress(batch)
@@ -98,7 +98,7 @@ async def _sheet(batch: Batch, store: Store) -> bytes:
 
 
 def _selection(request: http.Request) -> tuple[bool, int]:
-    failed_only, after = request.query.get("failedOnly", "").strip(), request.query.get("after", "").strip()
+    failed_only, after = request.parameter("failedOnly").strip(), request.parameter("after").strip()
     try:
         wanted = failed_only != "" and values.choice(failed_only, ("true", "false")) == "true"
     except values.InvalidValueError as error:

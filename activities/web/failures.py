@@ -50,7 +50,7 @@ def parse_selection(value: Any) -> Selection:
 async def list_failures(app: App, request: http.Request) -> http.Response:
     """Show what could not be created from the queues, newest first: ``errorCode`` filters, ``top`` sizes the page."""
     failures, after = await app.required_store().failures.page(
-        code=request.query.get("errorCode"), size=http.page_size(request), after=request.query.get("after", "")
+        code=request.parameter("errorCode") or None, size=http.page_size(request), after=request.parameter("after")
     )
     return answers.encode_failures([failure.to_json() for failure in failures], after, request)
 

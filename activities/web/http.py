@@ -17,7 +17,7 @@ _PLAIN_TOKEN = re.compile(r"[!-~]{1,128}")
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """An HTTP request as far as the product reads it; header names in lower case."""
+    """An HTTP request as far as the product reads it; header names in lower case, names of the query as they came."""
 
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -29,10 +29,12 @@ class Request:
     @property
     def idempotency_key(self) -> str | None:
         """What the caller calls this request, to be recognised when it is repeated."""
-        for name in ("repeatability-request-id", "idempotency-key"):
-            if key := self.headers.get(name, "").strip():
-                return key
-        return None
+        keys = (self.headers.get(name, "").strip() for name in ("repeatability-request-id", "idempotency-key"))
+        return next(filter(None, keys), None)
+
+    def parameter(self, name: str) -> str:
+        """Return what the query says under a name, in any case, as the host matches names; "" if it says nothing."""
+        return next((value for given, value in self.query.items() if given.casefold() == name.casefold()), "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +54,8 @@ def media_type(request: Request) -> str:
 def next_link(after: str, request: Request) -> str:
     """Return the address of the next page: the same query, from another place on."""
     # "code" is the host's name for the function key, which belongs in no link.
-    query = {name: value for name, value in request.query.items() if name.casefold() != "code"} | {"after": after}
-    return f"{request.url.partition('?')[0]}?{urlencode(query)}"
+    kept = {name: value for name, value in request.query.items() if name.casefold() not in {"code", "after"}}
+    return f"{request.url.partition('?')[0]}?{urlencode({**kept, 'after': after})}"
 
 
 def page_size(request: Request) -> int:
@@ -62,7 +64,7 @@ def page_size(request: Request) -> int:
     Raises:
         PermanentError: ``invalidRequest``.
     """
-    said = request.query.get("top", str(PAGE_SIZE)).strip()
+    said = (request.parameter("top") or str(PAGE_SIZE)).strip()
     if re.fullmatch(r"[1-9]\d{0,3}", said, re.ASCII) and int(said) <= LARGEST_PAGE:
         return int(said)
     message = f"top must be a whole number from 1 to {LARGEST_PAGE}."

@@ -1,6 +1,7 @@
 """What an end-to-end test talks to, and what it may not find in the log afterwards."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -99,8 +100,10 @@ def _secrets(value: object) -> set[str]:
 
 
 def assert_discreet(stack: Stack) -> None:
-    """Check that a host's whole log holds nothing that a caller wrote, and no token."""
+    """Check that a host's whole log holds nothing that a caller wrote, and no token, and that an event is one line."""
     log = stack.log.read_text(encoding="utf-8")
+    for fields in re.findall(r" (?:INFO|ERROR) activities \w+ (.*)", log):
+        json.loads(fields)
     if stack.said:
         assert " activities " in log, "the log has none of the app's events: is it captured?"
     assert "eyJ" not in log, "a token begins like this"

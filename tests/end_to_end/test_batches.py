@@ -164,6 +164,14 @@ def test_more_than_ten_thousand_are_refused_as_a_whole(stack: QueueStack) -> Non
     assert "10,000" in error["message"]
 
 
+@pytest.mark.parametrize("megabytes", [17, 60])
+def test_a_body_that_is_too_large_is_refused_in_the_apps_own_words(stack: QueueStack, megabytes: int) -> None:
+    """The host's limit is higher, because all that a caller gets there is an empty 500."""
+    url = f"{stack.hosts[-1].url}/api/batches"
+    answer = plain_http.post(url, content=b" " * (megabytes * 1024 * 1024), timeout=60)
+    assert "16,777,216" in assert_error(answer, 413, "requestTooLarge")["message"]
+
+
 def test_a_typo_in_the_envelope_refuses_all_and_names_what_was_meant(stack: QueueStack) -> None:
     answer = batch_stack.post(stack, {"activites": activities(3), "registrationID": PROVIDER})
     error = assert_error(answer, 400, "invalidRequest")

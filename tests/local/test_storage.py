@@ -92,6 +92,7 @@ def test_other_ports_are_spelled_out() -> None:
 def test_the_apps_environment_has_every_setting_that_the_emulators_decide() -> None:
     assert app_environment("http://127.0.0.1:8085") == {
         "FUNCTIONS_WORKER_RUNTIME": "python",
+        "FUNCTIONS_REQUEST_BODY_SIZE_LIMIT": "67108864",
         "AzureWebJobsStorage": "UseDevelopmentStorage=true",
         "ACTIVITY_QUEUE": "learning-activities",
         "IDENTITY_ENDPOINT": "http://127.0.0.1:8085/msi/token",

@@ -84,6 +84,15 @@ def test_every_requirement_keeps_its_name_version_and_licence(packaged: list[Pur
     assert PurePosixPath("cryptography") / "hazmat" / "bindings" / "_rust.abi3.so" in packaged
 
 
+def test_the_worker_library_is_in_it_where_the_platform_looks_first(packaged: list[PurePosixPath]) -> None:
+    """The app's packages come before the worker's own, and a package that is missing there is the platform's version.
+
+    Source: https://github.com/Azure/azure-functions-python-worker/blob/dev/workers/proxy_worker/utils/dependency.py
+    """
+    assert PurePosixPath("azure_functions_runtime", "__init__.pyc") in packaged
+    assert PurePosixPath("azurefunctions", "extensions", "base", "__init__.pyc") in packaged
+
+
 def test_nothing_that_never_runs_is_in_it(packaged: list[PurePosixPath]) -> None:
     unwanted = {".pyi", ".pyx", ".pxd", ".c", ".h"}
     assert [path for path in packaged if path.suffix in unwanted or path.name in {"RECORD", "INSTALLER"}] == []

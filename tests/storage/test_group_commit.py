@@ -1,11 +1,14 @@
 """Operations on a table that come at the same time share a request, and each still gets its own end."""
 
 import asyncio
+import json
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pytest
 
+from activities import telemetry
 from activities.storage.group_commit import LARGEST_GROUP_BYTES, GroupCommit
 from activities.storage.table_bytes import LARGEST_TRANSACTION, Operation, Verb
 from activities.storage.tables import TransactionConflictError
@@ -22,6 +25,7 @@ class Storage:
     requests: list[list[str]] = field(default_factory=list)
     open: asyncio.Event = field(default_factory=asyncio.Event)
     broken: Exception | None = None
+    breaks_alone: bool = False
 
     async def do(self, operation: Operation) -> str:
         return (await self._answer([operation]))[0]
@@ -39,9 +43,13 @@ class Storage:
         self.requests.append(rows)
         await self.open.wait()
         if self.broken:
+            telemetry.event("storageFailed", rows=rows)
             raise self.broken
         if any(row.startswith("known") for row in rows):
             raise ExistsError
+        if self.breaks_alone and rows == ["b"]:
+            telemetry.event("storageFailed", rows=rows)
+            raise OSError
         return [f"etag of {row}" for row in rows]
 
 
@@ -113,6 +121,47 @@ async def test_a_storage_that_fails_fails_for_all_who_wait_and_works_again(
     assert {type(end) for end in await ends(storage, commits, *(create(row) for row in "abc"))} == {OSError}
     storage.broken = None
     assert await commits.do(create("d")) == "etag of d"
+
+
+async def test_what_is_logged_of_a_shared_request_is_logged_by_each_invocation_that_waits_for_it(
+    storage: Storage, commits: GroupCommit, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The task that sends it belongs to the first invocation, whose lines the platform drops when it is over."""
+    caplog.set_level(logging.INFO, logger="activities")
+    storage.broken = OSError("no storage")
+
+    async def invoke(row: str) -> None:
+        with telemetry.invocation(f"invocation of {row}", {}):
+            await commits.do(create(row))
+
+    doing = [asyncio.ensure_future(invoke(row)) for row in "abc"]
+    await asyncio.sleep(0)
+    storage.open.set()
+    await asyncio.gather(*doing, return_exceptions=True)
+    said = [json.loads(record.getMessage().partition(" ")[2]) for record in caplog.records]
+    assert [(one["invocationId"], one["rows"]) for one in said] == [
+        ("invocation of a", ["a"]),
+        ("invocation of b", ["b", "c"]),
+        ("invocation of c", ["b", "c"]),
+    ]
+
+
+async def test_whoever_finds_out_alone_logs_what_is_its_own(
+    storage: Storage, commits: GroupCommit, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="activities")
+
+    async def invoke(row: str) -> None:
+        with telemetry.invocation(f"invocation of {row}", {}):
+            await commits.do(create(row))
+
+    doing = [asyncio.ensure_future(invoke(row)) for row in ("a", "b", "known")]
+    await asyncio.sleep(0)
+    storage.breaks_alone = True
+    storage.open.set()
+    await asyncio.gather(*doing, return_exceptions=True)
+    said = [json.loads(record.getMessage().partition(" ")[2]) for record in caplog.records]
+    assert [(one["invocationId"], one["rows"]) for one in said] == [("invocation of b", ["b"])]
 
 
 async def test_whoever_gives_up_holds_nobody_up(storage: Storage, commits: GroupCommit) -> None:

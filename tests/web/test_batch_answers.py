@@ -87,6 +87,15 @@ class TestReport:
         assert response.headers["Location"] == f"{URL}/{batch_id}?failedOnly=true"
         assert response.headers["Operation-Location"] == f"{URL}/{batch_id}/status"
 
+    @pytest.mark.parametrize("name", ["failedonly", "FailedOnly"])
+    async def test_names_of_the_query_are_understood_in_any_case(self, stage: Stage, name: str) -> None:
+        """As the Functions host takes them."""
+        batch_id = await kept(stage, 5, done=5, failed=range(1, 4))
+        said = body_of(await stage.gets(batch_id, query={name: "true", "After": "1"}))
+        assert [one["index"] for one in said["results"]] == [2, 3]
+        sheet = await stage.gets(batch_id, query={"Format": "csv"})
+        assert sheet.headers["Content-Type"] == "text/csv; charset=utf-8"
+
     @pytest.mark.parametrize("said", ["false", "False", ""])
     async def test_without_that_wish_everything_is_told(self, stage: Stage, said: str) -> None:
         batch_id = await kept(stage, 3, failed=range(1))

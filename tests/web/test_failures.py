@@ -104,6 +104,16 @@ class TestListing:
         assert "nextLink" not in said
         assert found == [failed(number).id for number in (4, 3, 2, 1, 0)]
 
+    async def test_names_of_the_query_are_understood_in_any_case(self, operator: Operator) -> None:
+        """As the Functions host takes them; the next page has one place to begin, however it is spelled."""
+        await operator.has(*(failed(number) for number in range(3)), failed(9, ErrorCode.THROTTLED))
+        first = await operator.lists(Top="1", ERRORCODE="invalidRequest")
+        after = parse_qs(urlsplit(first["nextLink"]).query)["after"]
+        second = await operator.lists(TOP="1", errorcode="invalidRequest", After=after[0])
+        assert [one["id"] for one in first["failures"] + second["failures"]] == [failed(2).id, failed(1).id]
+        query = parse_qs(urlsplit(second["nextLink"]).query)
+        assert [name for name in query if name.casefold() == "after"] == ["after"]
+
     @pytest.mark.parametrize("top", ["0", "-1", "1001", "ten", "1.5", "\u0661", "99999999999999999999"])
     async def test_a_page_has_a_size_that_can_be_read(self, operator: Operator, top: str) -> None:
         response = await operator.asks(failures.list_failures, query={"top": top})

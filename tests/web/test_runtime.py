@@ -151,6 +151,7 @@ class TestBugs:
         (record,) = [record for record in caplog.records if record.levelno == logging.ERROR]
         line = record.getMessage()
         assert line.startswith('internalError {"invocationId": "request-1"')
+        assert "\n" not in line
         assert "test_runtime.py" in line
         assert "builtins.KeyError" in line
         assert "builtins.LookupError" in line  # The cause.

@@ -79,6 +79,29 @@ async def running(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001 -
     return func.HttpResponse(str(len(_running)))
 
 
+_go_on = asyncio.Event()
+_background: list[asyncio.Task[None]] = []
+
+
+async def _log_later(req: func.HttpRequest) -> None:
+    logger.info("a line of a task while its invocation runs: %s", req.method)
+    await _go_on.wait()
+    logger.info("a line of a task after its invocation: %s", req.method)
+
+
+@app.route("background", methods=["POST", "GET"], auth_level=func.AuthLevel.ANONYMOUS)
+async def background(req: func.HttpRequest) -> func.HttpResponse:
+    """Start a task that logs, at a POST; let it log once more and wait for it, at a GET."""
+    if req.method == "POST":
+        _background.append(asyncio.create_task(_log_later(req)))
+        await asyncio.sleep(0)
+    else:
+        _go_on.set()
+        await asyncio.gather(*_background)
+        logger.info("a line of who waited for the task")
+    return func.HttpResponse(status_code=202)
+
+
 @app.route("settings", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 async def settings(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001 - The host passes it by name.
     """Answer the environment."""
@@ -99,6 +122,40 @@ async def formats(req: func.HttpRequest) -> func.HttpResponse:
             return func.HttpResponse(status_code=302, headers={"Location": "/api/echo?a=b%20c"})
         case _:
             return func.HttpResponse(status_code=202, headers={"Location": "../x", "Retry-After": "7"})
+
+
+@app.route("statuses/{status}", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+async def statuses(req: func.HttpRequest) -> func.HttpResponse:
+    """Answer a status, and the body that is asked for."""
+    return func.HttpResponse(req.params.get("body"), status_code=int(req.route_params["status"]))
+
+
+@app.route("first/literal", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+@app.function_name("b_literal")
+async def first_literal(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001 - The host passes it by name.
+    """Answer its name, before c_parameter."""
+    return func.HttpResponse("b_literal")
+
+
+@app.route("first/{name}", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+@app.function_name("c_parameter")
+async def later_parameter(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001 - The host passes it by name.
+    """Answer its name, after b_literal."""
+    return func.HttpResponse("c_parameter")
+
+
+@app.route("literal/literal", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+@app.function_name("d_literal")
+async def later_literal(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001 - The host passes it by name.
+    """Answer its name, after a_parameter."""
+    return func.HttpResponse("d_literal")
+
+
+@app.route("literal/{name}", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+@app.function_name("a_parameter")
+async def first_parameter(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001 - The host passes it by name.
+    """Answer its name, before d_literal."""
+    return func.HttpResponse("a_parameter")
 
 
 @app.timer_trigger(arg_name="timer", schedule="0 0 3 1 1 *")
