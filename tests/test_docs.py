@@ -5,6 +5,8 @@ import re
 from datetime import UTC, datetime
 from http import HTTPStatus
 
+import pytest
+
 from activities import settings
 from activities.batches import requests, store
 from activities.batches.results import Batch, Progress, Result
@@ -148,3 +150,14 @@ def test_every_file_that_the_documents_link_to_exists() -> None:
         text = (ROOT / document).read_text(encoding="utf-8")
         for link in re.findall(r"\]\((?!https?:|#)([^)#]+)", text):
             assert (ROOT / document).parent.joinpath(link).exists(), f"{document}: {link}"
+
+
+@pytest.mark.parametrize("name", ["CONTRIBUTING.md", "SECURITY.md"])
+def test_every_file_and_command_that_leads_whoever_carries_on_exists(name: str) -> None:
+    named = set(re.findall(r"`([^`\s]+/[^`\s]*|[\w.]+\.(?:py|md|json))`", (ROOT / name).read_text(encoding="utf-8")))
+    assert named
+    assert {path for path in named if not (ROOT / path).exists()} == set()
+
+
+def test_who_carries_on_reads_one_screen() -> None:
+    assert len((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").splitlines()) <= 40
