@@ -79,7 +79,7 @@ def test_the_app_the_script_the_template_and_the_guide_name_the_same_permissions
 
 def test_every_queue_table_and_container_is_named() -> None:
     queue = settings.ACTIVITY_QUEUE
-    queues = {queue, f"{queue}-batches", f"{queue}-failed", f"{queue}-poison", f"{queue}-batches-poison"}
+    queues = {queue} | {f"{queue}-{one}" for one in ("batches", "failed", "results", "poison", "batches-poison")}
     names = {*queues, ledger.TABLE, store.TABLE, *re.findall(r"Container = '(\w+)'", module("storage"))}
     created = section(GUIDE, "What is created")
     assert {name for name in names if f"`{name}`" not in created} == set()

@@ -92,6 +92,7 @@ def test_defaults_of_the_infrastructure_are_those_of_the_code() -> None:
     assert params["activityQueue"].default == settings.ACTIVITY_QUEUE
     assert str(params["claimLeaseSeconds"].default) == settings.CLAIM_LEASE_SECONDS
     assert str(params["batchRetentionDays"].default) == settings.BATCH_RETENTION_DAYS
+    assert params["queueResults"].default is False
     assert params["defaultTimeZone"].default == "UTC"
 
 
