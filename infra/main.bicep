@@ -1,4 +1,4 @@
-// Everything that the function app needs, in a resource group of its own. `azd up` deploys it:
+// Everything that the function app needs, in a resource group of its own. `azd provision` makes it:
 // https://learn.microsoft.com/azure/developer/azure-developer-cli/
 //
 // The person who deploys gets no role: the package reaches its container through the app's own identity, and shared
@@ -51,7 +51,7 @@ param allowedClientApplications string = ''
 @description('Whether to grant the Microsoft Graph permissions; the deployer then has to be a Privileged Role Administrator.')
 param grantGraphPermissions bool = false
 
-@description('Object ids of identities that may write to the activity queue, such as an LMS job, comma-separated.')
+@description('Object ids of who may write to the activity queue, such as an LMS job or a group, comma-separated.')
 param queueSenderPrincipalIds string = ''
 
 @description('Object ids of who may take messages of the queues of failures and of results, comma-separated.')
