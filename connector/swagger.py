@@ -29,11 +29,22 @@ _IMPORTANT = frozenset(
 )
 # One name for the provider is enough for a form.
 _NOT_ASKED = "learningProviderId"
+_KEY = "api_key"
+_SECURITY: Schema = {
+    _KEY: {"type": "apiKey", "in": "header", "name": about.KEY_HEADER},
+    "entra_id": {
+        "type": "oauth2",
+        "flow": "accessCode",
+        "authorizationUrl": f"{about.SIGN_IN}/oauth2/authorize",
+        "tokenUrl": f"{about.SIGN_IN}/oauth2/token",
+        "scopes": {},
+    },
+}
 _KEPT = ("type", "format", "minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems", "enum")
 
 
-def build() -> Schema:
-    """Return the document."""
+def build(*, sign_in: bool) -> Schema:
+    """Return the document, with the sign-in beside the key if there is one."""
     routes = served()
     shown = [operation for operation in OPERATIONS if operation.visibility]
     paths: dict[str, Schema] = {}
@@ -56,17 +67,8 @@ def build() -> Schema:
         "produces": [JSON],
         "paths": paths,
         "definitions": _definitions(shown),
-        "securityDefinitions": {
-            "api_key": {"type": "apiKey", "in": "header", "name": about.KEY_HEADER},
-            "entra_id": {
-                "type": "oauth2",
-                "flow": "accessCode",
-                "authorizationUrl": f"{about.SIGN_IN}/oauth2/authorize",
-                "tokenUrl": f"{about.SIGN_IN}/oauth2/token",
-                "scopes": {},
-            },
-        },
-        "security": [{"api_key": []}, {"entra_id": []}],
+        "securityDefinitions": _SECURITY if sign_in else {_KEY: _SECURITY[_KEY]},
+        "security": [{name: []} for name in (_SECURITY if sign_in else (_KEY,))],
         "tags": [{"name": name, "description": words} for name, words in TAGS.items() if name in tags],
         "x-ms-capabilities": {"testConnection": {"operationId": "TestConnection", "parameters": {}}},
         "x-ms-connector-metadata": [

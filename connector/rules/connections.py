@@ -70,9 +70,21 @@ def publisher_not_alphanumeric(package: Package) -> Problems:
 
 
 def connection_parameters_missing(package: Package) -> Problems:
-    """A connection asks for something, in one way or in several."""
-    if ("connectionParameters" in package.properties["properties"]) == bool(_sets(package)):
-        yield ("properties",), "must have connectionParameters or connectionParameterSets"
+    """A connection asks for something; where there are several ways, those who know one only take the first."""
+    said = package.properties["properties"].get("connectionParameters")
+    if not said:
+        yield ("properties", "connectionParameters"), "is required"
+    elif any(said != one.get("parameters") for one in _sets(package)[:1]):
+        yield ("properties", "connectionParameters"), "must be those of the first set"
+
+
+def connection_sharing_not_said(package: Package) -> Problems:
+    """A shared key lets others work; a shared sign-in would let them act as another person."""
+    for index, one in enumerate(_sets(package)):
+        signs_in = any(parameter.get("type") == "oauthSetting" for parameter in one.get("parameters", {}).values())
+        if one.get("metadata", {}).get("allowSharing") is not (not signs_in):
+            place = ("properties", "connectionParameterSets", "values", index, "metadata", "allowSharing")
+            yield place, f"must be {'false' if signs_in else 'true'}"
 
 
 def connection_parameter_set_name_not_unique(package: Package) -> Problems:
@@ -189,6 +201,7 @@ RULES = (
     icon_brand_color_not_valid,
     publisher_not_alphanumeric,
     connection_parameters_missing,
+    connection_sharing_not_said,
     connection_parameter_set_name_not_unique,
     connection_parameter_words_missing,
     connection_parameter_constraint_not_text,

@@ -133,19 +133,22 @@ def _properties() -> dict[str, Any]:
     host = {"type": "string", "uiDefinition": words}
     custom = {"resourceUri": {"value": "api://1"}}
     token = {"type": "oauthSetting", "oAuthSettings": {"identityProvider": "aad", "customParameters": custom}}
+    by_key = {"hostName": host, "api_key": {"type": "securestring", "uiDefinition": words}}
     url = {"x-ms-apimTemplateParameter.urlTemplate": "https://@connectionParameters('hostName')"}
     parameters = {**url, "x-ms-apimTemplate-operationName": ["GetThing"]}
     return {
         "properties": {
             "iconBrandColor": "#0b5cad",
             "publisher": "Contoso",
+            "connectionParameters": by_key,
             "connectionParameterSets": {
                 "values": [
+                    {"name": "key", "metadata": {"allowSharing": True}, "parameters": by_key},
                     {
-                        "name": "key",
-                        "parameters": {"hostName": host, "api_key": {"type": "securestring", "uiDefinition": words}},
+                        "name": "sign-in",
+                        "metadata": {"allowSharing": False},
+                        "parameters": {"hostName": host, "token": {**token, "uiDefinition": words}},
                     },
-                    {"name": "sign-in", "parameters": {"hostName": host, "token": {**token, "uiDefinition": words}}},
                 ],
             },
             "policyTemplateInstances": [{"templateId": "dynamichosturl", "parameters": parameters}],

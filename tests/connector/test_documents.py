@@ -9,7 +9,7 @@ from activities import wire
 from activities.errors import ErrorCode
 from activities.models import Assignment, CourseActivity, SelfInitiatedCourse
 from connector import __main__ as commands
-from connector import about, icon, routes, rules, schemas
+from connector import about, icon, routes, schemas
 from connector.operations import OPERATIONS
 from connector.refusals import MEANING, by_status
 from tests.connector.documents import API, CONNECTOR, operations_of, routes_of
@@ -34,11 +34,24 @@ def test_the_committed_files_are_what_the_code_says() -> None:
 
 
 def test_the_connector_keeps_every_rule() -> None:
-    assert [str(finding) for finding in rules.check(commands.committed())] == []
+    assert commands.broken() == []
+
+
+def test_without_the_sign_in_nothing_asks_for_a_client_secret() -> None:
+    """What has OAuth settings anywhere is not created by paconn unless it gets a secret."""
+    files = {folder: (folder / commands.PROPERTIES).read_text(encoding="utf-8") for folder in commands.SIGN_IN}
+    assert {folder: "oauth" in said.casefold() for folder, said in files.items()} == commands.SIGN_IN
+
+
+def test_both_forms_have_the_same_operations() -> None:
+    one, other = (commands.committed(folder).swagger for folder in commands.SIGN_IN)
+    assert {**one, "security": [], "securityDefinitions": {}} == {**other, "security": [], "securityDefinitions": {}}
+    assert list(one["securityDefinitions"]) == ["api_key"]
 
 
 def test_the_connector_is_small() -> None:
-    assert commands.SWAGGER.stat().st_size < LARGEST_SWAGGER_BYTES
+    for folder in commands.SIGN_IN:
+        assert (folder / commands.SWAGGER).stat().st_size < LARGEST_SWAGGER_BYTES
 
 
 def test_the_api_is_described_route_by_route_as_the_app_serves_it() -> None:
@@ -163,4 +176,6 @@ def test_what_is_out_of_date_fails_the_check(
 ) -> None:
     monkeypatch.setattr(about, "TITLE", "Something Else")
     assert commands.main(["check"]) == 1
-    assert "connector/apiDefinition.swagger.json is out of date: run make connector" in capsys.readouterr().out
+    assert (
+        "connector/access-key/apiDefinition.swagger.json is out of date: run make connector" in capsys.readouterr().out
+    )

@@ -211,8 +211,13 @@ BREAKS: dict[rules.Rule, list[tuple[Place, Any]]] = {
         ((*PROPERTIES, "stackOwner"), ""),
     ],
     connections.connection_parameters_missing: [
-        ((*PROPERTIES, "connectionParameterSets"), GONE),
-        ((*PROPERTIES, "connectionParameters"), {}),
+        ((*PROPERTIES, "connectionParameters"), GONE),
+        ((*PROPERTIES, "connectionParameters"), {"hostName": {"type": "string"}}),
+    ],
+    connections.connection_sharing_not_said: [
+        ((*SETS, 0, "metadata"), GONE),
+        ((*SETS, 0, "metadata", "allowSharing"), False),
+        ((*SETS, 1, "metadata", "allowSharing"), True),
     ],
     connections.connection_parameter_set_name_not_unique: [((*SETS, 0, "name"), "sign-in")],
     connections.connection_parameter_words_missing: [
