@@ -179,7 +179,7 @@ class Assignment(CourseActivity):
         _form(forms.due_date_time, zoned=True),
         Field(
             title="Due At",
-            description="When the course is due; a date alone means the end of that day.",
+            description="When the course is due, such as 2026-12-18; a date alone means the end of that day.",
             examples=["2026-12-18", {"dateTime": "2026-12-18T16:05:00", "timeZone": "UTC"}],
         ),
     ] = None
