@@ -9,23 +9,29 @@ from typing import Any
 from connector import about, icon, openapi, properties, rules, swagger
 
 FOLDER = about.ROOT / "connector"
-SWAGGER = FOLDER / "apiDefinition.swagger.json"
-PROPERTIES = FOLDER / "apiProperties.json"
-SETTINGS = FOLDER / "settings.json"
-ICON = FOLDER / "icon.png"
+# The connector in two forms: with the sign-in, paconn asks for a client secret when it creates it.
+ACCESS_KEY = FOLDER / "access-key"
+ACCESS_KEY_OR_ENTRA_ID = FOLDER / "access-key-or-entra-id"
+SIGN_IN = {ACCESS_KEY: False, ACCESS_KEY_OR_ENTRA_ID: True}
+SWAGGER = "apiDefinition.swagger.json"
+PROPERTIES = "apiProperties.json"
+SETTINGS = "settings.json"
+ICON = "icon.png"
 README = FOLDER / "readme.md"
 OPENAPI = about.ROOT / "activities" / "web" / "openapi.json"
 
 
 def generated() -> dict[Path, bytes]:
     """Return every generated file and what should stand in it."""
-    return {
-        SWAGGER: encode(swagger.build()),
-        PROPERTIES: encode(properties.build()),
-        SETTINGS: encode(properties.settings()),
-        ICON: icon.build(),
-        OPENAPI: encode(openapi.build()),
-    }
+    files = {OPENAPI: encode(openapi.build())}
+    for folder, sign_in in SIGN_IN.items():
+        files |= {
+            folder / SWAGGER: encode(swagger.build(sign_in=sign_in)),
+            folder / PROPERTIES: encode(properties.build(sign_in=sign_in)),
+            folder / SETTINGS: encode(properties.settings()),
+            folder / ICON: icon.build(),
+        }
+    return files
 
 
 def outdated() -> list[str]:
@@ -39,18 +45,23 @@ def outdated() -> list[str]:
 
 def _same(path: Path, content: bytes) -> bool:
     there = path.read_bytes()
-    return icon.same_picture(there, content) if path == ICON else there == content
+    return icon.same_picture(there, content) if path.name == ICON else there == content
 
 
-def committed() -> rules.Package:
-    """Return the connector as it is committed."""
+def committed(folder: Path) -> rules.Package:
+    """Return the connector as it is committed in a folder."""
     return rules.Package(
-        swagger=json.loads(SWAGGER.read_bytes()),
-        properties=json.loads(PROPERTIES.read_bytes()),
-        settings=json.loads(SETTINGS.read_bytes()),
+        swagger=json.loads((folder / SWAGGER).read_bytes()),
+        properties=json.loads((folder / PROPERTIES).read_bytes()),
+        settings=json.loads((folder / SETTINGS).read_bytes()),
         readme=README.read_text(encoding="utf-8"),
-        icon=ICON.read_bytes(),
+        icon=(folder / ICON).read_bytes(),
     )
+
+
+def broken() -> list[str]:
+    """Return which rules the connector breaks, in which folder and where."""
+    return [f"{folder.name}: {finding}" for folder in SIGN_IN for finding in rules.check(committed(folder))]
 
 
 def encode(document: Mapping[str, Any]) -> bytes:
@@ -68,13 +79,14 @@ def main(arguments: list[str]) -> int:
     match arguments:
         case []:
             for path, content in generated().items():
+                path.parent.mkdir(exist_ok=True)
                 path.write_bytes(content)
                 say(f"wrote {path.relative_to(about.ROOT).as_posix()} ({len(content):,} bytes)")
             return 0
         case ["check"]:
             stale = [f"{path} is out of date: run make connector" for path in outdated()]
             # Without the files there is nothing to read rules on.
-            found = [] if stale else [str(finding) for finding in rules.check(committed())]
+            found = [] if stale else broken()
             say("\n".join([*stale, *found]) or f"the connector is up to date and keeps {len(rules.RULES)} rules")
             return 1 if stale or found else 0
     say("python -m connector writes the documents, python -m connector check checks them")

@@ -7,7 +7,7 @@ from typing import Any
 from activities.batches.results import Batch, Outcome, Progress, Result
 from activities.contract.advice import ADVICE
 from activities.contract.models import Assignment, CourseActivity, Defaults, SelfInitiatedCourse
-from activities.contract.validation import parse_activity
+from activities.contract.validation import ODATA_TYPE, TYPE, parse_activity
 from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
 from activities.execution.gateway import StoredActivity
 from activities.execution.sending import Creation
@@ -84,7 +84,7 @@ def batch() -> Any:
     for index, kind in enumerate(schemas.KINDS):
         properties = {**_record(kind), "externalCourseActivityId": f"safety-2026-{42 + index:04}"}
         del properties["registrationId"]
-        activities.append({schemas.TYPE: kind.odata_type, **properties})
+        activities.append({TYPE: kind.type_name, **properties})
     return {"name": "Safety training, autumn term", "registrationId": registration_id, "activities": activities}
 
 
@@ -107,7 +107,7 @@ def report() -> Any:
 
 def failure() -> Any:
     """Return what was set aside because a property is wrong."""
-    content = {schemas.TYPE: Assignment.odata_type, "status": "nope"}
+    content = {ODATA_TYPE: Assignment.odata_type, "status": "nope"}
     record = Record(content, "origin", _NOW, _NOW, attempts=1)
     return Failure.of_record(record, _error(ErrorCode.INVALID_REQUEST), now=_NOW).to_json()
 

@@ -11,49 +11,39 @@ from connector import about
 
 type Json = dict[str, Any]
 
-# Whoever offers the sign-in registers an application and writes its IDs here.
-_CLIENT_ID = "00000000-0000-0000-0000-000000000000"
-# The output API_AUDIENCE of the deployment: api://<tenant>/<function app>.
-_RESOURCE = f"api://{_CLIENT_ID}/viva-learning-activities"
+# Whoever offers the sign-in registers an application and writes its IDs into the file. The tenant is not "common":
+# with a registration for one tenant that is AADSTS50194.
+_CLIENT_ID, _TENANT_ID = "CLIENT_ID", "TENANT_ID"
+_RESOURCE = "API_AUDIENCE"  # An output of the deployment: api://<tenant>/<function app>.
+# What the policy replaces is the host alone or the host and the base path, depending on whom one reads. Both are the
+# same here: the base path is "/", and the paths of the operations are whole ones.
+# https://github.com/MicrosoftDocs/BusinessApplicationPlatform-Connectors-public/issues/294
+_URL = "https://@connectionParameters('hostName')"
 
 
-def build() -> Json:
-    """Return ``apiProperties.json``.
+def build(*, sign_in: bool) -> Json:
+    """Return ``apiProperties.json``, with a choice between key and sign-in if there is one.
 
-    It has no ``stackOwner``: paconn cannot update a connector that has one, and only a certified connector needs it.
+    The parameters of the key stand outside of the sets, too, as published connectors have it. There is no
+    ``stackOwner``: paconn cannot update a connector that has one, and only a certified connector needs it.
     """
-    sets = [
-        _set("key", "Function key", "With a key of the function app.", {"api_key": _key(required=True)}),
-        _set(
-            "entra-id",
-            "Microsoft Entra ID",
-            "With your work account, where the admin has put a sign-in in front of the function app.",
-            {"token": _sign_in(), "token:TenantId": _tenant(), "api_key": _key(required=False)},
-        ),
-    ]
+    by_key = {"hostName": _host(), "api_key": _key(required=True)}
     return {
         "properties": {
             "iconBrandColor": about.BRAND_COLOUR,
             "capabilities": [],
             "publisher": about.PUBLISHER,
-            "connectionParameterSets": {
-                "uiDefinition": {
-                    "displayName": "Authentication Type",
-                    "description": "How the connection proves that it may use the function app.",
-                },
-                "values": sets,
-            },
+            "connectionParameters": by_key,
+            **({"connectionParameterSets": _sets(by_key)} if sign_in else {}),
             "policyTemplateInstances": [
                 {
                     "templateId": "dynamichosturl",
                     "title": "Send each request to the function app of the connection",
-                    "parameters": {
-                        "x-ms-apimTemplateParameter.urlTemplate": "https://@connectionParameters('hostName')"
-                    },
+                    "parameters": {"x-ms-apimTemplateParameter.urlTemplate": _URL},
                 },
                 {
                     "templateId": "setheader",
-                    "title": "Send the function key beside the sign-in",
+                    "title": "Send the function key",
                     "parameters": {
                         "x-ms-apimTemplateParameter.name": about.KEY_HEADER,
                         "x-ms-apimTemplateParameter.value": "@connectionParameters('api_key','')",
@@ -77,18 +67,43 @@ def settings() -> Json:
     }
 
 
-def _set(name: str, title: str, description: str, parameters: Json) -> Json:
+def _sets(by_key: Json) -> Json:
+    signed_in = {
+        "hostName": _host(),
+        "token": _sign_in(),
+        "token:TenantId": _tenant(),
+        "api_key": _key(required=False),
+    }
+    return {
+        "uiDefinition": {
+            "displayName": "Authentication Type",
+            "description": "How the connection proves that it may use the function app.",
+        },
+        "values": [
+            # A shared key lets others work; a shared sign-in would let them act as another person.
+            _set("key", "Function key", "With a key of the function app.", by_key, shared=True),
+            _set(
+                "entra-id",
+                "Microsoft Entra ID",
+                "With your work account, where the admin has put a sign-in in front of the function app.",
+                signed_in,
+                shared=False,
+            ),
+        ],
+    }
+
+
+def _set(name: str, title: str, description: str, parameters: Json, *, shared: bool) -> Json:
     return {
         "name": name,
         "uiDefinition": {"displayName": title, "description": description},
-        "parameters": {"hostName": _host(), **parameters},
+        "metadata": {"allowSharing": shared},
+        "parameters": parameters,
     }
 
 
 def _host() -> Json:
-    words = (
-        f"The host name of your function app, such as {about.PLACEHOLDER_HOST}, without https:// and without a path."
-    )
+    words = "The host name of your function app, without https:// and without anything behind it; its admin has it."
     return _parameter("string", "Host Name", words, {"required": "true", "tabIndex": 1})
 
 
@@ -107,7 +122,6 @@ def _parameter(kind: str, title: str, words: str, constraints: Json) -> Json:
             "displayName": title,
             "description": words,
             "tooltip": words,
-            "schema": {"type": kind, "description": words},
             "constraints": constraints,
         },
     }
@@ -125,7 +139,7 @@ def _sign_in() -> Json:
             "properties": {"IsFirstParty": "False", "AzureActiveDirectoryResourceId": _RESOURCE},
             "customParameters": {
                 "loginUri": {"value": "https://login.microsoftonline.com"},
-                "tenantId": {"value": "common"},
+                "tenantId": {"value": _TENANT_ID},
                 "resourceUri": {"value": _RESOURCE},
             },
         },

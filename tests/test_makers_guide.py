@@ -29,7 +29,7 @@ from tests.test_docs import BATCHES, README, section
 type Json = dict[str, Any]
 
 GUIDE = (ROOT / "docs" / "for-makers.md").read_text(encoding="utf-8")
-SWAGGER = json.loads((ROOT / "connector" / "apiDefinition.swagger.json").read_text(encoding="utf-8"))
+SWAGGER = json.loads((ROOT / "connector" / "access-key" / "apiDefinition.swagger.json").read_text(encoding="utf-8"))
 FLOWS = {path.name: json.loads(path.read_text("utf-8")) for path in sorted((ROOT / "docs/flows").glob("*.json"))}
 SCHEMA = "https://schema.management.azure.com/providers/Microsoft.Logic/schemas/2016-06-01/workflowdefinition.json#"
 # https://learn.microsoft.com/azure/logic-apps/workflow-definition-language-functions-reference

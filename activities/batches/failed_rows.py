@@ -13,7 +13,7 @@ from activities.batches import columns, csv_text
 from activities.batches.requests import FIRST_ROW, SentRecord
 from activities.batches.results import Batch, Result
 from activities.contract import values
-from activities.contract.validation import EXTERNAL_ID, EXTERNAL_ID_OF_METADATA, TYPE
+from activities.contract.validation import EXTERNAL_ID, EXTERNAL_ID_OF_METADATA, TYPE, TYPES
 
 WITHHELD = frozenset({"learnerUserId", "assignerUserId", "notes"})
 
@@ -28,7 +28,7 @@ def encode_failed(batch: Batch, rows: Iterable[tuple[Result, Mapping[str, Any]]]
     """
     # The row is where the record stood in the sender's own sheet.
     ours = [name for name in columns.OURS if batch.delimiter or name != columns.ROW]
-    headings = [*ours, columns.TYPE_HEADING, *columns.PROPERTIES]
+    headings = [*ours, TYPE, *columns.PROPERTIES]
     return csv_text.encode(_rows(batch, ours, headings, rows), batch.delimiter or ",")
 
 
@@ -56,7 +56,7 @@ def _rows(
             **{name: value for name, value in result.to_json().items() if name in columns.ERRORS},
         }
         yield [_cell(said[name]) for name in ours] + [
-            _cell(original.get(TYPE)),
+            _cell(next((original[name] for name in TYPES if not values.is_blank(original.get(name))), "")),
             *("" if name in WITHHELD else _cell(_property(original, name, result)) for name in columns.PROPERTIES),
         ]
 

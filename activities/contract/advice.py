@@ -102,7 +102,7 @@ ADVICE: Mapping[str, Advice] = {
         "nothing that you can correct, show it to the admin of the app.",
     ),
     ErrorCode.PROVIDER_NOT_ENABLED: Advice(
-        meaning="The provider's isCourseActivitySyncEnabled is off.",
+        meaning="The provider's course activity sync is off.",
         title="The learning provider is not switched on",
         actor=Actor.ADMIN,
         text="A Knowledge Administrator has to switch on course activities for the learning provider "

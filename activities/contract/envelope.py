@@ -15,7 +15,7 @@ from activities.contract.validation import (
     INVALID,
     PROVIDER,
     REQUIRED,
-    TYPE,
+    TYPES,
     UNKNOWN,
     closest,
     refusal,
@@ -26,7 +26,7 @@ ACTIVITIES, NAME = "activities", "name"
 EXPECTED = f'{{"{ACTIVITIES}": […]}}'
 LONGEST_NAME = 200
 # What tells a single activity from an envelope.
-_ONLY_OF_ACTIVITIES = frozenset({*ALL_NAMES, TYPE, EXTERNAL_ID_OF_METADATA}) - {*PROVIDER}
+_ONLY_OF_ACTIVITIES = frozenset({*ALL_NAMES, *TYPES, EXTERNAL_ID_OF_METADATA}) - {*PROVIDER}
 _MOST_UNKNOWN = 20  # An answer is read by a person, and each suggestion costs time.
 
 

@@ -29,6 +29,7 @@ _POLICIES = frozenset(
     }
 )
 _READ_FROM_CONNECTION = re.compile(r"@connectionParameters\('([^']+)'")
+_UI_DEFINITION = frozenset({"constraints", "description", "displayName", "tooltip"})
 _SETTINGS = frozenset(
     {
         "connectorId",
@@ -70,9 +71,21 @@ def publisher_not_alphanumeric(package: Package) -> Problems:
 
 
 def connection_parameters_missing(package: Package) -> Problems:
-    """A connection asks for something, in one way or in several."""
-    if ("connectionParameters" in package.properties["properties"]) == bool(_sets(package)):
-        yield ("properties",), "must have connectionParameters or connectionParameterSets"
+    """A connection asks for something; where there are several ways, those who know one only take the first."""
+    said = package.properties["properties"].get("connectionParameters")
+    if not said:
+        yield ("properties", "connectionParameters"), "is required"
+    elif any(said != one.get("parameters") for one in _sets(package)[:1]):
+        yield ("properties", "connectionParameters"), "must be those of the first set"
+
+
+def connection_sharing_not_said(package: Package) -> Problems:
+    """A shared key lets others work; a shared sign-in would let them act as another person."""
+    for index, one in enumerate(_sets(package)):
+        signs_in = any(parameter.get("type") == "oauthSetting" for parameter in one.get("parameters", {}).values())
+        if one.get("metadata", {}).get("allowSharing") is not (not signs_in):
+            place = ("properties", "connectionParameterSets", "values", index, "metadata", "allowSharing")
+            yield place, f"must be {'false' if signs_in else 'true'}"
 
 
 def connection_parameter_set_name_not_unique(package: Package) -> Problems:
@@ -89,6 +102,13 @@ def connection_parameter_words_missing(package: Package) -> Problems:
         hidden = said.get("constraints", {}).get("hidden") == "true"
         if not hidden and not (said.get("displayName") and said.get("description", "").endswith(".")):
             yield (*place, "uiDefinition"), "must have a displayName and a description that ends with a full stop"
+
+
+def ui_definition_not_known(package: Package) -> Problems:
+    """Microsoft's JSON schema of connection parameters refuses what it does not know."""
+    for place, one in _parameters(package):
+        for name in sorted(one.get("uiDefinition", {}).keys() - _UI_DEFINITION):
+            yield (*place, "uiDefinition", name), "is not known there"
 
 
 def connection_parameter_constraint_not_text(package: Package) -> Problems:
@@ -142,6 +162,15 @@ def policy_connection_parameter_not_found(package: Package) -> Problems:
                 yield ("properties", "policyTemplateInstances", *place), f'"{name}" is not asked for in every way'
 
 
+def host_and_path_not_replaceable(package: Package) -> Problems:
+    """A policy replaces the host, and by some accounts the base path; what it misses must reach nobody's server."""
+    replaced = any(str(one.get("templateId", "")).casefold() == "dynamichosturl" for _, one in _policies(package))
+    if replaced and package.swagger.get("basePath", "/") != "/":
+        yield ("basePath",), "must be /, with whole paths below it"
+    if replaced and not str(package.swagger.get("host", "")).endswith(".example"):
+        yield ("host",), "must end with .example, where nobody can register a name"
+
+
 def setting_not_known(package: Package) -> Problems:
     """What paconn does not know is a typing mistake."""
     for name in package.settings.keys() - _SETTINGS:
@@ -189,14 +218,17 @@ RULES = (
     icon_brand_color_not_valid,
     publisher_not_alphanumeric,
     connection_parameters_missing,
+    connection_sharing_not_said,
     connection_parameter_set_name_not_unique,
     connection_parameter_words_missing,
+    ui_definition_not_known,
     connection_parameter_constraint_not_text,
     secret_not_secure,
     aad_resource_uri_missing,
     policy_template_not_known,
     policy_operation_not_found,
     policy_connection_parameter_not_found,
+    host_and_path_not_replaceable,
     setting_not_known,
     readme_section_missing,
     icon_not_valid,

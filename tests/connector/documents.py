@@ -5,10 +5,10 @@ from typing import Any
 
 from jsonschema import Draft4Validator, Draft202012Validator
 
-from connector.__main__ import OPENAPI, SWAGGER
+from connector.__main__ import ACCESS_KEY, OPENAPI, SWAGGER
 
 API: dict[str, Any] = json.loads(OPENAPI.read_bytes())
-CONNECTOR: dict[str, Any] = json.loads(SWAGGER.read_bytes())
+CONNECTOR: dict[str, Any] = json.loads((ACCESS_KEY / SWAGGER).read_bytes())
 METHODS = ("get", "post")
 
 

@@ -1,6 +1,7 @@
 """Both documents are what the code says, describe every route, and can be read by makers."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from activities.contract.models import Assignment, CourseActivity, SelfInitiated
 from activities.errors import ErrorCode
 from activities.web import answers
 from connector import __main__ as commands
-from connector import about, icon, routes, rules, schemas
+from connector import about, icon, routes, schemas
 from connector.operations import OPERATIONS
 from connector.refusals import by_status
 from tests.connector.documents import API, CONNECTOR, operations_of, routes_of
@@ -35,11 +36,24 @@ def test_the_committed_files_are_what_the_code_says() -> None:
 
 
 def test_the_connector_keeps_every_rule() -> None:
-    assert [str(finding) for finding in rules.check(commands.committed())] == []
+    assert commands.broken() == []
+
+
+def test_without_the_sign_in_nothing_asks_for_a_client_secret() -> None:
+    """What has OAuth settings anywhere is not created by paconn unless it gets a secret."""
+    files = {folder: (folder / commands.PROPERTIES).read_text(encoding="utf-8") for folder in commands.SIGN_IN}
+    assert {folder: "oauth" in said.casefold() for folder, said in files.items()} == commands.SIGN_IN
+
+
+def test_both_forms_have_the_same_operations() -> None:
+    one, other = (commands.committed(folder).swagger for folder in commands.SIGN_IN)
+    assert {**one, "security": [], "securityDefinitions": {}} == {**other, "security": [], "securityDefinitions": {}}
+    assert list(one["securityDefinitions"]) == ["api_key"]
 
 
 def test_the_connector_is_small() -> None:
-    assert commands.SWAGGER.stat().st_size < LARGEST_SWAGGER_BYTES
+    for folder in commands.SIGN_IN:
+        assert (folder / commands.SWAGGER).stat().st_size < LARGEST_SWAGGER_BYTES
 
 
 def test_the_api_is_described_route_by_route_as_the_app_serves_it() -> None:
@@ -49,7 +63,7 @@ def test_the_api_is_described_route_by_route_as_the_app_serves_it() -> None:
 
 
 def test_the_connector_has_no_route_of_its_own() -> None:
-    assert routes_of(CONNECTOR) <= routes_of(API)
+    assert routes_of(CONNECTOR) <= {(method, f"{about.BASE_PATH}{path}") for method, path in routes_of(API)}
     assert CONNECTOR_OPERATIONS.keys() == BY_CONNECTOR_ID.keys()
 
 
@@ -111,9 +125,9 @@ def test_every_property_of_a_request_has_a_title_a_description_and_an_example(
 def test_an_activity_of_a_batch_has_the_properties_of_both_kinds() -> None:
     item = CONNECTOR["definitions"]["Batch"]["properties"]["activities"]["items"]
     kinds = [CONNECTOR["definitions"][kind.__name__]["properties"] for kind in (Assignment, SelfInitiatedCourse)]
-    assert item["properties"].keys() == {schemas.TYPE} | kinds[0].keys() | kinds[1].keys()
-    shown = {one["value"]: one["displayName"] for one in item["properties"][schemas.TYPE]["x-ms-enum-values"]}
-    assert shown == {Assignment.odata_type: "Assignment", SelfInitiatedCourse.odata_type: "Self-initiated course"}
+    assert item["properties"].keys() == {"type"} | kinds[0].keys() | kinds[1].keys()
+    shown = {one["value"]: one["displayName"] for one in item["properties"]["type"]["x-ms-enum-values"]}
+    assert shown == {Assignment.type_name: "Assignment", SelfInitiatedCourse.type_name: "Self-initiated course"}
 
 
 def test_the_connector_hides_what_makers_do_not_need() -> None:
@@ -122,7 +136,7 @@ def test_the_connector_hides_what_makers_do_not_need() -> None:
         "CreateAssignment": "important",
         "CreateSelfInitiatedCourse": "important",
         "CreateBatch": "important",
-        "GetBatch": "advanced",
+        "GetBatch": "important",
         "GetBatchStatus": "internal",
         "ListFailures": "advanced",
         "ReplayFailures": "advanced",
@@ -130,9 +144,43 @@ def test_the_connector_hides_what_makers_do_not_need() -> None:
     }
 
 
+@pytest.mark.parametrize("folder", commands.SIGN_IN, ids=lambda folder: folder.name)
+def test_a_request_reaches_the_app_whichever_part_of_the_address_the_policy_replaces(folder: Path) -> None:
+    package = commands.committed(folder)
+    policy = package.properties["properties"]["policyTemplateInstances"][0]["parameters"]
+    template = policy["x-ms-apimTemplateParameter.urlTemplate"]
+    base = template.replace("@connectionParameters('hostName')", "app.test").rstrip("/")
+    expected = {f"https://app.test/api{route.path}" for route in routes.served().values()}
+    for path in package.swagger["paths"]:
+        assert {f"{base}{package.swagger['basePath'].rstrip('/')}{path}", f"{base}{path}"} <= expected
+        assert path.startswith("/api/")
+
+
+@pytest.mark.parametrize("kind", [Assignment, SelfInitiatedCourse])
+def test_what_a_column_of_choices_gives_is_not_refused_before_the_app_reads_it(kind: type[CourseActivity]) -> None:
+    status = CONNECTOR["definitions"][kind.__name__]["properties"]["status"]
+    assert {"notStarted", "Not started", "In progress"} <= set(status["enum"])
+    assert [one["value"] for one in status["x-ms-enum-values"]] == ["notStarted", "inProgress", "completed"]
+    assert status.get("default") == ("notStarted" if kind is Assignment else None)
+
+
+def test_a_hint_says_what_to_write_where_no_format_does() -> None:
+    fields = CONNECTOR["definitions"]["Assignment"]["properties"]
+    for name in ("learnerUserId", "assignerUserId", "completedDateTime", "assignedDateTime", "dueDateTime"):
+        assert fields[name]["example"][:4] in fields[name]["description"], name
+
+
+def test_apps_and_agents_are_told_what_to_do_instead_of_waiting() -> None:
+    """They take a 202 for the answer, and show no sentence about an error."""
+    for name in ("CreateBatch", "GetBatch", "CreateAssignment", "CreateSelfInitiatedCourse"):
+        assert "Power Apps and Copilot Studio" in CONNECTOR_OPERATIONS[name]["description"]
+    assert CONNECTOR_OPERATIONS["GetBatch"]["summary"] in CONNECTOR_OPERATIONS["CreateBatch"]["description"]
+    assert CONNECTOR_OPERATIONS["CreateBatch"]["summary"] in CONNECTOR_OPERATIONS["CreateAssignment"]["description"]
+
+
 def test_what_a_flow_polls_is_in_the_connector() -> None:
     """The gateway answers 404 for an address that is not in the definition."""
-    assert ("get", "/batches/{batchId}") in routes_of(CONNECTOR)
+    assert ("get", "/api/batches/{batchId}") in routes_of(CONNECTOR)
 
 
 def test_the_connectors_readme_names_every_operation_that_makers_see() -> None:
@@ -158,4 +206,6 @@ def test_what_is_out_of_date_fails_the_check(
 ) -> None:
     monkeypatch.setattr(about, "TITLE", "Something Else")
     assert commands.main(["check"]) == 1
-    assert "connector/apiDefinition.swagger.json is out of date: run make connector" in capsys.readouterr().out
+    assert (
+        "connector/access-key/apiDefinition.swagger.json is out of date: run make connector" in capsys.readouterr().out
+    )

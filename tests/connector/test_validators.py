@@ -8,13 +8,14 @@ from pathlib import Path
 import openapi_spec_validator
 import pytest
 
-from connector.__main__ import FOLDER, OPENAPI, SWAGGER
+from connector.__main__ import FOLDER, OPENAPI, SIGN_IN, SWAGGER
 from local.lifecycle import StartError
 from local.storage import find_node
 
 SPECTRAL = FOLDER / "lint" / "node_modules" / "@stoplight" / "spectral-cli" / "dist" / "index.js"
 RULES = FOLDER / "lint" / "spectral.json"
-DOCUMENTS = pytest.mark.parametrize("path", [OPENAPI, SWAGGER], ids=["the API", "the connector"])
+CONNECTORS = [pytest.param(folder / SWAGGER, id=folder.name) for folder in SIGN_IN]
+DOCUMENTS = pytest.mark.parametrize("path", [pytest.param(OPENAPI, id="the API"), *CONNECTORS])
 
 
 @DOCUMENTS
@@ -24,9 +25,10 @@ def test_openapi_spec_validator_finds_nothing(path: Path) -> None:
 
 # It still asks jsonschema for a class that is going away.
 @pytest.mark.filterwarnings("ignore:jsonschema.RefResolver is deprecated:DeprecationWarning")
-def test_swagger_spec_validator_finds_nothing() -> None:
+@pytest.mark.parametrize("path", CONNECTORS)
+def test_swagger_spec_validator_finds_nothing(path: Path) -> None:
     validator20 = importlib.import_module("swagger_spec_validator.validator20")
-    validator20.validate_spec(json.loads(SWAGGER.read_bytes()))
+    validator20.validate_spec(json.loads(path.read_bytes()))
 
 
 @DOCUMENTS
