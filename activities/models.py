@@ -61,6 +61,7 @@ class CourseActivity(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, extra="forbid", frozen=True)
 
     odata_type: ClassVar[str] = ""
+    type_name: ClassVar[str] = ""
     spoken_name: ClassVar[str] = "a learning course activity"
 
     learner_user_id: Annotated[
@@ -145,6 +146,7 @@ class Assignment(CourseActivity):
     """
 
     odata_type: ClassVar[str] = "#microsoft.graph.learningAssignment"
+    type_name: ClassVar[str] = "assignment"
     spoken_name: ClassVar[str] = "an assignment"
 
     assignment_type: Annotated[
@@ -177,7 +179,7 @@ class Assignment(CourseActivity):
         _form(forms.due_date_time, zoned=True),
         Field(
             title="Due At",
-            description="When the course is due; a date alone means the end of that day.",
+            description="When the course is due, such as 2026-12-18; a date alone means the end of that day.",
             examples=["2026-12-18", {"dateTime": "2026-12-18T16:05:00", "timeZone": "UTC"}],
         ),
     ] = None
@@ -202,6 +204,7 @@ class SelfInitiatedCourse(CourseActivity):
     """
 
     odata_type: ClassVar[str] = "#microsoft.graph.learningSelfInitiatedCourse"
+    type_name: ClassVar[str] = "selfInitiatedCourse"
     spoken_name: ClassVar[str] = "a self-initiated course"
 
     started_date_time: Annotated[

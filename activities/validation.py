@@ -4,6 +4,7 @@ The rules of single properties are the models'; here is what concerns the record
 """
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -17,13 +18,12 @@ from activities.models import ActivityRequest, Assignment, CourseActivity, Defau
 _REQUIRED, _INVALID, _UNKNOWN = "required", "invalid", "unknownProperty"
 _CONTRADICTION, _NOT_ALLOWED = "contradiction", "notAllowed"
 
-_KINDS: dict[str, type[CourseActivity]] = {
-    "learningassignment": Assignment,
-    "learningselfinitiatedcourse": SelfInitiatedCourse,
-    "learningselfinitiated": SelfInitiatedCourse,  # The API page's text calls the type by this name, too.
-}
+# Two names for one thing: Graph's, and one without a dot, which the designer of flows can fill in.
+TYPES = ODATA_TYPE, TYPE = "@odata.type", "type"
+_MODELS: tuple[type[CourseActivity], ...] = (Assignment, SelfInitiatedCourse)
+# The API page's text calls the second type by a shorter name, too.
+_KINDS = {model.type_name.casefold(): model for model in _MODELS} | {"selfinitiated": SelfInitiatedCourse}
 PROVIDER = ("registrationId", "learningProviderId")  # Two names for one thing.
-_TYPE = "@odata.type"
 _EXTERNAL_ID = "externalCourseActivityId"
 _EXTERNAL_ID_OF_METADATA = "externalcourseActivityId"  # The spelling of Graph's metadata.
 _ANSWERED_BY_GRAPH = frozenset({"id", "@odata.context", "@odata.etag"})
@@ -44,7 +44,7 @@ def parse_activity(record: object, *, kind: type[CourseActivity] | None, default
 
     Args:
         record: What JSON gave.
-        kind: The kind that the operation stands for, or None where ``@odata.type`` has to say it.
+        kind: The kind that the operation stands for, or None where ``@odata.type`` or ``type`` has to say it.
         defaults: The app's settings that bear on requests.
 
     Raises:
@@ -74,30 +74,36 @@ def parse_activity(record: object, *, kind: type[CourseActivity] | None, default
 def _kind_of(
     record: Json, expected: type[CourseActivity] | None, problems: list[Problem]
 ) -> type[CourseActivity] | None:
-    said = record.get(_TYPE)
-    if forms.is_blank(said):
-        if expected is None:
-            problems.append(_type_problem(_REQUIRED, "is required"))
-        return expected
-    name = said.strip().removeprefix("#").casefold().removeprefix("microsoft.graph.") if isinstance(said, str) else ""
-    kind = _KINDS.get(name)
-    if kind is None:
-        problems.append(_type_problem(_INVALID, "is not a type that can be created"))
-    elif expected not in {None, kind}:
-        problems.append(
-            Problem(
-                _CONTRADICTION,
-                f"{_TYPE} says {kind.spoken_name}, but this operation creates {expected.spoken_name}: "
-                "use the operation for the other type, or remove it.",
-                _TYPE,
+    said = {name: record[name] for name in TYPES if not forms.is_blank(record.get(name))}
+    if not said and expected is None:
+        message = f"{ODATA_TYPE} is required: write {_types(ODATA_TYPE)}; or {TYPE}: {_types(TYPE)}."
+        problems.append(Problem(_REQUIRED, message, ODATA_TYPE))
+    kinds = {name: kind_named(value) for name, value in said.items()}
+    for name, kind in kinds.items():
+        if kind is None:
+            message = f"{name} is not a type that can be created: write {_types(name)}."
+            problems.append(Problem(_INVALID, message, name))
+        elif expected not in {None, kind}:
+            message = (
+                f"{name} says {kind.spoken_name}, but this operation creates {expected.spoken_name}: "
+                "use the operation for the other type, or remove it."
             )
-        )
-    return expected or kind
+            problems.append(Problem(_CONTRADICTION, message, name))
+    known = [kind for kind in kinds.values() if kind]
+    if expected is None and len(set(known)) > 1:
+        message = f"{' and '.join(TYPES)} both say which kind of activity it is, but they differ: send one."
+        problems.append(Problem(_CONTRADICTION, message, TYPE))
+    return expected or next(iter(known), None)
 
 
-def _type_problem(code: str, what: str) -> Problem:
-    kinds = " or ".join(f'"{kind.odata_type}"' for kind in (Assignment, SelfInitiatedCourse))
-    return Problem(code, f"{_TYPE} {what}: write {kinds}.", _TYPE)
+def kind_named(said: object) -> type[CourseActivity] | None:
+    """Return the kind that a caller means by a name ("#microsoft.graph.learningAssignment", "Assignment"), if any."""
+    name = re.sub(r"[\s_-]", "", said).casefold().removeprefix("#") if isinstance(said, str) else ""
+    return _KINDS.get(name.removeprefix("microsoft.graph.").removeprefix("learning"))
+
+
+def _types(name: str) -> str:
+    return " or ".join(f'"{model.odata_type if name == ODATA_TYPE else model.type_name}"' for model in _MODELS)
 
 
 def _known_properties(record: Json, model: type[CourseActivity], problems: list[Problem]) -> Json:
@@ -106,7 +112,7 @@ def _known_properties(record: Json, model: type[CourseActivity], problems: list[
     properties: Json = {}
     unknown: list[str] = []
     for name, value in record.items():
-        if name in {_TYPE, _EXTERNAL_ID_OF_METADATA}:
+        if name in {*TYPES, _EXTERNAL_ID_OF_METADATA}:
             continue
         if name in names:
             # Null is kept where the API page allows it; an empty text says the same as a missing property.
@@ -168,7 +174,7 @@ def _why_unknown(name: str, model: type[CourseActivity], names: frozenset[str]) 
     for kind in (Assignment, SelfInitiatedCourse):
         if name in _NAMES_OF[kind]:
             return f"{name} belongs to {kind.spoken_name}; {model.spoken_name} has no such property: remove it."
-    close = closest(name, names)
+    close = closest(name, {*names, TYPE})
     suggestion = f'did you mean "{close}"?' if close else f"{model.spoken_name} has no such property."
     return f'"{forms.shown(name)}" is not known: {suggestion}'
 

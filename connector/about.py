@@ -17,8 +17,9 @@ PRIVACY_POLICY = "https://www.contoso.com/privacy"
 CATEGORIES = ("Human Resources", "Productivity")
 # The accent of the page of a batch.
 BRAND_COLOUR = "#0b5cad"
-# The designer needs one that looks real; each connection replaces it by its own.
-PLACEHOLDER_HOST = "contoso-viva-learning.azurewebsites.net"
+# Each connection replaces it by its own. Nobody can register a name in .example, so that a request that is not replaced
+# tells its key to nobody: https://www.rfc-editor.org/rfc/rfc2606
+PLACEHOLDER_HOST = "viva-learning-activities.example"
 BASE_PATH = "/api"
 KEY_HEADER = "x-functions-key"
 SIGN_IN = "https://login.microsoftonline.com/common"

@@ -2,10 +2,12 @@
 
 from activities.errors import ErrorCode
 from activities.permissions import NEEDED_FOR
+from activities.validation import ODATA_TYPE, TYPE
 from activities.wire import LARGEST_PAGE
-from connector import schemas
+from connector import about, schemas
 from connector.schemas import Schema, flag, listing, number, record, ref, text
 
+_APP = f"https://{about.PLACEHOLDER_HOST}{about.BASE_PATH}"
 _BATCH_ID = "0b7c3b1e5d0f4a2c9e6d8f7a1b2c3d4e"
 _MOMENT = "2026-11-22T17:02:00+00:00"
 _EMPTY = "Empty if nothing failed."
@@ -16,10 +18,12 @@ def components() -> dict[str, Schema]:
     """Return every schema by its name."""
     kinds = {schemas.name_of(kind): kind for kind in schemas.KINDS}
     return {
-        **{name: schemas.request_of(kind, typed=False) for name, kind in kinds.items()},
-        **{f"{name}Activity": schemas.request_of(kind, typed=True) for name, kind in kinds.items()},
+        **{name: schemas.request_of(kind) for name, kind in kinds.items()},
+        **{f"{name}Activity": schemas.request_of(kind, ODATA_TYPE) for name, kind in kinds.items()},
+        **{f"{name}Record": schemas.request_of(kind, TYPE) for name, kind in kinds.items()},
         **{f"Created{name}": schemas.answer_of(kind) for name, kind in kinds.items()},
         "Activity": schemas.any_activity(),
+        "Record": schemas.any_record(),
         "LearningCourseActivity": schemas.entity(),
         "Batch": schemas.batch(),
         "BatchBody": {
@@ -27,8 +31,8 @@ def components() -> dict[str, Schema]:
             "description": "A batch, only its list of activities, or a single activity.",
             "anyOf": [
                 ref("Batch"),
-                listing("Activities", "Only the activities.", ref("Activity"), minItems=1),
-                ref("Activity"),
+                listing("Activities", "Only the activities.", ref("Record"), minItems=1),
+                ref("Record"),
             ],
         },
         "BatchReport": _report(),
@@ -83,7 +87,7 @@ def _report() -> Schema:
         "results": listing("Results", f"One result for each activity, up to {LARGEST_PAGE:,} on a page.", result),
     }
     own = tuple(properties)
-    properties["nextLink"] = text("Next Link", _NEXT, f"https://contoso.azurewebsites.net/api/batches/{_BATCH_ID}")
+    properties["nextLink"] = text("Next Link", _NEXT, f"{_APP}/batches/{_BATCH_ID}")
     return record(
         "Batch Report", "What became of the batch; always the same keys, never null.", properties, required=own
     )
@@ -101,13 +105,13 @@ def _status() -> Schema:
         "createdDateTime": text("Created At", "When the batch was accepted.", _MOMENT, format="date-time"),
         "lastActionDateTime": text("Changed At", "When the last result came in.", _MOMENT, format="date-time"),
         "percentComplete": number("Percent Complete", "How much of the batch is done.", 100),
-        "resourceLocation": text("Report Address", "Where the report is.", "https://contoso.azurewebsites.net/api"),
+        "resourceLocation": text("Report Address", "Where the report is.", _APP),
     }
     own = tuple(properties)
     reason = {
         "code": text("Code", "The first reason, in one word.", "learnerNotLicensed"),
         "message": text("Message", "The first reason, in a sentence.", "Nothing was created."),
-        "target": text("Target", "Where the report is.", "https://contoso.azurewebsites.net/api"),
+        "target": text("Target", "Where the report is.", _APP),
     }
     properties["error"] = record("Error", "Why nothing could be created. It is missing otherwise.", reason)
     return record("Batch Status", "How far the batch is.", properties, required=own)
@@ -138,7 +142,7 @@ def _failure_page() -> Schema:
     failure["required"].remove("bodyBase64")
     properties = {
         "failures": listing("Failures", "The failures, newest first.", failure),
-        "nextLink": text("Next Link", _NEXT, "https://contoso.azurewebsites.net/api/failures?after=at-1"),
+        "nextLink": text("Next Link", _NEXT, f"{_APP}/failures?after=at-1"),
     }
     return record("Failures", "One page of failures.", properties, required=("failures",))
 
@@ -219,7 +223,7 @@ def _problem() -> Schema:
 
 
 def _description() -> Schema:
-    about = record(
+    described = record(
         "About",
         "What this document is about.",
         {
@@ -228,4 +232,4 @@ def _description() -> Schema:
         },
     )
     properties = {"openapi": text("OpenAPI Version", "The version of OpenAPI that it is written in.", "3.1.0")}
-    return record("API Description", "The API as it is, in OpenAPI 3.1.", {**properties, "info": about})
+    return record("API Description", "The API as it is, in OpenAPI 3.1.", {**properties, "info": described})

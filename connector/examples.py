@@ -14,7 +14,7 @@ from activities.gateway import StoredActivity
 from activities.health import Report
 from activities.messages import Failure, Record
 from activities.models import Assignment, CourseActivity, Defaults, SelfInitiatedCourse
-from activities.validation import parse_activity
+from activities.validation import ODATA_TYPE, TYPE, parse_activity
 from connector import about, schemas
 from connector.refusals import MEANING
 
@@ -83,7 +83,7 @@ def batch() -> Any:
     for index, kind in enumerate(schemas.KINDS):
         properties = {**_record(kind), "externalCourseActivityId": f"safety-2026-{42 + index:04}"}
         del properties["registrationId"]
-        activities.append({schemas.TYPE: kind.odata_type, **properties})
+        activities.append({TYPE: kind.type_name, **properties})
     return {"name": "Safety training, autumn term", "registrationId": registration_id, "activities": activities}
 
 
@@ -106,7 +106,7 @@ def report() -> Any:
 
 def failure() -> Any:
     """Return what was set aside because a property is wrong."""
-    content = {schemas.TYPE: Assignment.odata_type, "status": "nope"}
+    content = {ODATA_TYPE: Assignment.odata_type, "status": "nope"}
     record = Record(content, "origin", _NOW, _NOW, attempts=1)
     return Failure.of_record(record, _error(ErrorCode.INVALID_REQUEST), now=_NOW).to_json()
 

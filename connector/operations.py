@@ -45,7 +45,7 @@ class Operation:
         more: Further sentences, for the API's document only.
         body: The component of the request's body.
         connector_body: The component that the connector shows instead.
-        answers: The good ends by status; only the first one has a schema in the connector.
+        answers: The good ends by status; in the connector only that of 200 has a schema.
         codes: The error codes that it can answer.
         pages: The errors that a browser gets as a page, by status, with what it shows.
     """
@@ -76,11 +76,16 @@ _ONCE = (
     "With an external ID or a Repeatability-Request-ID, the same request can be sent again at any time and creates "
     "nothing twice."
 )
+# Power Fx loses the body of an error: https://github.com/microsoft/Power-Fx
+_IN_APPS = (
+    "Power Apps and Copilot Studio show only the number of an error: there, Send many activities tells the reason, in "
+    "its results."
+)
 _CREATE_PARAMETERS = (parameters.REPEATABILITY, parameters.IDEMPOTENCY)
 _CREATED = "The activity was created."
 _EXISTED = "The activity existed already with the same content; this is the first answer again."
 _RUNNING = Answer(
-    "The batch is running; Location is the address of its report, Retry-After says when to ask.",
+    "The batch is still running; a flow asks again by itself.",
     "BatchReport",
     headers=("Location", "Operation-Location", "Retry-After"),
 )
@@ -110,9 +115,9 @@ OPERATIONS = (
         id="CreateAssignment",
         visibility=IMPORTANT,
         tag="Activities",
-        summary="Create an assignment",
+        summary="Assign a course",
         description="Assigns a course of Viva Learning to a learner. Give an external ID, so that a repeated flow does "
-        "not create it twice.",
+        f"not create it twice. {_IN_APPS}",
         more=_ONCE,
         parameters=_CREATE_PARAMETERS,
         body="Assignment",
@@ -124,9 +129,9 @@ OPERATIONS = (
         id="CreateSelfInitiatedCourse",
         visibility=IMPORTANT,
         tag="Activities",
-        summary="Create a self initiated course",
-        description="Tells Viva Learning about a course that a learner started without being assigned to it. Give an "
-        "external ID, so that a repeated flow does not create it twice.",
+        summary="Record a course that somebody took",
+        description="Tells Viva Learning about a course that a learner started or completed without being assigned to "
+        f"it. Give an external ID, so that a repeated flow does not create it twice. {_IN_APPS}",
         more=_ONCE,
         parameters=_CREATE_PARAMETERS,
         body="SelfInitiatedCourse",
@@ -138,12 +143,13 @@ OPERATIONS = (
         id="CreateBatch",
         visibility=IMPORTANT,
         tag="Batches",
-        summary="Create a batch of activities",
+        summary="Send many activities",
         description="Creates up to 10,000 assignments and self-initiated courses in one action and answers with a "
-        "report, which has one result for each. A flow waits until the batch is finished.",
+        "report, which has one result for each. A flow waits until the batch is finished. Power Apps and Copilot "
+        "Studio do not wait: there, use Get the report of a batch until Status is completed.",
         more="Up to 20 valid activities are answered at once with 200, more with 202 and the address of the report. "
-        "An activity that is wrong does not stop the others. A CSV file has the names of the properties in its first "
-        "row, with the heading type for @odata.type.",
+        "An activity that is wrong does not stop the others. Its kind is said in type or in @odata.type. A CSV "
+        "file has the names of the properties in its first row.",
         parameters=(*_CREATE_PARAMETERS, parameters.PREFER, parameters.NAME, parameters.PROVIDER),
         body="BatchBody",
         connector_body="Batch",
@@ -153,10 +159,11 @@ OPERATIONS = (
     Operation(
         function="get_batch",
         id="GetBatch",
-        visibility=ADVANCED,
+        visibility=IMPORTANT,
         tag="Batches",
         summary="Get the report of a batch",
-        description="Answers with what became of each activity of a batch. A flow waits until the batch is finished.",
+        description="Answers with what became of each activity of a batch. A flow waits until the batch is finished. "
+        "Power Apps and Copilot Studio do not wait: there, use it again until Status is completed.",
         more="Needs no key: the long random ID is the permission. A browser gets a page.",
         parameters=(parameters.BATCH_ID, parameters.FAILED_ONLY, parameters.AFTER_INDEX, parameters.FORMAT),
         answers={
@@ -176,8 +183,9 @@ OPERATIONS = (
         visibility=INTERNAL,
         tag="Batches",
         summary="Get the status of a batch",
-        description="Says how far a batch is, for clients that know long-running operations of Azure.",
-        more="Needs no key: the long random ID is the permission.",
+        description="Says how far a batch is: running, succeeded or failed.",
+        more="For clients that know long-running operations of Azure. Needs no key: the long random ID is the "
+        "permission.",
         parameters=(parameters.BATCH_ID,),
         answers={200: Answer("How far the batch is.", "BatchStatus")},
         codes=(ErrorCode.NOT_FOUND, *OF_THE_APP, *OF_STORAGE),
@@ -226,7 +234,7 @@ OPERATIONS = (
         summary="Get the description of the app",
         description="Answers with the description of all operations, and by that says whether the function key is "
         "right.",
-        answers={200: Answer("The description in OpenAPI.", "ApiDescription")},
+        answers={200: Answer("The description of all operations.", "ApiDescription")},
         codes=OF_THE_APP,
     ),
 )

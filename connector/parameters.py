@@ -81,7 +81,7 @@ PROVIDER = Parameter("registrationId", "query", _PROVIDER_ID, in_connector=False
 BATCH_ID = Parameter(
     "batchId",
     "path",
-    text("Batch ID", "The ID that Create a batch of activities gave.", "0b7c3b1e5d0f4a2c9e6d8f7a1b2c3d4e"),
+    text("Batch ID", "The ID that Send many activities gave.", "0b7c3b1e5d0f4a2c9e6d8f7a1b2c3d4e"),
 )
 FAILED_ONLY = Parameter(
     "failedOnly", "query", flag("Failed Only", "Whether only the failed ones are wanted.", example=True)

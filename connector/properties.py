@@ -13,10 +13,12 @@ type Json = dict[str, Any]
 
 # Whoever offers the sign-in registers an application and writes its IDs into the file. The tenant is not "common":
 # with a registration for one tenant that is AADSTS50194.
-_CLIENT_ID = "00000000-0000-0000-0000-000000000000"
-_TENANT_ID = "00000000-0000-0000-0000-000000000000"
-# The output API_AUDIENCE of the deployment: api://<tenant>/<function app>.
-_RESOURCE = f"api://{_CLIENT_ID}/viva-learning-activities"
+_CLIENT_ID, _TENANT_ID = "CLIENT_ID", "TENANT_ID"
+_RESOURCE = "API_AUDIENCE"  # An output of the deployment: api://<tenant>/<function app>.
+# What the policy replaces is the host alone or the host and the base path, depending on whom one reads. Both are the
+# same here: the base path is "/", and the paths of the operations are whole ones.
+# https://github.com/MicrosoftDocs/BusinessApplicationPlatform-Connectors-public/issues/294
+_URL = "https://@connectionParameters('hostName')"
 
 
 def build(*, sign_in: bool) -> Json:
@@ -37,9 +39,7 @@ def build(*, sign_in: bool) -> Json:
                 {
                     "templateId": "dynamichosturl",
                     "title": "Send each request to the function app of the connection",
-                    "parameters": {
-                        "x-ms-apimTemplateParameter.urlTemplate": "https://@connectionParameters('hostName')"
-                    },
+                    "parameters": {"x-ms-apimTemplateParameter.urlTemplate": _URL},
                 },
                 {
                     "templateId": "setheader",
@@ -103,9 +103,7 @@ def _set(name: str, title: str, description: str, parameters: Json, *, shared: b
 
 
 def _host() -> Json:
-    words = (
-        f"The host name of your function app, such as {about.PLACEHOLDER_HOST}, without https:// and without a path."
-    )
+    words = "The host name of your function app, without https:// and without anything behind it; its admin has it."
     return _parameter("string", "Host Name", words, {"required": "true", "tabIndex": 1})
 
 

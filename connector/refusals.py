@@ -17,7 +17,7 @@ MEANING = {
     Code.LEARNER_NOT_LICENSED: "The learner has no premium licence for Viva Learning.",
     Code.CONTENT_NOT_OWNED_BY_PROVIDER: "The learning content belongs to another learning provider.",
     Code.REJECTED_BY_GRAPH: "Graph refuses this record; its own words are passed on.",
-    Code.PROVIDER_NOT_ENABLED: "The provider's isCourseActivitySyncEnabled is off.",
+    Code.PROVIDER_NOT_ENABLED: "The provider's course activity sync is off.",
     Code.PROVIDER_NOT_REGISTERED: "Graph does not know this provider in this tenant.",
     Code.SERVICE_PLAN_MISSING: "The tenant has no plan with Viva Learning.",
     Code.GRAPH_PERMISSION_MISSING: "The app's identity lacks a Graph permission; the message says which.",

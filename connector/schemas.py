@@ -8,12 +8,12 @@ from typing import Any
 
 from activities.batches import requests
 from activities.models import Assignment, CourseActivity, SelfInitiatedCourse
+from activities.validation import ODATA_TYPE, TYPE
 from connector.wording import caption
 
 type Schema = dict[str, Any]
 
 KINDS: tuple[type[CourseActivity], ...] = (Assignment, SelfInitiatedCourse)
-TYPE = "@odata.type"
 _NAMES = {Assignment: "Assignment", SelfInitiatedCourse: "SelfInitiatedCourse"}
 _NULL: Schema = {"type": "null"}
 _DATE = r"^\d{4}-\d\d-\d\d(?:T\d\d:\d\d.*)?$"
@@ -97,14 +97,15 @@ def required_of(kind: type[CourseActivity]) -> list[str]:
     return [one.alias or "" for one in kind.model_fields.values() if one.is_required()]
 
 
-def request_of(kind: type[CourseActivity], *, typed: bool) -> Schema:
-    """Return what creates an activity of a kind; ``typed`` where ``@odata.type`` has to say which kind it is."""
-    said = _type_of([kind.odata_type], f"Says that this is {kind.spoken_name}.")
+def request_of(kind: type[CourseActivity], told_by: str = "") -> Schema:
+    """Return what creates an activity of a kind; ``told_by`` is the property that has to say which kind it is."""
+    values = {"": [], ODATA_TYPE: [kind.odata_type], TYPE: [kind.type_name]}[told_by]
+    own = {told_by: _type_of(values, f"Says that this is {kind.spoken_name}.")} if values else {}
     return record(
-        caption(f"{name_of(kind)}Activity" if typed else name_of(kind)),
+        caption(name_of(kind)),
         f"What creates {kind.spoken_name}.",
-        {**({TYPE: said} if typed else {}), **properties_of(kind)},
-        required=(*((TYPE,) if typed else ()), *required_of(kind)),
+        {**own, **properties_of(kind)},
+        required=(*own, *required_of(kind)),
         additionalProperties=False,
     )
 
@@ -141,16 +142,28 @@ def any_activity() -> Schema:
         "description": "An assignment or a self-initiated course; the property @odata.type says which.",
         "oneOf": [ref(name) for name in names.values()],
         "discriminator": {
-            "propertyName": TYPE,
+            "propertyName": ODATA_TYPE,
             "mapping": {said: ref(name)["$ref"] for said, name in names.items()},
         },
     }
 
 
+def any_record() -> Schema:
+    """Return one activity of a batch: as Microsoft Graph names its kind, or by a name that designers can fill in."""
+    return {
+        "title": "Record",
+        "description": "An activity of a batch; the property type or @odata.type says which kind it is.",
+        "anyOf": [ref("Activity"), *(ref(f"{name_of(kind)}Record") for kind in KINDS)],
+    }
+
+
 def flat_activity() -> Schema:
-    """Return both kinds as one flat object, for a designer that cannot show two."""
+    """Return both kinds as one flat object, for a designer that cannot show two.
+
+    No property has a dot in its name: the designer's list of items calls each by what stands behind its last dot.
+    """
     kinds = [properties_of(kind) for kind in KINDS]
-    said = _type_of([kind.odata_type for kind in KINDS], "Whether it is an assignment or a self-initiated course.")
+    said = _type_of([kind.type_name for kind in KINDS], "Whether it is an assignment or a self-initiated course.")
     properties = {TYPE: said, **kinds[0], **kinds[1]}
     for kind, others in zip(KINDS, reversed(kinds), strict=True):
         for name in properties_of(kind).keys() - others.keys():
@@ -163,7 +176,7 @@ def flat_activity() -> Schema:
 
 def entity() -> Schema:
     """Return what Microsoft Graph answers; it may have more properties and values than are known today."""
-    properties: Schema = {TYPE: text("Activity Type", "Which kind of activity it is.", KINDS[0].odata_type)}
+    properties: Schema = {ODATA_TYPE: text("Activity Type", "Which kind of activity it is.", KINDS[0].odata_type)}
     properties["id"] = _id()
     for kind in KINDS:
         excluded = {one.alias for one in kind.model_fields.values() if one.exclude}
@@ -180,13 +193,14 @@ def entity() -> Schema:
 def batch() -> Schema:
     """Return the body of a batch."""
     provider = properties_of(Assignment)["registrationId"]
+    headed = f"What the report of the batch is headed with, up to {requests.LONGEST_NAME} characters."
     limits = {"minItems": 1, "maxItems": requests.LARGEST_BATCH}
     return record(
         "Batch",
         "Activities to create, and what the report of the batch is headed with.",
         {
             "name": {
-                **text("Name", "What the report of the batch is headed with.", "Safety training, autumn term"),
+                **text("Name", headed, "Safety training, autumn term"),
                 "type": ["string", "null"],
                 "maxLength": requests.LONGEST_NAME,
             },
@@ -194,7 +208,9 @@ def batch() -> Schema:
                 **provider,
                 "description": "The provider's registration ID, a GUID, for all activities that name none.",
             },
-            "activities": listing("Activities", "The activities to create.", ref("Activity"), **limits),
+            "activities": listing(
+                "Activities", f"The activities to create, up to {requests.LARGEST_BATCH:,}.", ref("Record"), **limits
+            ),
         },
         required=("activities",),
         additionalProperties=False,

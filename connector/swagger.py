@@ -3,6 +3,7 @@
 Source: https://learn.microsoft.com/connectors/custom-connectors/openapi-extensions
 """
 
+from http import HTTPStatus
 from typing import Any
 
 from connector import about, answers, schemas
@@ -40,7 +41,14 @@ _SECURITY: Schema = {
         "scopes": {},
     },
 }
-_KEPT = ("type", "format", "minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems", "enum")
+# No format and no limit of an input: the platform would check them before the app can say in its own words what to do.
+_KEPT = ("type", "enum")
+_HINTS = {
+    "date-time": "Write a date, or a date and time such as {}.",
+    "uuid": "It looks like {}.",
+    "integer": "In an expression, use null if there is none.",
+}
+_DEFAULTS = {"Assignment": {"status": "notStarted"}}
 
 
 def build(*, sign_in: bool) -> Schema:
@@ -50,7 +58,7 @@ def build(*, sign_in: bool) -> Schema:
     paths: dict[str, Schema] = {}
     for operation in shown:
         route = routes[operation.function]
-        paths.setdefault(route.path, {})[route.method] = _operation(operation, route)
+        paths.setdefault(f"{about.BASE_PATH}{route.path}", {})[route.method] = _operation(operation, route)
     tags = {operation.tag for operation in shown}
     return {
         "swagger": "2.0",
@@ -61,7 +69,7 @@ def build(*, sign_in: bool) -> Schema:
             "contact": {"name": f"{about.PUBLISHER} support", "url": about.WEBSITE, "email": about.SUPPORT_EMAIL},
         },
         "host": about.PLACEHOLDER_HOST,
-        "basePath": about.BASE_PATH,
+        "basePath": "/",
         "schemes": ["https"],
         "consumes": [JSON],
         "produces": [JSON],
@@ -96,7 +104,12 @@ def request_schema(schema: Schema) -> Schema:
     elif said["type"] == "array":
         said["items"] = request_schema(_resolved(schema["items"]))
     if "enum" in said:
-        said["x-ms-enum-values"] = [{"value": one, "displayName": display_name(one)} for one in said["enum"]]
+        shown = {one: display_name(one) for one in said["enum"]}
+        said["x-ms-enum-values"] = [{"value": one, "displayName": words} for one, words in shown.items()]
+        # The words are what a column of choices gives; the drop-down offers only the values above.
+        said["enum"] = list(dict.fromkeys([*shown, *shown.values()]))
+    if hint := _HINTS.get(str(_first_of(schema).get("format", said["type"]))):
+        said["description"] = f"{said['description']} {hint.format(said.get('example'))}"
     return said
 
 
@@ -104,6 +117,7 @@ def answer_schema(schema: Schema) -> Schema:
     """Return what later steps of a flow can pick from an answer: no nulls, captions for everything."""
     said = _plain(schema)
     said.pop("enum", None)  # An answer may know more values one day.
+    said |= {"format": schema["format"]} if "format" in schema else {}
     if properties := schema.get("properties"):
         said["properties"] = {name: answer_schema(one) for name, one in properties.items()}
         said |= {"required": schema["required"]} if schema.get("required") else {}
@@ -118,7 +132,9 @@ def _definitions(shown: list[Operation]) -> Schema:
     for operation in shown:
         if body := operation.connector_body or operation.body:
             definitions[body] = request_schema(components[body])
-        answer = next(iter(operation.answers.values()))
+            for name, value in _DEFAULTS.get(body, {}).items():
+                definitions[body]["properties"][name]["default"] = value
+        answer = operation.answers[HTTPStatus.OK]
         definitions[answer.schema] = answer_schema(components[answer.schema])
     return definitions
 
@@ -151,10 +167,9 @@ def _parameter(parameter: Parameter) -> Schema:
 
 
 def _responses(operation: Operation, route: Route) -> Schema:
-    first, *others = operation.answers.items()
-    status, answer = first
-    good = {str(status): {"description": answer.description, "schema": {"$ref": f"#/definitions/{answer.schema}"}}}
-    good |= {str(other): {"description": said.description} for other, said in others}
+    good: Schema = {str(status): {"description": answer.description} for status, answer in operation.answers.items()}
+    # The designer takes the outputs from 200, apps take them from the lowest status of success.
+    good["200"]["schema"] = {"$ref": f"#/definitions/{operation.answers[HTTPStatus.OK].schema}"}
     bad = {
         str(code): {"description": " ".join(MEANING[one] for one in codes)}
         for code, codes in by_status(operation.codes).items()
@@ -165,8 +180,7 @@ def _responses(operation: Operation, route: Route) -> Schema:
 
 def _plain(schema: Schema) -> Schema:
     """Return a schema without what 2.0 has no word for, and without its parts."""
-    # Where there is a choice, the first one is the one that a single field can hold.
-    chosen: Schema = {**schema, **schema["anyOf"][0], **_words(schema)} if "anyOf" in schema else schema
+    chosen = _first_of(schema)
     kinds = chosen.get("type", "object")
     said = {key: chosen[key] for key in _KEPT if key in chosen}
     said["type"] = kinds[0] if isinstance(kinds, list) else kinds
@@ -176,6 +190,11 @@ def _plain(schema: Schema) -> Schema:
     if (example := _example(schema, said["type"])) is not None:
         said["example"] = example
     return said
+
+
+def _first_of(schema: Schema) -> Schema:
+    """Return a schema without a choice: the first one is the one that a single field can hold."""
+    return {**schema, **schema["anyOf"][0], **_words(schema)} if "anyOf" in schema else schema
 
 
 def _words(schema: Schema) -> Schema:

@@ -5,7 +5,7 @@ import re
 from activities.models import Assignment, SelfInitiatedCourse
 
 _SPOKEN = {
-    kind.odata_type: kind.spoken_name.partition(" ")[2].capitalize() for kind in (Assignment, SelfInitiatedCourse)
+    kind.type_name: kind.spoken_name.partition(" ")[2].capitalize() for kind in (Assignment, SelfInitiatedCourse)
 }
 
 

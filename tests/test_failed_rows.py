@@ -67,6 +67,11 @@ class TestSheetOfFailedRows:
             "externalCourseActivityId": "made-up",
         }
 
+    @pytest.mark.parametrize("said", [{"type": "assignment"}, {"type": "assignment", "@odata.type": ""}])
+    def test_the_short_name_of_the_type_arrives_like_the_long_one(self, said: Json) -> None:
+        (row,) = table(failed(said))
+        assert row["type"] == "assignment"
+
     def test_a_batch_that_was_no_sheet_has_no_rows_to_name_and_commas(self) -> None:
         (row,) = table(failed({"status": "x"}, batch=replace(BATCH, delimiter="")))
         assert row["status"] == "x"

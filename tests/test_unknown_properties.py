@@ -86,12 +86,37 @@ def test_an_answer_names_twenty_unknown_properties_and_counts_the_rest() -> None
         (f" {GRAPH}LearningAssignment ", Assignment),
         (f"{GRAPH}learningSelfInitiatedCourse", SelfInitiatedCourse),
         (f"{GRAPH}learningSelfInitiated", SelfInitiatedCourse),
+        ("assignment", Assignment),
+        ("Self-initiated course", SelfInitiatedCourse),
+        ("selfInitiatedCourse", SelfInitiatedCourse),
     ],
 )
-def test_the_type_is_understood_in_both_names_of_the_api_page(said: str, kind: type[CourseActivity]) -> None:
-    activity = parse(record(kind, **{"@odata.type": said}), kind=None).activity
-    assert type(activity) is kind
-    assert activity.to_graph()["@odata.type"] == kind.odata_type
+@pytest.mark.parametrize("name", ["@odata.type", "type"])
+def test_the_type_is_understood_in_the_names_of_the_api_page_and_in_short_ones(
+    name: str, said: str, kind: type[CourseActivity]
+) -> None:
+    for body in (
+        record(kind, **{name: said}),
+        {"@odata.type": kind.odata_type, "type": "", **record(kind, **{name: said})},
+    ):
+        activity = parse(body, kind=None).activity
+        assert type(activity) is kind
+        assert activity.to_graph()["@odata.type"] == kind.odata_type
+        assert "type" not in activity.to_graph()
+
+
+def test_two_types_that_differ_are_refused() -> None:
+    types = {"@odata.type": Assignment.odata_type, "type": SelfInitiatedCourse.type_name}
+    problem = problems_of(record(Assignment, **types), kind=None)[0]
+    assert (problem.code, problem.target) == ("contradiction", "type")
+    assert problem.message.startswith("@odata.type and type both say")
+
+
+@pytest.mark.parametrize("kind", [None, *KINDS])
+def test_a_short_type_that_is_none_is_refused_with_both_that_there_are(kind: type[CourseActivity] | None) -> None:
+    problem = problems_of(record(kind or Assignment, type="course"), kind)[0]
+    assert (problem.code, problem.target) == ("invalid", "type")
+    assert all(f'"{one.type_name}"' in problem.message for one in KINDS)
 
 
 @pytest.mark.parametrize("said", [None, "", " "])
@@ -100,7 +125,7 @@ def test_the_type_is_required_only_where_the_operation_does_not_say_it(said: obj
     assert parse(body, Assignment)
     problem = problems_of(body, kind=None)[0]
     assert (problem.code, problem.target) == ("required", "@odata.type")
-    assert all(f'"{kind.odata_type}"' in problem.message for kind in KINDS)
+    assert all(f'"{one}"' in problem.message for kind in KINDS for one in (kind.odata_type, kind.type_name))
 
 
 @pytest.mark.parametrize("kind", [None, *KINDS])
@@ -115,9 +140,10 @@ def test_another_type_is_refused_with_both_that_there_are(kind: type[CourseActiv
 def test_a_type_that_contradicts_the_operation_is_refused(
     kind: type[CourseActivity], other: type[CourseActivity]
 ) -> None:
-    [problem] = problems_of(record(kind, **{"@odata.type": other.odata_type}), kind)
-    assert (problem.code, problem.target) == ("contradiction", "@odata.type")
-    assert other.spoken_name in problem.message
+    for name, said in {"@odata.type": other.odata_type, "type": other.type_name}.items():
+        [problem] = problems_of(record(kind, **{name: said}), kind)
+        assert (problem.code, problem.target) == ("contradiction", name)
+        assert other.spoken_name in problem.message
 
 
 def test_without_a_type_the_properties_of_both_kinds_are_checked_all_the_same() -> None:

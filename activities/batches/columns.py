@@ -1,16 +1,13 @@
 """What the columns of a sheet mean: the contract's properties, and what our own sheet of failed rows adds. Pure."""
 
-import re
 from typing import Any
 
 from activities import forms, wire
 from activities.batches import delimited
 from activities.errors import PermanentError, Problem
 from activities.models import Assignment, CourseActivity, SelfInitiatedCourse
-from activities.validation import closest
+from activities.validation import ODATA_TYPE, TYPE, closest, kind_named
 
-TYPE = "@odata.type"
-TYPE_HEADING = "type"  # A spreadsheet takes a cell that begins with "@" for a formula.
 BATCH_ID, INDEX, ROW = "batchId", "index", "row"
 ERRORS = ("errorCode", "errorMessage", "errorTarget")
 # In the models' order, behind what a row of any kind is for.
@@ -25,13 +22,9 @@ PROPERTIES = tuple(
     )
 )
 OURS = (BATCH_ID, INDEX, ROW, *ERRORS)
-_BY_LOWER_CASE = {name.casefold(): name for name in (*PROPERTIES, *OURS, TYPE)} | {TYPE_HEADING: TYPE}
-_SUGGESTED = (*PROPERTIES, TYPE_HEADING)
-_KINDS = {
-    "assignment": Assignment.odata_type,
-    "selfinitiatedcourse": SelfInitiatedCourse.odata_type,
-    "selfinitiated": SelfInitiatedCourse.odata_type,
-}
+# A spreadsheet takes a cell that begins with "@" for a formula.
+_BY_LOWER_CASE = {name.casefold(): name for name in (*PROPERTIES, *OURS, ODATA_TYPE)} | {TYPE: ODATA_TYPE}
+_SUGGESTED = (*PROPERTIES, TYPE)
 _UNREAD = frozenset({"", ROW, *ERRORS})
 _FRAMED = frozenset({"dueDateTime", "notes"})  # Properties that can be an object.
 _MOST_PROBLEMS = 20  # An answer is read by a person, and each suggestion costs time.
@@ -82,7 +75,7 @@ def parse_row(cells: list[str], names: list[str]) -> dict[str, Any]:
         if not cell or cell.isspace() or name in _UNREAD:
             continue
         text = delimited.unguarded(cell)
-        if name == TYPE:
+        if name == ODATA_TYPE:
             said[name] = kind_of(text)
         else:
             said[name] = _object_or_text(text) if name in _FRAMED and text == cell else text
@@ -91,8 +84,8 @@ def parse_row(cells: list[str], names: list[str]) -> dict[str, Any]:
 
 def kind_of(said: str) -> str:
     """Return the ``@odata.type`` that a cell means ("Assignment", "self-initiated course"); what is unknown stays."""
-    name = re.sub(r"[\s_-]", "", said).casefold().removeprefix("#").removeprefix("microsoft.graph.")
-    return _KINDS.get(name.removeprefix("learning"), said)
+    kind = kind_named(said)
+    return kind.odata_type if kind else said
 
 
 def _object_or_text(cell: str) -> Any:

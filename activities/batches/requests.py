@@ -14,7 +14,7 @@ from activities import forms, wire
 from activities.batches import columns, delimited
 from activities.batches.report import BATCH_ID
 from activities.errors import ActivityError, ErrorCode, PermanentError, Problem
-from activities.validation import PROVIDER, closest, refusal, with_provider
+from activities.validation import PROVIDER, TYPES, closest, refusal, with_provider
 
 LARGEST_BATCH = 10_000
 LARGEST_BATCH_BYTES = 16 * 2**20
@@ -24,7 +24,7 @@ _MOST_ROWS = 2**20  # Of a sheet, by Excel: https://support.microsoft.com/office
 _ACTIVITIES, _NAME = "activities", "name"
 _ENVELOPE = (_ACTIVITIES, _NAME, *PROVIDER)
 # What tells a single activity from an envelope.
-_ONLY_OF_ACTIVITIES = frozenset({*columns.PROPERTIES, columns.TYPE, "externalcourseActivityId"}) - {*PROVIDER}
+_ONLY_OF_ACTIVITIES = frozenset({*columns.PROPERTIES, *TYPES, "externalcourseActivityId"}) - {*PROVIDER}
 _SPOKEN = {",": "a comma", ";": "a semicolon", "\t": "a tab"}
 _MOST_UNKNOWN = 20  # An answer is read by a person, and each suggestion costs time.
 # Browsers on Windows call a .csv file what Excel registered for it.

@@ -13,6 +13,7 @@ from activities import forms
 from activities.batches import columns, delimited
 from activities.batches.report import Batch, Result
 from activities.batches.requests import FIRST_ROW, SentRecord
+from activities.validation import TYPE, TYPES
 
 WITHHELD = frozenset({"learnerUserId", "assignerUserId", "notes"})
 _EXTERNAL_ID = "externalCourseActivityId"
@@ -29,7 +30,7 @@ def encode_failed(batch: Batch, rows: Iterable[tuple[Result, Mapping[str, Any]]]
     """
     # The row is where the record stood in the sender's own sheet.
     ours = [name for name in columns.OURS if batch.delimiter or name != columns.ROW]
-    headings = [*ours, columns.TYPE_HEADING, *columns.PROPERTIES]
+    headings = [*ours, TYPE, *columns.PROPERTIES]
     return delimited.encode(_rows(batch, ours, headings, rows), batch.delimiter or ",")
 
 
@@ -57,7 +58,7 @@ def _rows(
             **{name: value for name, value in result.to_json().items() if name in columns.ERRORS},
         }
         yield [_cell(said[name]) for name in ours] + [
-            _cell(original.get(columns.TYPE)),
+            _cell(next((original[name] for name in TYPES if not forms.is_blank(original.get(name))), "")),
             *("" if name in WITHHELD else _cell(_property(original, name, result)) for name in columns.PROPERTIES),
         ]
 

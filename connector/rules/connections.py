@@ -154,6 +154,15 @@ def policy_connection_parameter_not_found(package: Package) -> Problems:
                 yield ("properties", "policyTemplateInstances", *place), f'"{name}" is not asked for in every way'
 
 
+def host_and_path_not_replaceable(package: Package) -> Problems:
+    """A policy replaces the host, and by some accounts the base path; what it misses must reach nobody's server."""
+    replaced = any(str(one.get("templateId", "")).casefold() == "dynamichosturl" for _, one in _policies(package))
+    if replaced and package.swagger.get("basePath", "/") != "/":
+        yield ("basePath",), "must be /, with whole paths below it"
+    if replaced and not str(package.swagger.get("host", "")).endswith(".example"):
+        yield ("host",), "must end with .example, where nobody can register a name"
+
+
 def setting_not_known(package: Package) -> Problems:
     """What paconn does not know is a typing mistake."""
     for name in package.settings.keys() - _SETTINGS:
@@ -210,6 +219,7 @@ RULES = (
     policy_template_not_known,
     policy_operation_not_found,
     policy_connection_parameter_not_found,
+    host_and_path_not_replaceable,
     setting_not_known,
     readme_section_missing,
     icon_not_valid,

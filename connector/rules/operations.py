@@ -7,11 +7,15 @@ https://learn.microsoft.com/connectors/custom-connectors/connector-string-guidan
 import re
 from collections import Counter
 
-from connector.rules.package import Package, Problems, operations, parameters_of, resolved, responses, typed
+from connector.rules.package import Package, Problems, everything, operations, parameters_of, resolved, responses, typed
 
 _MIME_TYPES = frozenset({"application/json", "text/plain", "multipart/form-data", "application/x-www-form-urlencoded"})
 _LONGEST_SUMMARY = 80
 _WITH_SCHEMA = ("200", "201")
+_ENGINEERS = re.compile(
+    r"@odata|\bis[A-Z]\w+Enabled\b|\bOperation-Location\b|\b(?i:dequeue\w*|deserial\w*|endpoint|idempoten\w*|ledger|"
+    r"long-running operations?|payload|poison|seriali[sz]\w*|upsert)\b"
+)
 
 
 def operation_id_required(package: Package) -> Problems:
@@ -126,6 +130,23 @@ def schema_definition_set_incorrectly(package: Package) -> Problems:
             yield (*place, "responses"), "200 or 201 must have a schema"
 
 
+def outputs_not_on_the_first_success(package: Package) -> Problems:
+    """The designer shows the schema of 200 where there is a 200, and apps know only that of the lowest success."""
+    for place, operation in operations(package):
+        said = operation.get("responses", {})
+        first = min((status for status in said if status.startswith("2")), default="")
+        if first and "schema" not in resolved(package, said[first]):
+            yield (*place, "responses", first), "must have the schema of the outputs"
+
+
+def word_of_engineers(package: Package) -> Problems:
+    """A maker reads summaries and descriptions, and knows no word of those who build services."""
+    for place, value in everything(package.swagger):
+        if place[-1:] in {("summary",), ("description",), ("x-ms-summary",)} and isinstance(value, str):
+            for word in _ENGINEERS.findall(value):
+                yield place, f'"{word}" is a word of engineers'
+
+
 def mime_type_not_valid(package: Package) -> Problems:
     """Power Platform knows four media types."""
     for place, said in [((), package.swagger), *operations(package)]:
@@ -159,6 +180,8 @@ RULES = (
     default_response_has_schema,
     operation_has_many_responses_with_schema,
     schema_definition_set_incorrectly,
+    outputs_not_on_the_first_success,
+    word_of_engineers,
     mime_type_not_valid,
     consumes_missing,
 )

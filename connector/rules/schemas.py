@@ -14,6 +14,7 @@ from connector.rules.package import (
     fields,
     inputs,
     parameters,
+    resolved,
     schemas,
     typed,
     within,
@@ -29,6 +30,9 @@ _FORMATS = {
     "integer": {"int32", "int64"},
     "number": {"double", "float"},
 }
+_CHECKED = frozenset(
+    {"format", "maximum", "maxItems", "maxLength", "minimum", "minItems", "minLength", "multipleOf", "pattern"}
+)
 # Words that stay small inside a caption.
 _SMALL = frozenset({"a", "an", "and", "at", "by", "for", "from", "in", "of", "on", "or", "the", "to", "with"})
 
@@ -63,6 +67,22 @@ def unrecognized_type_format(package: Package) -> Problems:
         kind, said = one.get("type"), one.get("format")
         if isinstance(kind, str) and said is not None and said not in _FORMATS.get(kind, ()):
             yield (*place, "format"), f"{kind}/{said} is not known"
+
+
+def input_checked_by_the_platform(package: Package) -> Problems:
+    """What an input has to look like is checked before the request; the app cannot say any more what to do."""
+    for place, one in [*inputs(package), *((place, one) for place, one in parameters(package) if one["in"] != "body")]:
+        for keyword in sorted(one.keys() & _CHECKED):
+            yield (*place, keyword), "must go; the description says what to write"
+
+
+def name_in_list_has_a_dot(package: Package) -> Problems:
+    """A list that is filled in row by row calls each property by what stands behind its last dot."""
+    for place, schema in inputs(package):
+        for _, item in within(schema["items"], ()) if isinstance(schema.get("items"), dict) else ():
+            for name in resolved(package, item).get("properties", {}):
+                if "." in name:
+                    yield (*place, "items", "properties", name), "must have no dot in its name"
 
 
 def array_has_no_items(package: Package) -> Problems:
@@ -199,6 +219,8 @@ RULES = (
     swagger_keyword_not_supported,
     null_not_allowed,
     unrecognized_type_format,
+    input_checked_by_the_platform,
+    name_in_list_has_a_dot,
     array_has_no_items,
     required_property_array_empty,
     required_property_definition_missing,

@@ -60,7 +60,7 @@ def _swagger() -> dict[str, Any]:
     body = {"name": "body", "in": "body", "required": True, "schema": {"$ref": "#/definitions/NewThing"}}
     key = {"name": "Key", "in": "header", **_TEXT, "x-ms-visibility": "internal", "required": True, "default": "1"}
     kinds = {"operationId": "GetThings", "value-path": "id", "value-title": "name"}
-    query = {"name": "top", "in": "query", **_TEXT, "type": "integer", "format": "int32", "minimum": 1, "maximum": 9}
+    query = {"name": "top", "in": "query", **_TEXT, "type": "integer"}
     path = {"name": "thingId", "in": "path", **_TEXT, "required": True, "x-ms-url-encoding": "single"}
     return {
         "swagger": "2.0",
@@ -69,8 +69,8 @@ def _swagger() -> dict[str, Any]:
             "description": "Creates things, and lists the things that there are.",
             "contact": {"name": "Support", "url": "https://www.contoso.com", "email": "support@contoso.com"},
         },
-        "host": "contoso.azurewebsites.net",
-        "basePath": "/api",
+        "host": "things.example",
+        "basePath": "/",
         "schemes": ["https"],
         "consumes": ["application/json"],
         "produces": ["application/json"],
@@ -101,7 +101,8 @@ def _swagger() -> dict[str, Any]:
                 "type": "object",
                 "required": ["name", "version"],
                 "properties": {
-                    "name": {**_TEXT, "pattern": "^[a-z]+$"},
+                    "name": _TEXT,
+                    "parts": {**_TEXT, "type": "array", "items": {"$ref": "#/definitions/Part"}},
                     "version": {**_TEXT, "default": "1", "x-ms-visibility": "internal"},
                     "owner": {**_TEXT, "x-ms-dynamic-values": kinds, "x-ms-dynamic-list": kinds},
                     "colour": {

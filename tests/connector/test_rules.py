@@ -22,6 +22,7 @@ META: Place = ("swagger", "x-ms-connector-metadata")
 PROPERTIES: Place = ("properties", "properties")
 SETS: Place = (*PROPERTIES, "connectionParameterSets", "values")
 POLICY: Place = (*PROPERTIES, "policyTemplateInstances", 0)
+PART = {"$ref": "#/definitions/Part"}
 BODY = {"name": "more", "in": "body", "schema": {"$ref": "#/definitions/Part"}}
 TEXT = {"type": "string", "x-ms-summary": "Text", "description": "A text."}
 THING_ID = {"name": "thingId", "in": "path", **TEXT, "required": True, "x-ms-url-encoding": "single"}
@@ -116,6 +117,20 @@ BREAKS: dict[rules.Rule, list[tuple[Place, Any]]] = {
         ((*GET, "responses", "201"), {"description": "It is new.", "schema": {"$ref": "#/definitions/Thing"}})
     ],
     operations.schema_definition_set_incorrectly: [((*OK, "schema"), GONE)],
+    operations.outputs_not_on_the_first_success: [
+        (
+            (*GET, "responses"),
+            {"200": {"description": "It was there."}, "201": {"description": "It is new.", "schema": PART}},
+        ),
+        (OK, {"description": "It is done."}),
+    ],
+    operations.word_of_engineers: [
+        ((*GET, "description"), "Looks it up in the ledger."),
+        ((*GET, "summary"), "Upsert things"),
+        ((*FIELD, "description"), "Says what @odata.type says."),
+        ((*OK, "description"), "It is running; Operation-Location says where."),
+        ((*OK, "description"), "Its isCourseActivitySyncEnabled is off."),
+    ],
     operations.mime_type_not_valid: [
         (("swagger", "produces"), ["text/csv"]),
         ((*POST, "consumes"), ["application/problem+json"]),
@@ -154,6 +169,16 @@ BREAKS: dict[rules.Rule, list[tuple[Place, Any]]] = {
         ((*FIELD, "default"), None),
     ],
     schemas.unrecognized_type_format: [((*FIELD, "format"), "duration"), ((*FIELD, "format"), "int32")],
+    schemas.input_checked_by_the_platform: [
+        ((*FIELD, "format"), "date-time"),
+        ((*FIELD, "maxLength"), 200),
+        ((*GET, "parameters", 0, "format"), "int32"),
+        (("swagger", "definitions", "Part", "properties", "name", "format"), "uuid"),
+    ],
+    schemas.name_in_list_has_a_dot: [
+        (("swagger", "definitions", "Part", "properties", "@odata.type"), TEXT),
+        ((*NEW, "properties", "parts", "items"), {"type": "object", "properties": {"a.b": TEXT}}),
+    ],
     schemas.array_has_no_items: [((*THING, "properties", "parts", "items"), GONE)],
     schemas.required_property_array_empty: [((*THING, "required"), [])],
     schemas.required_property_definition_missing: [((*THING, "required"), ["nothing"])],
@@ -199,7 +224,9 @@ BREAKS: dict[rules.Rule, list[tuple[Place, Any]]] = {
         ((*NEW, "properties", "owner", "x-ms-dynamic-list"), GONE),
         ((*FIELD, "x-ms-dynamic-schema"), {"operationId": "GetThings"}),
     ],
-    schemas.minimum_should_be_less_than_or_equal_to_maximum: [((*GET, "parameters", 0, "minimum"), 10)],
+    schemas.minimum_should_be_less_than_or_equal_to_maximum: [
+        ((*GET, "parameters", 0), {**TEXT, "name": "top", "in": "query", "minimum": 10, "maximum": 9})
+    ],
     schemas.pattern_should_be_valid_regular_expression: [((*FIELD, "pattern"), "(")],
     connections.icon_brand_color_not_valid: [
         ((*PROPERTIES, "iconBrandColor"), GONE),
@@ -238,6 +265,10 @@ BREAKS: dict[rules.Rule, list[tuple[Place, Any]]] = {
     connections.policy_connection_parameter_not_found: [
         ((*SETS, 1, "parameters", "hostName"), GONE),
         ((*POLICY, "parameters", "x-ms-apimTemplateParameter.urlTemplate"), "https://@connectionParameters('host')"),
+    ],
+    connections.host_and_path_not_replaceable: [
+        (("swagger", "basePath"), "/api"),
+        (("swagger", "host"), "contoso.azurewebsites.net"),
     ],
     connections.setting_not_known: [(("settings", "connectorID"), "1")],
     connections.readme_section_missing: [(("readme",), "# Things\n## Publisher\n")],
