@@ -5,6 +5,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import textwrap
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -37,11 +38,25 @@ class Maker:
 
     def paconn(self, *arguments: str, folder: str = "") -> subprocess.CompletedProcess[str]:
         """Run paconn in one of the connector's folders, and answer its questions with what comes first, and yes."""
-        command = [str(PYTHON), "-W", "ignore", str(OWN / "on_loopback.py"), str(self.service.port), *arguments]
+        return self._run([*self._paconn, *arguments], self.folder / folder)
+
+    def shell(self, block: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Run a block of a page as it is printed, in the folder that holds the connector's; pip has nothing to do."""
+        bash = shutil.which("bash")
+        if bash is None or os.name == "nt":
+            pytest.skip("the page's commands are written for a Unix shell")
+        functions = f'pip() {{ :; }}; paconn() {{ {shlex.join(self._paconn)} "$@"; }}; set -eu\n'
+        return self._run([bash, "-c", functions + block], self.home, **variables)
+
+    @property
+    def _paconn(self) -> list[str]:
+        return [str(PYTHON), "-W", "ignore", str(OWN / "on_loopback.py"), str(self.service.port)]
+
+    def _run(self, command: list[str], folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             command,
-            cwd=self.folder / folder,
-            env={**os.environ, "HOME": str(self.home), "USERPROFILE": str(self.home)},
+            cwd=folder,
+            env={**os.environ, "HOME": str(self.home), "USERPROFILE": str(self.home), **variables},
             input=FIRST_OF_A_LIST + YES,
             capture_output=True,
             text=True,
@@ -50,8 +65,7 @@ class Maker:
         )
 
 
-def printed_commands(page: str) -> list[list[str]]:
-    """Return the commands with paconn in a page's fenced blocks, in order and as a shell would read them."""
-    blocks = re.findall(r"^```\w*\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
-    lines = [line.strip() for block in blocks for line in block.splitlines()]
-    return [shlex.split(line)[1:] for line in lines if line.startswith("paconn ")]
+def printed_blocks(page: str) -> list[str]:
+    """Return the fenced blocks of a page in which paconn is run, in order."""
+    blocks = re.findall(r"^ *```bash\n(.*?)^ *```$", page, re.MULTILINE | re.DOTALL)
+    return [textwrap.dedent(block) for block in blocks if "paconn " in block]

@@ -1,5 +1,6 @@
 """What stands in the readme about paconn works: the real one, against a stand-in of its service."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 
 from connector.__main__ import FOLDER
 from tests.connector.paconn_service import CONNECTOR_ID, Service, running_service
-from tests.connector.paconn_tool import SECRET, Maker, printed_commands
+from tests.connector.paconn_tool import SECRET, Maker, printed_blocks
 
 KEYS, ENTRA_ID = "access-key", "access-key-or-entra-id"
 FOLDERS = pytest.mark.parametrize("folder", [KEYS, ENTRA_ID])
@@ -39,7 +40,8 @@ def secret_of(folder: str) -> tuple[str, ...]:
 def created(maker: Maker, folder: str) -> dict[str, Any]:
     done = maker.paconn("create", *SETTINGS, *secret_of(folder), folder=folder)
     assert done.stderr.endswith(f"{CONNECTOR_ID} created successfully.\n"), done
-    return maker.service.connectors[CONNECTOR_ID]["properties"]
+    properties: dict[str, Any] = maker.service.connectors[CONNECTOR_ID]["properties"]
+    return properties
 
 
 @FOLDERS
@@ -56,7 +58,7 @@ def test_create_uploads_what_stands_in_the_folder(maker: Maker, service: Service
 
 @FOLDERS
 def test_the_backend_address_is_a_root_so_that_the_host_policy_can_replace_all_of_it(maker: Maker, folder: str) -> None:
-    """paconn makes it of scheme, host and base path: operations/upsert.py:47-65."""
+    """It is made of scheme, host and base path: operations/upsert.py:47-65."""
     address = urlsplit(created(maker, folder)["backendService"]["serviceUrl"])
     assert (address.scheme, address.path) == ("https", "/")
 
@@ -87,12 +89,18 @@ def test_nothing_is_created_before_the_login(service: Service, tmp_path: Path) -
     assert service.calls == []
 
 
-def test_the_commands_in_the_readme_run_in_their_order(service: Service, tmp_path: Path) -> None:
-    """Every command with paconn that is printed, in the folder for it: the one with `--secret` needs sign-in."""
+def test_the_commands_in_the_readme_run_as_they_are_printed(service: Service, tmp_path: Path) -> None:
+    """Every block with paconn in its order, for both folders; the three words of the registration are filled in."""
     maker = Maker(service, tmp_path)
-    commands = printed_commands((FOLDER / "readme.md").read_text(encoding="utf-8"))
-    assert [command[0] for command in commands[:2]] == ["login", "create"]
-    for command in commands:
-        done = maker.paconn(*command, folder=ENTRA_ID if "--secret" in command else KEYS)
+    blocks = printed_blocks((FOLDER / "readme.md").read_text(encoding="utf-8"))
+    assert {folder for folder in (KEYS, ENTRA_ID) for block in blocks if f"connector/{folder}\n" in block} == {
+        KEYS,
+        ENTRA_ID,
+    }
+    registration = {"CLIENT_ID": "id-of-the-client", "TENANT_ID": "id-of-the-tenant", "API_AUDIENCE": "api://the-app"}
+    for block in blocks:
+        done = maker.shell(block, CLIENT_SECRET=SECRET, **registration)
         assert done.stderr.endswith(("successful.\n", "successfully.\n")), done
-    assert service.connectors[CONNECTOR_ID]
+    uploaded = json.dumps(service.connectors[CONNECTOR_ID])
+    assert [value for value in (*registration.values(), SECRET) if value not in uploaded] == []
+    assert [word for word in registration if f'"{word}"' in uploaded] == []
