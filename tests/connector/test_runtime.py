@@ -137,7 +137,7 @@ def replays_failures(caller: Caller) -> None:
     assert caller.outputs("ReplayFailures", body={"ids": [failed(caller)]})["replayedCount"] == 1
 
 
-def tests_the_connection(caller: Caller) -> None:
+def makes_a_connection(caller: Caller) -> None:
     said = caller.connection.connector.definition["x-ms-capabilities"]["testConnection"]
     assert said["parameters"] == {}
     caller.outputs(said["operationId"])
@@ -151,7 +151,7 @@ ACTIONS: dict[str, Callable[[Caller], object]] = {
     "GetBatchStatus": gets_the_status,
     "ListFailures": lists_failures,
     "ReplayFailures": replays_failures,
-    "TestConnection": tests_the_connection,
+    "TestConnection": makes_a_connection,
 }
 
 
