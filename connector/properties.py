@@ -122,7 +122,6 @@ def _parameter(kind: str, title: str, words: str, constraints: Json) -> Json:
             "displayName": title,
             "description": words,
             "tooltip": words,
-            "schema": {"type": kind, "description": words},
             "constraints": constraints,
         },
     }

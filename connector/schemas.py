@@ -158,10 +158,7 @@ def any_record() -> Schema:
 
 
 def flat_activity() -> Schema:
-    """Return both kinds as one flat object, for a designer that cannot show two.
-
-    No property has a dot in its name: the designer's list of items calls each by what stands behind its last dot.
-    """
+    """Return both kinds as one flat object, for a designer that cannot show two, nor a name with a dot."""
     kinds = [properties_of(kind) for kind in KINDS]
     said = _type_of([kind.type_name for kind in KINDS], "Whether it is an assignment or a self-initiated course.")
     properties = {TYPE: said, **kinds[0], **kinds[1]}

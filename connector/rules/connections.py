@@ -29,6 +29,7 @@ _POLICIES = frozenset(
     }
 )
 _READ_FROM_CONNECTION = re.compile(r"@connectionParameters\('([^']+)'")
+_UI_DEFINITION = frozenset({"constraints", "description", "displayName", "tooltip"})
 _SETTINGS = frozenset(
     {
         "connectorId",
@@ -101,6 +102,13 @@ def connection_parameter_words_missing(package: Package) -> Problems:
         hidden = said.get("constraints", {}).get("hidden") == "true"
         if not hidden and not (said.get("displayName") and said.get("description", "").endswith(".")):
             yield (*place, "uiDefinition"), "must have a displayName and a description that ends with a full stop"
+
+
+def ui_definition_not_known(package: Package) -> Problems:
+    """Microsoft's JSON schema of connection parameters refuses what it does not know."""
+    for place, one in _parameters(package):
+        for name in sorted(one.get("uiDefinition", {}).keys() - _UI_DEFINITION):
+            yield (*place, "uiDefinition", name), "is not known there"
 
 
 def connection_parameter_constraint_not_text(package: Package) -> Problems:
@@ -213,6 +221,7 @@ RULES = (
     connection_sharing_not_said,
     connection_parameter_set_name_not_unique,
     connection_parameter_words_missing,
+    ui_definition_not_known,
     connection_parameter_constraint_not_text,
     secret_not_secure,
     aad_resource_uri_missing,

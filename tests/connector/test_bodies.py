@@ -193,8 +193,9 @@ def test_a_batch_of_the_connector_fits_the_api() -> None:
 
 
 def test_every_way_to_send_a_batch_fits() -> None:
-    one = {"@odata.type": SelfInitiatedCourse.odata_type, **record(SelfInitiatedCourse)}
-    for body in ({"activities": [one]}, [one], one):
-        assert problems_in_api(body, "BatchBody") == []
+    for told in ({"@odata.type": SelfInitiatedCourse.odata_type}, {"type": SelfInitiatedCourse.type_name}):
+        one = {**told, **record(SelfInitiatedCourse)}
+        for body in ({"activities": [one]}, [one], one):
+            assert problems_in_api(body, "BatchBody") == []
     for body in ({"activities": []}, [], {"activity": one}, {"activities": [record(Assignment)]}):
         assert problems_in_api(body, "BatchBody")

@@ -1,6 +1,7 @@
 """Both documents are what the code says, describe every route, and can be read by makers."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -146,6 +147,40 @@ def test_the_connector_hides_what_makers_do_not_need() -> None:
         "ReplayFailures": "advanced",
         "TestConnection": "internal",
     }
+
+
+@pytest.mark.parametrize("folder", commands.SIGN_IN, ids=lambda folder: folder.name)
+def test_a_request_reaches_the_app_whichever_part_of_the_address_the_policy_replaces(folder: Path) -> None:
+    package = commands.committed(folder)
+    policy = package.properties["properties"]["policyTemplateInstances"][0]["parameters"]
+    template = policy["x-ms-apimTemplateParameter.urlTemplate"]
+    base = template.replace("@connectionParameters('hostName')", "app.test").rstrip("/")
+    expected = {f"https://app.test/api{route.path}" for route in routes.served().values()}
+    for path in package.swagger["paths"]:
+        assert {f"{base}{package.swagger['basePath'].rstrip('/')}{path}", f"{base}{path}"} <= expected
+        assert path.startswith("/api/")
+
+
+@pytest.mark.parametrize("kind", [Assignment, SelfInitiatedCourse])
+def test_what_a_column_of_choices_gives_is_not_refused_before_the_app_reads_it(kind: type[CourseActivity]) -> None:
+    status = CONNECTOR["definitions"][kind.__name__]["properties"]["status"]
+    assert {"notStarted", "Not started", "In progress"} <= set(status["enum"])
+    assert [one["value"] for one in status["x-ms-enum-values"]] == ["notStarted", "inProgress", "completed"]
+    assert status.get("default") == ("notStarted" if kind is Assignment else None)
+
+
+def test_a_hint_says_what_to_write_where_no_format_does() -> None:
+    fields = CONNECTOR["definitions"]["Assignment"]["properties"]
+    for name in ("learnerUserId", "assignerUserId", "completedDateTime", "assignedDateTime", "dueDateTime"):
+        assert fields[name]["example"][:4] in fields[name]["description"], name
+
+
+def test_apps_and_agents_are_told_what_to_do_instead_of_waiting() -> None:
+    """They take a 202 for the answer, and show no sentence about an error."""
+    for name in ("CreateBatch", "GetBatch", "CreateAssignment", "CreateSelfInitiatedCourse"):
+        assert "Power Apps and Copilot Studio" in CONNECTOR_OPERATIONS[name]["description"]
+    assert CONNECTOR_OPERATIONS["GetBatch"]["summary"] in CONNECTOR_OPERATIONS["CreateBatch"]["description"]
+    assert CONNECTOR_OPERATIONS["CreateBatch"]["summary"] in CONNECTOR_OPERATIONS["CreateAssignment"]["description"]
 
 
 def test_what_a_flow_polls_is_in_the_connector() -> None:

@@ -251,6 +251,9 @@ BREAKS: dict[rules.Rule, list[tuple[Place, Any]]] = {
         ((*SETS, 0, "parameters", "hostName", "uiDefinition", "displayName"), ""),
         ((*SETS, 0, "parameters", "hostName", "uiDefinition", "description"), "The host"),
     ],
+    connections.ui_definition_not_known: [
+        ((*SETS, 0, "parameters", "hostName", "uiDefinition", "schema"), {"type": "string"})
+    ],
     connections.connection_parameter_constraint_not_text: [
         ((*SETS, 0, "parameters", "hostName", "uiDefinition", "constraints", "required"), True)
     ],
