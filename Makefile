@@ -28,6 +28,11 @@ endif
 SPECTRAL_FOLDER := connector/lint
 SPECTRAL := $(SPECTRAL_FOLDER)/node_modules/.ready
 
+# Microsoft's tool that uploads connectors, in an environment of its own, because its pins are old. It only ever talks to a
+# stand-in on this machine, so what is known against its pins is no concern of `make audit`.
+PACONN_FOLDER := tests/connector/paconn
+PACONN := $(PACONN_FOLDER)/.venv/.ready
+
 COMPILE := $(VENV_PYTHON) -m uv pip compile --quiet --universal --python-version $(PYTHON_VERSION) \
 	--custom-compile-command "make requirements"
 
@@ -44,7 +49,7 @@ demo: $(ENVIRONMENT) $(AZURITE)  ## Run the main job from start to end on this m
 	$(VENV_PYTHON) -m local demo $(ARGS)
 
 .PHONY: test
-test: $(ENVIRONMENT) $(AZURITE) $(SPECTRAL)  ## Run the tests
+test: $(ENVIRONMENT) $(AZURITE) $(SPECTRAL) $(PACONN)  ## Run the tests
 	$(VENV_PYTHON) -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: serve
@@ -103,12 +108,13 @@ requirements: $(ENVIRONMENT) $(NODE)  ## Pin the requirements again (ARGS=--upgr
 	$(COMPILE) $(ARGS) pyproject.toml --output-file requirements.txt
 	$(COMPILE) $(ARGS) --group dev --constraints requirements.txt --output-file requirements-dev.txt
 	$(COMPILE) $(ARGS) --group node --output-file $(AZURITE_FOLDER)/requirements.txt
+	$(COMPILE) $(ARGS) --group paconn --output-file $(PACONN_FOLDER)/requirements.txt
 	cd $(AZURITE_FOLDER) && $(NPM) install --package-lock-only --loglevel=error
 	cd $(SPECTRAL_FOLDER) && $(NPM) install --package-lock-only --loglevel=error
 
 .PHONY: clean
 clean:  ## Remove everything that these commands made
-	rm -rf $(VENV) $(AZURITE_FOLDER)/node_modules $(SPECTRAL_FOLDER)/node_modules dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(AZURITE_FOLDER)/node_modules $(SPECTRAL_FOLDER)/node_modules $(PACONN_FOLDER)/.venv dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The old environment goes first, so that none of its packages outlives its pin, and so that an activated one is not
@@ -142,4 +148,10 @@ $(AZURITE): $(AZURITE_FOLDER)/package.json $(AZURITE_FOLDER)/package-lock.json $
 $(SPECTRAL): $(SPECTRAL_FOLDER)/package.json $(SPECTRAL_FOLDER)/package-lock.json $(SPECTRAL_FOLDER)/.npmrc | $(NODE)
 	@echo "Installing Spectral into $(SPECTRAL_FOLDER)/node_modules; this happens once."
 	@cd $(SPECTRAL_FOLDER) && $(NPM) ci --loglevel=error
+	@touch $@
+
+$(PACONN): $(PACONN_FOLDER)/requirements.txt $(ENVIRONMENT)
+	@echo "Installing paconn into $(PACONN_FOLDER)/.venv; this happens once."
+	@$(VENV_PYTHON) -m uv venv --quiet --clear --python $(VENV_PYTHON) $(@D)
+	@$(VENV_PYTHON) -m uv pip install --quiet --python $(@D) --requirement $<
 	@touch $@

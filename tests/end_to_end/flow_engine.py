@@ -141,6 +141,10 @@ class FlowEngine:
             body: Sent as JSON.
             headers: What the maker wrote into the action.
         """
+        return self.run(httpx.Request("POST", url, json=body, headers=headers))
+
+    def run(self, request: httpx.Request) -> Action:
+        """Run an action that sends a request, to its end."""
         action = Action()
         run_id = f"08584{uuid4().int % 10**21:021}CU01"
         own = {
@@ -149,7 +153,7 @@ class FlowEngine:
             "x-ms-client-tracking-id": run_id,
             "x-ms-client-request-id": str(uuid4()),
         }
-        request = httpx.Request("POST", url, json=body, headers={**own, **self._credentials, **(headers or {})})
+        request.headers = httpx.Headers({**own, **self._credentials, **request.headers})
         answer = self._repeated(request, action)
         polls = 0
         while answer is not None and answer.status_code == httpx.codes.ACCEPTED:
