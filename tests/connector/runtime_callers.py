@@ -11,7 +11,7 @@ from tests.connector.runtime import Connection, Connector, HostPolicy
 from tests.end_to_end.flow_engine import Action, FlowEngine
 from tests.end_to_end.keyed_stack import KEY
 from tests.end_to_end.queue_stack import QueueStack, learner
-from tests.principals import principal
+from tests.support.principals import principal
 
 type Json = dict[str, Any]
 

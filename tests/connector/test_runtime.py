@@ -14,7 +14,7 @@ from tests.connector.runtime import Connector, HostPolicy
 from tests.connector.runtime_callers import Caller, Way, activity, connected, rows
 from tests.end_to_end.keyed_stack import keyed_stack
 from tests.end_to_end.queue_stack import QueueStack, wait_until
-from tests.principals import APPLICATION
+from tests.support.principals import APPLICATION
 
 type Json = dict[str, Any]
 
