@@ -10,8 +10,9 @@ from typing import Any
 from activities import telemetry
 from activities.batches import attempt, failed_rows, results
 from activities.batches.attempt import Round
-from activities.batches.chunks import CHUNK, Chunk, Sent, chunk_of_each, pages_of
-from activities.batches.requests import BatchRequest, SentRecord
+from activities.batches.chunks import CHUNK, Chunk, chunk_of_each, pages_of
+from activities.batches.records import SentRecord
+from activities.batches.requests import BatchRequest
 from activities.batches.results import Batch, Outcome, Progress, Result
 from activities.batches.store import BatchStore
 from activities.batches.task import Task
@@ -72,7 +73,7 @@ class BatchAcceptor:
             if isinstance(known, Batch):
                 return known
             batch = replace(batch, id=known)
-        records = [_storable(record) for record in await self._with_originals(wanted)]
+        records = await self._with_originals(wanted)
         pages = pages_of(records)
         if at_once and batch.total <= LARGEST_INLINE:
             refused, valid = attempt.check(records, batch_id=batch.id, defaults=self.worker.defaults)
@@ -111,7 +112,7 @@ class BatchAcceptor:
         return batch
 
     async def _keep_created(
-        self, batch: Batch, pages: Sequence[Sequence[Sent]], ends: Sequence[Result], done: Round
+        self, batch: Batch, pages: Sequence[Sequence[SentRecord]], ends: Sequence[Result], done: Round
     ) -> None:
         """Keep a batch that was worked off at once, and leave to the queue what has to wait."""
         chunk_of = chunk_of_each(batch.id, pages)
@@ -149,9 +150,9 @@ class BatchAcceptor:
                 asked[record.resends.batch_id].add(record.resends.index)
         originals: dict[tuple[str, int], Any] = {}
         for batch_id, indexes in asked.items():
-            async for sent in self.store.all_records(batch_id):
-                if sent["index"] in indexes:
-                    originals[batch_id, sent["index"]] = sent["content"]
+            async for original in self.store.all_records(batch_id):
+                if original.index in indexes:
+                    originals[batch_id, original.index] = original.content
         return [_completed(record, originals) if record.resends else record for record in wanted.records]
 
 
@@ -166,16 +167,6 @@ def _completed(record: SentRecord, originals: Mapping[tuple[str, int], Any]) -> 
         "learnerUserId (and assignerUserId and notes, if there were any) into the row."
     )
     return replace(record, problem=PermanentError(ErrorCode.INVALID_REQUEST, message, target="learnerUserId"))
-
-
-def _storable(record: SentRecord) -> Sent:
-    sent: dict[str, Any] = {"index": record.index, "content": record.content}
-    if problem := record.problem:
-        sent["problem"] = {"code": problem.code, "message": problem.message, "target": problem.target}
-    if record.resends:
-        # A corrected row is the record that it corrects, however often it is sent.
-        sent["key"] = attempt.idempotency_key(record.resends.batch_id, record.resends.index)
-    return sent
 
 
 def _added_up(batch: Batch, ends: Iterable[Result]) -> Progress:

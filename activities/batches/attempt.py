@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from activities import telemetry
-from activities.batches.chunks import Sent
+from activities.batches.records import SentRecord
 from activities.batches.results import Outcome, Result
 from activities.contract import values
 from activities.contract.models import ActivityRequest, Assignment, Defaults
@@ -62,28 +62,24 @@ class Round:
         return max((patience.delay_seconds(one, attempts=attempts, jitter=jitter) for one in errors), default=0.0)
 
 
-def idempotency_key(batch_id: str, index: int) -> str:
-    """Return what a record is known by that has no external id."""
-    return f"batch:{batch_id}:{index}"
-
-
 def check(
-    records: Iterable[Sent], *, batch_id: str, defaults: Defaults
+    records: Iterable[SentRecord], *, batch_id: str, defaults: Defaults
 ) -> tuple[list[Result], dict[int, ActivityRequest]]:
     """Return the results of the records that cannot be created, and the requests of the others by their index."""
     refused: list[Result] = []
     requests: dict[int, ActivityRequest] = {}
-    for sent in records:
-        index, content = sent["index"], sent["content"]
+    for record in records:
         try:
-            wanted = _parsed(sent, defaults)
-            key = sent.get("key") or idempotency_key(batch_id, index)
-            requests[index] = sending.identify(wanted, idempotency_key=key)
+            if record.problem:
+                raise record.problem  # noqa: TRY301 (it ends as what is found here does)
+            wanted = parse_activity(record.content, kind=None, defaults=defaults)
+            key = record.idempotency_key(batch_id)
+            requests[record.index] = sending.identify(wanted, idempotency_key=key)
         except PermanentError as error:
-            refused.append(Result.of_error(index, error, external_id=_external_id(content)))
+            refused.append(Result.of_error(record.index, error, external_id=_external_id(record.content)))
         except Exception as error:  # noqa: BLE001 (a bug must end neither the batch nor the record's neighbours)
             telemetry.failure("internalError", error)
-            refused.append(Result.of_error(index, patience.bug()))
+            refused.append(Result.of_error(record.index, patience.bug()))
     return refused, requests
 
 
@@ -115,12 +111,6 @@ async def create(requests: Mapping[int, ActivityRequest], *, graph: GraphGateway
         else:
             done.results.append(result_of(index, request, end))
     return done
-
-
-def _parsed(sent: Sent, defaults: Defaults) -> ActivityRequest:
-    if problem := sent.get("problem"):
-        raise PermanentError(ErrorCode(problem["code"]), problem["message"], target=problem["target"])
-    return parse_activity(sent["content"], kind=None, defaults=defaults)
 
 
 def result_of(index: int, request: ActivityRequest, end: Creation | ActivityError) -> Result:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from activities.batches.records import SentRecord
 from activities.batches.results import Result
-from activities.errors import ErrorCode
+from activities.errors import ErrorCode, PermanentError
 from activities.storage.packing import packed, unpacked
 from activities.storage.table_bytes import LARGEST_TRANSACTION, Entity, Operation, Verb
 
@@ -18,15 +19,6 @@ LARGEST_PAGE_BYTES = 600_000
 # The service takes 4 MiB, but from 1 MiB on aiohttp warns that sending blocks.
 LARGEST_TRANSACTION_BYTES = 900_000
 CHUNK_ROWS = "chunk-"
-
-_TOO_LARGE = {
-    "code": ErrorCode.REQUEST_TOO_LARGE,
-    "message": "This record is too large for a batch. Send it alone, to POST /api/activities.",
-    "target": "",
-}
-
-# A record as it was sent: {"index", "content"}, {"problem"} if it could not be read, {"key"} if it corrects another.
-type Sent = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +44,16 @@ def chunks_of(batch_id: str, page_sizes: Iterable[int]) -> dict[Chunk, int]:
     }
 
 
-def chunk_of_each(batch_id: str, pages: Sequence[Sequence[Sent]]) -> dict[int, Chunk]:
+def chunk_of_each(batch_id: str, pages: Sequence[Sequence[SentRecord]]) -> dict[int, Chunk]:
     """Return which chunk each record belongs to, by the record's index."""
     return {
-        sent["index"]: Chunk(batch_id, number, place // CHUNK)
+        record.index: Chunk(batch_id, number, place // CHUNK)
         for number, page in enumerate(pages)
-        for place, sent in enumerate(page)
+        for place, record in enumerate(page)
     }
 
 
-def pages_of(records: Iterable[Sent]) -> list[list[Sent]]:
+def pages_of(records: Iterable[SentRecord]) -> list[list[SentRecord]]:
     """Divide records into pages that fit into an entity each; one that fits into none becomes a problem."""
     return _grouped(map(_fitting, records), most=PAGE, largest_bytes=LARGEST_PAGE_BYTES)
 
@@ -103,10 +95,11 @@ def _grouped[T](sized: Iterable[tuple[T, int]], *, most: int, largest_bytes: int
     return groups
 
 
-def _fitting(record: Sent) -> tuple[Sent, int]:
-    size = len(json.dumps(record))
+def _fitting(record: SentRecord) -> tuple[SentRecord, int]:
+    size = len(json.dumps(record.to_json()))
     if size > LARGEST_PAGE_BYTES:
-        return {"index": record["index"], "content": {}, "problem": _TOO_LARGE}, 0
+        message = "This record is too large for a batch. Send it alone, to POST /api/activities."
+        return SentRecord(record.index, {}, PermanentError(ErrorCode.REQUEST_TOO_LARGE, message)), 0
     return record, size
 
 

@@ -8,14 +8,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import count, islice, takewhile
-from typing import Any
 
 from activities.batches import columns, csv_text
+from activities.batches.records import Resent, SentRecord
 from activities.batches.results import BATCH_ID
 from activities.contract import json_text
 from activities.contract.envelope import EXPECTED, NAME, open_envelope, parse_options, with_provider
 from activities.contract.validation import INVALID, PROVIDER, REQUIRED, refusal
-from activities.errors import ActivityError, ErrorCode, PermanentError, Problem
+from activities.errors import ErrorCode, PermanentError, Problem
 
 LARGEST_BATCH = 10_000
 LARGEST_BATCH_BYTES = 16 * 2**20
@@ -27,31 +27,6 @@ _MOST_PROBLEMS = 20  # An answer is read by a person.
 _SHEETS = frozenset({"text/csv", "application/csv", "application/vnd.ms-excel"})
 _INDEX = re.compile(r"\d{1,9}", re.ASCII)
 _JSON = frozenset({b"{", b"["})
-
-
-@dataclass(frozen=True, slots=True)
-class Resent:
-    """The failed record of an earlier batch that a row corrects."""
-
-    batch_id: str
-    index: int
-
-
-@dataclass(frozen=True, slots=True)
-class SentRecord:
-    """One record as it was sent; nothing of its content is checked.
-
-    Args:
-        index: Its place among the records, from 0; of a sheet, among all rows below the first, blank ones included.
-        content: What JSON gave, or the cells of a row by the contract's names.
-        resends: Which earlier record it corrects.
-        problem: Why its row cannot be read; then the content is not to be created.
-    """
-
-    index: int
-    content: Any
-    resends: Resent | None = None
-    problem: ActivityError | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +130,7 @@ def _of_row(index: int, cells: list[str], names: list[str], delimiter: str, regi
         )
         problems.append(Problem(INVALID, message, columns.BATCH_ID))
     problem = refusal(problems) if problems else None
-    return SentRecord(index, with_provider(said, registration_id), resends, problem)
+    return SentRecord(index, with_provider(said, registration_id), problem, resends)
 
 
 def _check_count(count: int, what: str) -> None:

@@ -11,7 +11,8 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from activities.batches.chunks import CHUNK, CHUNK_ROWS, Chunk, Sent, chunks_of, results_in, told, transactions_of
+from activities.batches.chunks import CHUNK, CHUNK_ROWS, Chunk, chunks_of, results_in, told, transactions_of
+from activities.batches.records import SentRecord
 from activities.batches.results import BATCH_ID, Batch, Progress, Result, merged
 from activities.storage.packing import packed, unpacked
 from activities.storage.table_bytes import LARGEST_TRANSACTION, Entity, Operation, Verb
@@ -64,7 +65,7 @@ class BatchStore:
     async def keep(
         self,
         batch: Batch,
-        pages: Sequence[Sequence[Sent]],
+        pages: Sequence[Sequence[SentRecord]],
         results: Mapping[Chunk, Sequence[Result]],
         *,
         waiting_until: Mapping[Chunk, datetime] | None = None,
@@ -81,7 +82,8 @@ class BatchStore:
             TransientError: ``storageUnavailable``; keeping it again is harmless.
         """
         rows: list[Entity] = [
-            {**_key(batch.id, _page_row(number)), **packed("Records", page)} for number, page in enumerate(pages)
+            {**_key(batch.id, _page_row(number)), **packed("Records", [record.to_json() for record in page])}
+            for number, page in enumerate(pages)
         ]
         waiting_until, now = waiting_until or {}, datetime.now(UTC)
         rows += [
@@ -125,20 +127,20 @@ class BatchStore:
                 finished.add(chunk)
         return [chunk for chunk in chunks if chunk not in finished]
 
-    async def records(self, chunk: Chunk) -> list[Sent]:
+    async def records(self, chunk: Chunk) -> list[SentRecord]:
         """Return the records of a chunk; none when the batch is not kept any more."""
         try:
             row = await self._table.get(chunk.batch_id, _page_row(chunk.page))
         except EntityMissingError:
             return []
-        page: list[Sent] = unpacked("Records", row)
-        return page[chunk.part * CHUNK : (chunk.part + 1) * CHUNK]
+        part = unpacked("Records", row)[chunk.part * CHUNK : (chunk.part + 1) * CHUNK]
+        return [SentRecord.from_json(stored) for stored in part]
 
-    async def all_records(self, batch_id: str) -> AsyncIterator[Sent]:
+    async def all_records(self, batch_id: str) -> AsyncIterator[SentRecord]:
         """Yield every record of a batch in order."""
         async for row in self._table.query(f"PartitionKey eq '{batch_id}' and RowKey ge 'page-' and RowKey lt 'page.'"):
-            for sent in unpacked("Records", row):
-                yield sent
+            for stored in unpacked("Records", row):
+                yield SentRecord.from_json(stored)
 
     async def results(self, chunk: Chunk) -> list[Result]:
         """Return what is known of a chunk so far."""

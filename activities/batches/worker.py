@@ -87,7 +87,7 @@ class BatchWorker:
         records = await self.store.records(chunk)
         if task.attempts or deliveries > 1:
             ended = {result.index for result in await self.store.results(chunk)}
-            records = [sent for sent in records if sent["index"] not in ended]
+            records = [record for record in records if record.index not in ended]
         refused, requests = check(records, batch_id=task.batch_id, defaults=self.defaults)
         task = replace(task, attempts=task.attempts + 1)
         done = await self._create(task, requests, deliveries=deliveries)

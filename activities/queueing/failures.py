@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from activities.errors import Problem
 from activities.queueing.messages import Failure, Record, encode, encode_failure
 from activities.storage.packing import packed, unpacked
-from activities.storage.queues import Queue, Sent
+from activities.storage.queues import Queue, Receipt
 from activities.storage.table_bytes import ANY_VERSION, Entity, Operation, Verb
 from activities.storage.tables import LARGEST_PAGE, EntityExistsError, EntityMissingError, Table
 
@@ -97,7 +97,7 @@ class Failures:
             return
         await self._queue.put(self._again(failure))
         if known["MessageId"]:
-            await self._failed_queue.take_back(Sent(known["MessageId"], known["PopReceipt"]))
+            await self._failed_queue.take_back(Receipt(known["MessageId"], known["PopReceipt"]))
         for row in (known["At"], by_id):
             await self._forget(row)
 

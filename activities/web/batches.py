@@ -90,9 +90,9 @@ async def _page(batch: Batch, store: Store, *, after: int, failed_only: bool) ->
 async def _sheet(batch: Batch, store: Store) -> bytes:
     failed = {result.index: result async for result in store.batches.results_after(batch.id, -1, failed_only=True)}
     rows = [
-        (failed[sent["index"]], sent["content"])
-        async for sent in store.batches.all_records(batch.id)
-        if sent["index"] in failed
+        (failed[record.index], record.content)
+        async for record in store.batches.all_records(batch.id)
+        if record.index in failed
     ]
     return failed_rows.encode_failed(batch, rows)
 

@@ -13,7 +13,6 @@ from activities.batches.chunks import (
     CHUNK,
     PAGE,
     Chunk,
-    Sent,
     chunk_of_each,
     chunks_of,
     pages_of,
@@ -21,7 +20,9 @@ from activities.batches.chunks import (
     told,
     transactions_of,
 )
+from activities.batches.records import SentRecord
 from activities.batches.results import Outcome, Result
+from activities.errors import ErrorCode
 from activities.storage.packing import packed
 from activities.storage.table_bytes import LARGEST_TRANSACTION, Entity, encode
 from tests.support.failed_records import incompressible
@@ -36,13 +37,17 @@ LARGEST_ENTITY_BYTES = 2**20
 LARGEST_TRANSACTION_BYTES = 2**20
 
 
-def record(index: int, size: int) -> Sent:
-    return {"index": index, "content": {"notes": incompressible(size)}}
+def record(index: int, size: int) -> SentRecord:
+    return SentRecord(index, {"notes": incompressible(size)})
 
 
-def rows_of(pages: list[list[Sent]]) -> list[Entity]:
+def length(record: SentRecord) -> int:
+    return len(json.dumps(record.to_json()))
+
+
+def rows_of(pages: list[list[SentRecord]]) -> list[Entity]:
     return [
-        {"PartitionKey": BATCH_ID, "RowKey": f"page-{number:05}", **packed("Records", page)}
+        {"PartitionKey": BATCH_ID, "RowKey": f"page-{number:05}", **packed("Records", [one.to_json() for one in page])}
         for number, page in enumerate(pages)
     ]
 
@@ -56,14 +61,12 @@ def size_of(entity: Entity) -> int:
 @given(st.lists(st.sampled_from([0, 10, 90_000, 599_900, 700_000]), max_size=12), st.integers(0, 250))
 def test_every_record_stands_in_one_chunk_and_in_order(sizes: list[int], more: int) -> None:
     """The texts are made up of one letter: what counts is what they are before they are compressed."""
-    sent: list[Sent] = [
-        {"index": 3 * place, "content": {"notes": "a" * size}} for place, size in enumerate([*sizes, *[1] * more])
-    ]
+    sent = [SentRecord(3 * place, {"notes": "a" * size}) for place, size in enumerate([*sizes, *[1] * more])]
     pages = pages_of(sent)
     flat = [one for page in pages for one in page]
-    assert [one["index"] for one in flat] == [one["index"] for one in sent]
+    assert [one.index for one in flat] == [one.index for one in sent]
     assert all(0 < len(page) <= PAGE for page in pages)
-    assert all(len(json.dumps(page)) < 610_000 for page in pages)
+    assert all(sum(map(length, page)) < 610_000 for page in pages)
     chunks = chunks_of(BATCH_ID, map(len, pages))
     of_each = chunk_of_each(BATCH_ID, pages)
     assert list(dict.fromkeys(of_each.values())) == list(chunks)
@@ -71,7 +74,7 @@ def test_every_record_stands_in_one_chunk_and_in_order(sizes: list[int], more: i
     assert all(0 < size <= CHUNK for size in chunks.values())
     assert [chunk.row for chunk in chunks] == sorted(chunk.row for chunk in chunks)
     for one in flat:
-        chunk = of_each[one["index"]]
+        chunk = of_each[one.index]
         assert one in pages[chunk.page][chunk.part * CHUNK :][:CHUNK]
 
 
@@ -81,7 +84,7 @@ def test_every_record_stands_in_one_chunk_and_in_order(sizes: list[int], more: i
 )
 def test_texts_that_cannot_be_compressed_fit_into_entities_and_transactions(count: int, size: int) -> None:
     text = incompressible(size)
-    pages = pages_of({"index": index, "content": {"notes": text[index % 50 :]}} for index in range(count))
+    pages = pages_of(SentRecord(index, {"notes": text[index % 50 :]}) for index in range(count))
     entities = rows_of(pages)
     assert all(size_of(entity) < LARGEST_ENTITY_BYTES for entity in entities)
     transactions = transactions_of(entities)
@@ -113,19 +116,20 @@ def test_a_record_that_fits_into_no_page_becomes_a_problem_and_its_neighbours_st
     sent = [record(0, 10), record(1, chunks.LARGEST_PAGE_BYTES), record(2, 10)]
     ((first, too_large, last),) = pages_of(sent)
     assert (first, last) == (sent[0], sent[2])
-    assert (too_large["index"], too_large["content"]) == (1, {})
-    assert too_large["problem"]["code"] == "requestTooLarge"
+    assert (too_large.index, too_large.content) == (1, {})
+    assert too_large.problem is not None
+    assert too_large.problem.code is ErrorCode.REQUEST_TOO_LARGE
 
 
 def test_a_record_that_just_fits_is_kept_whole() -> None:
-    sent = record(0, chunks.LARGEST_PAGE_BYTES - len(json.dumps(record(0, 0))))
-    assert len(json.dumps(sent)) == chunks.LARGEST_PAGE_BYTES
+    sent = record(0, chunks.LARGEST_PAGE_BYTES - length(record(0, 0)))
+    assert length(sent) == chunks.LARGEST_PAGE_BYTES
     assert pages_of([sent]) == [[sent]]
 
 
 @pytest.mark.parametrize("content", [None, 1.5, "text", [], {"a": {"b": ["\ud800", "\0", "\U0001f393"]}}])
 def test_any_json_can_be_kept_and_counts_as_one_record(content: Any) -> None:
-    assert pages_of([{"index": 0, "content": content}]) == [[{"index": 0, "content": content}]]
+    assert pages_of([SentRecord(0, content)]) == [[SentRecord(0, content)]]
 
 
 results = st.lists(

@@ -7,7 +7,8 @@ import pytest
 
 from activities.batches.csv_text import DELIMITERS
 from activities.batches.failed_rows import WITHHELD, completed
-from activities.batches.requests import LARGEST_BATCH, BatchRequest, Resent, SentRecord
+from activities.batches.records import Resent, SentRecord
+from activities.batches.requests import LARGEST_BATCH, BatchRequest
 from activities.contract.models import Assignment, SelfInitiatedCourse
 from activities.errors import ErrorCode, PermanentError
 from tests.support.records import LEARNER, OTHER_PROVIDER, PROVIDER, record
@@ -228,7 +229,7 @@ class TestResending:
         (sent,) = read(
             f"batchId,index,row,errorCode,errorMessage,errorTarget,status\n{BATCH_ID},7,9,a,b,c,done"
         ).records
-        assert sent == SentRecord(0, {"status": "done"}, Resent(BATCH_ID, 7))
+        assert sent == SentRecord(0, {"status": "done"}, resends=Resent(BATCH_ID, 7))
 
     def test_a_row_without_them_is_a_record_of_its_own(self) -> None:
         (sent,) = read("batchId,index,status\n,,done").records

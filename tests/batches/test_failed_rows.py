@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from activities.batches.csv_text import DELIMITERS, letter
 from activities.batches.failed_rows import WITHHELD, completed, encode_failed
-from activities.batches.requests import Resent
+from activities.batches.records import Resent
 from activities.batches.results import Batch, Outcome, Result
 from activities.contract.models import Assignment, Json, SelfInitiatedCourse
 from activities.contract.validation import parse_activity

@@ -86,19 +86,20 @@ class TestKeeping:
         contents = [{"notes": text[number:]} for number in range(count)]
         batch = await kept(stage, contents)
         found = [one async for one in stage.batches.all_records(batch.id)]
-        assert [one["index"] for one in found] == list(range(count))
+        assert [one.index for one in found] == list(range(count))
         for one, content in zip(found, contents, strict=True):
             if size > 600_000:
-                assert one["problem"]["code"] == "requestTooLarge"
+                assert one.problem is not None
+                assert one.problem.code is ErrorCode.REQUEST_TOO_LARGE
             else:
-                assert one["content"] == content
+                assert one.content == content
 
     async def test_ten_thousand_records_are_kept(self, stage: Stage) -> None:
         batch = await kept(stage, courses(10_000))
         found = await stage.batches.get(batch.id)
         assert found is not None
         assert len(found[1]) == 500
-        assert [one["index"] async for one in stage.batches.all_records(batch.id)] == list(range(10_000))
+        assert [one.index async for one in stage.batches.all_records(batch.id)] == list(range(10_000))
 
     async def test_a_batch_that_is_kept_twice_is_one(self, stage: Stage) -> None:
         batch, pages = batch_of(150), pages_of(sent(courses(150)))
@@ -148,7 +149,7 @@ class TestKeeping:
                 break
         assert left > 1
         stage.life.left = None
-        assert [one["content"] async for one in stage.batches.all_records(batch.id)] == contents
+        assert [one.content async for one in stage.batches.all_records(batch.id)] == contents
 
     async def test_a_storage_that_does_not_answer_is_said_so(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(tables, "STORAGE_SECONDS", 0.05)
@@ -227,5 +228,5 @@ async def test_what_is_kept_is_what_was_sent_to_the_byte(stage: Stage) -> None:
     """Also what no contract knows: the worker reads it as the check before the acceptance did."""
     content = json.loads('{"a": 1.0, "b": 1e300, "c": [null, true], "d": "\\ud800\\u0000", "e": 12345678901234567890}')
     batch = await kept(stage, [content, None, "text", []])
-    records = [one["content"] async for one in stage.batches.all_records(batch.id)]
+    records = [one.content async for one in stage.batches.all_records(batch.id)]
     assert json.dumps(records) == json.dumps([content, None, "text", []])

@@ -6,12 +6,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import count
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from activities.app import App
 from activities.batches.accepting import BatchAcceptor
-from activities.batches.chunks import Chunk, Sent, pages_of
+from activities.batches.chunks import Chunk, pages_of
+from activities.batches.records import SentRecord
 from activities.batches.results import Batch, Progress, Result
 from activities.batches.store import BatchStore
 from activities.batches.task import Task
@@ -22,7 +24,7 @@ from activities.execution.ledger import Claim, Completed, Released
 from activities.health import Health
 from activities.settings import Storage
 from activities.storage.outages import storage_unavailable
-from activities.storage.queues import Sent as SentMessage
+from activities.storage.queues import Receipt
 from activities.web import batches, http
 from activities.web.runtime import Runtime, UseCase
 from local.environment import storage_connection_string
@@ -59,9 +61,9 @@ def courses(count: int) -> list[dict[str, Any]]:
     return [course(number) for number in range(count)]
 
 
-def sent(contents: Sequence[Any]) -> list[Sent]:
+def sent(contents: Sequence[Any]) -> list[SentRecord]:
     """Return records as they are kept."""
-    return [{"index": index, "content": content} for index, content in enumerate(contents)]
+    return list(map(SentRecord, count(), contents))
 
 
 @dataclass
@@ -134,7 +136,7 @@ class StageQueue(FakeQueue):
         super().__init__(time)
         self._life = life
 
-    async def put(self, text: str, *, delay_seconds: float = 0.0) -> SentMessage:
+    async def put(self, text: str, *, delay_seconds: float = 0.0) -> Receipt:
         """Add a message. See ``FakeQueue``."""
         return await self._life.step(lambda: super(StageQueue, self).put(text, delay_seconds=delay_seconds))
 

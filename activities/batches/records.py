@@ -1,0 +1,61 @@
+"""One record of a batch, from the file or body to the last attempt at it: made once, stored and read as it is. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from activities.errors import ErrorCode, PermanentError
+
+
+@dataclass(frozen=True, slots=True)
+class Resent:
+    """The failed record of an earlier batch that a row corrects."""
+
+    batch_id: str
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class SentRecord:
+    """One record as it was sent; nothing of its content is checked.
+
+    Args:
+        index: Its place among the records, from 0; of a sheet, among all rows below the first, blank ones included.
+        content: What JSON gave, or the cells of a row by the contract's names.
+        problem: Why its row cannot be read; then the content is not to be created.
+        resends: Which earlier record it corrects.
+    """
+
+    index: int
+    content: Any
+    problem: PermanentError | None = None
+    resends: Resent | None = None
+
+    def idempotency_key(self, batch_id: str) -> str:
+        """Return what it is known by in a batch if it has no external id.
+
+        A corrected row is the record that it corrects, however often it is sent.
+        """
+        meant = self.resends or Resent(batch_id, self.index)
+        return f"batch:{meant.batch_id}:{meant.index}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the record as it is stored; ``from_json`` reads it."""
+        stored: dict[str, Any] = {"index": self.index, "content": self.content}
+        if self.problem:
+            stored["problem"] = {name: getattr(self.problem, name) for name in ("code", "message", "target")}
+        if self.resends:
+            stored["resends"] = [self.resends.batch_id, self.resends.index]
+        return stored
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Self:
+        """Read a record that was stored."""
+        problem = stored.get("problem")
+        refusal = (
+            PermanentError(ErrorCode(problem["code"]), problem["message"], target=problem["target"])
+            if problem
+            else None
+        )
+        resends = Resent(*stored["resends"]) if "resends" in stored else None
+        return cls(stored["index"], stored["content"], refusal, resends)
