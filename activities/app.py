@@ -69,6 +69,7 @@ def open_store(settings: Settings, defaults: Defaults, graph: GraphGateway, cred
     from activities.batches.worker import BatchWorker
     from activities.execution.patience import PATIENCE
     from activities.queueing.failures import Failures
+    from activities.queueing.result_queue import RESULTS_KEPT_FOR, ResultQueue
     from activities.queueing.worker import QueueWorker
     from activities.storage.ledger import TABLE as LEDGER_TABLE
     from activities.storage.ledger import TableLedger
@@ -82,19 +83,20 @@ def open_store(settings: Settings, defaults: Defaults, graph: GraphGateway, cred
     if storage.connection_string is None and storage.client_id != settings.azure_client_id:
         credential = own_credential = managed_identity(storage.client_id)
     table, batch_table = (Table(storage, name, credential=credential) for name in (LEDGER_TABLE, BATCH_TABLE))
-    queue, failed_queue, batch_queue = (
-        Queue(storage, f"{settings.activity_queue}{suffix}", credential=credential)
-        for suffix in ("", "-failed", "-batches")
+    queue, failed_queue, batch_queue, result_queue = (
+        Queue(storage, f"{settings.activity_queue}{suffix}", credential=credential, kept_for=kept_for)
+        for suffix, kept_for in (("", None), ("-failed", None), ("-batches", None), ("-results", RESULTS_KEPT_FOR))
     )
     ledger = TableLedger(table, lease_seconds=settings.claim_lease_seconds)
     failures = Failures(table, queue=queue, failed_queue=failed_queue, patience=PATIENCE)
+    results = ResultQueue(result_queue) if settings.queue_results else None
     batches = BatchStore(batch_table)
     batch_worker = BatchWorker(defaults, graph, ledger, batches, batch_queue, failures)
-    opened: tuple[Table | Queue, ...] = (table, batch_table, queue, failed_queue, batch_queue)
+    opened: tuple[Table | Queue, ...] = (table, batch_table, queue, failed_queue, batch_queue, result_queue)
     return Store(
         ledger,
         failures,
-        QueueWorker(defaults, graph, ledger, queue, failures),
+        QueueWorker(defaults, graph, ledger, queue, failures, results),
         batches,
         batch_queue,
         batch_worker,

@@ -98,17 +98,21 @@ def _graph(url: str) -> str:
     return url.rstrip("/")
 
 
+def _flag(value: object) -> bool:
+    if str(value).casefold() not in {"true", "false"}:
+        raise _wrong("be true or false")
+    return str(value).casefold() == "true"
+
+
 def _guarded(wanted: object, info: ValidationInfo) -> bool:
     """Let Microsoft Entra ID replace the function key only where the platform checks who signed in.
 
     Without App Service Authentication, anybody could write its header. The platform says whether it is on.
     Source: https://learn.microsoft.com/azure/app-service/reference-app-settings
     """
-    if str(wanted).casefold() not in {"true", "false"}:
-        raise _wrong("be true or false")
+    wants = _flag(wanted)
     environ: Mapping[str, str] = info.context or {}
     on_azure, guarded = "WEBSITE_SITE_NAME" in environ, environ.get("WEBSITE_AUTH_ENABLED", "").strip().casefold()
-    wants = str(wanted).casefold() == "true"
     if wants and guarded != "true" and (on_azure or guarded):
         raise _wrong("be false unless App Service Authentication is on; WEBSITE_AUTH_ENABLED says otherwise")
     return wants
@@ -177,6 +181,7 @@ class Settings(BaseModel):
     activity_queue: _QueueName = Field("learning-activities", alias="ACTIVITY_QUEUE")
     claim_lease_seconds: Annotated[int, _whole("seconds")] = Field(60, alias="CLAIM_LEASE_SECONDS")
     batch_retention_days: Annotated[int, _whole("days")] = Field(30, alias="BATCH_RETENTION_DAYS")
+    queue_results: Annotated[bool, BeforeValidator(_flag)] = Field(default=False, alias="QUEUE_RESULTS")
     entra_auth: Annotated[bool, BeforeValidator(_guarded)] = Field(default=False, alias="ENTRA_AUTH")
     allowed_client_applications: Annotated[_Ids, AfterValidator(_somebody)] = Field(
         frozenset(), alias="ALLOWED_CLIENT_APPLICATIONS"

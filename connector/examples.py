@@ -4,12 +4,13 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from activities.batches.results import Batch, Outcome, Progress, Result
+from activities.batches.results import Batch, Progress
 from activities.contract.advice import ADVICE
 from activities.contract.models import Assignment, CourseActivity, Defaults, SelfInitiatedCourse
 from activities.contract.validation import ODATA_TYPE, TYPE, parse_activity
 from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
 from activities.execution.gateway import StoredActivity
+from activities.execution.result import Outcome, Result
 from activities.execution.sending import Creation
 from activities.execution.sending import Outcome as CreationOutcome
 from activities.health import Report

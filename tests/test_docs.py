@@ -3,17 +3,17 @@
 import json
 import re
 from datetime import UTC, datetime
-from http import HTTPStatus
 
 import pytest
 
 from activities import settings
 from activities.batches import requests, store
-from activities.batches.results import Batch, Progress, Result
+from activities.batches.results import Batch, Progress
 from activities.contract.advice import ADVICE, Actor
 from activities.contract.models import Assignment, Defaults, SelfInitiatedCourse
 from activities.contract.validation import parse_activity
 from activities.errors import ErrorCode
+from activities.execution.result import Result
 from activities.queueing.messages import Failure, Record
 from activities.settings import Settings
 from activities.storage import ledger
@@ -62,10 +62,7 @@ def test_the_error_table_has_every_code_with_its_status_its_meaning_and_who_acts
 
 def test_the_page_of_the_queue_names_the_codes_that_wait_for_an_admin() -> None:
     row = next(line for line in QUEUE.splitlines() if line.startswith("| put back three times"))
-    of_graph = {HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.FAILED_DEPENDENCY}
-    waiting = {
-        str(code) for code in ErrorCode if ADVICE[code].waits_for_admin and answers.HTTP_STATUS[code] in of_graph
-    }
+    waiting = {str(code) for code in ErrorCode if ADVICE[code].waited_for}
     assert set(re.findall(r"`(\w+)`", row)) == waiting
 
 

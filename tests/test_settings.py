@@ -49,6 +49,7 @@ def test_every_setting_is_read_and_surrounding_space_goes() -> None:
         "ACTIVITY_QUEUE": " other-activities ",
         "CLAIM_LEASE_SECONDS": " 5 ",
         "BATCH_RETENTION_DAYS": "90 ",
+        "QUEUE_RESULTS": " True",
         "ENTRA_AUTH": " True ",
         "ALLOWED_CLIENT_APPLICATIONS": f"{PROVIDER.upper()} , {OTHER_PROVIDER}",
         "AzureWebJobsStorage__accountName": " contoso ",
@@ -67,6 +68,7 @@ def test_every_setting_is_read_and_surrounding_space_goes() -> None:
         activity_queue="other-activities",
         claim_lease_seconds=5,
         batch_retention_days=90,
+        queue_results=True,
         entra_auth=True,
         allowed_client_applications=frozenset({PROVIDER, OTHER_PROVIDER}),
         storage_account="contoso",
@@ -105,6 +107,7 @@ def test_settings_are_frozen(name: str) -> None:
         ("DEFAULT_TIME_ZONE", "localtime"),
         *(("ACTIVITY_QUEUE", name) for name in ("ab", "Activities", "-a-b", "a--b", "a_b", "aktivitäten", "a" * 49)),
         *(("BATCH_RETENTION_DAYS", text) for text in ("0", "-1", "30.5", "a month", "10000", "٣")),
+        *(("QUEUE_RESULTS", text) for text in ("yes", "1", "truefalse")),
         *(("CLAIM_LEASE_SECONDS", text) for text in ("0", "-1", "1.5", "1e3", "a minute", "10000", "٣")),
         *(
             ("AzureWebJobsStorage", text)

@@ -13,13 +13,14 @@ from activities.batches.attempt import Round
 from activities.batches.chunks import CHUNK, Chunk, chunk_of_each, pages_of
 from activities.batches.records import SentRecord
 from activities.batches.requests import BatchRequest
-from activities.batches.results import Batch, Outcome, Progress, Result
+from activities.batches.results import Batch, Progress
 from activities.batches.store import BatchStore
 from activities.batches.task import Task
 from activities.batches.worker import BatchWorker
 from activities.contract import values
 from activities.errors import ErrorCode, PermanentError, TransientError
 from activities.execution import patience
+from activities.execution.result import Outcome, Result
 
 # A larger batch is not looked through for how many of its records are valid.
 LARGEST_INLINE = 500

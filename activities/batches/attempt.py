@@ -1,27 +1,18 @@
 """One attempt at some records of a batch: checked, carried out, and told without people and notes."""
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field
 
 from activities import telemetry
 from activities.batches.records import SentRecord
-from activities.batches.results import Outcome, Result
-from activities.contract import values
-from activities.contract.models import ActivityRequest, Assignment, Defaults
+from activities.contract.models import ActivityRequest, Defaults
 from activities.contract.validation import parse_activity
-from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
+from activities.errors import ErrorCode, PermanentError, TransientError
 from activities.execution import patience, sending, together
 from activities.execution.gateway import GraphGateway
 from activities.execution.ledger import Ledger
-from activities.execution.sending import Creation
-
-# Of a text that no report repeats; a shorter one is part of other words.
-_SHORTEST_SECRET = 4
-# How it is told which other activity has the same external id; Graph's id of it begins with its learner's.
-_OTHER_ACTIVITY = re.compile(r" \(id [^)]*\)")
+from activities.execution.result import Result
 
 
 @dataclass(slots=True)
@@ -76,7 +67,7 @@ def check(
             key = record.idempotency_key(batch_id)
             requests[record.index] = sending.identify(wanted, idempotency_key=key)
         except PermanentError as error:
-            refused.append(Result.of_error(record.index, error, external_id=_external_id(record.content)))
+            refused.append(Result.of_content(record.index, error, record.content))
         except Exception as error:  # noqa: BLE001 (a bug must end neither the batch nor the record's neighbours)
             telemetry.failure("internalError", error)
             refused.append(Result.of_error(record.index, patience.bug()))
@@ -109,18 +100,8 @@ async def create(requests: Mapping[int, ActivityRequest], *, graph: GraphGateway
         if isinstance(end, TransientError):
             done.waiting[index] = end
         else:
-            done.results.append(result_of(index, request, end))
+            done.results.append(Result.of_request(index, end, request))
     return done
-
-
-def result_of(index: int, request: ActivityRequest, end: Creation | ActivityError) -> Result:
-    """Return what a report says of a record that has come to its end."""
-    external_id = request.activity.external_course_activity_id or ""
-    if isinstance(end, Creation):
-        return Result(index, Outcome(end.outcome), _discreet(end.stored.id, request, "").strip(":"), external_id)
-    result = Result.of_error(index, end, external_id=external_id)
-    message = _discreet(result.error_message, request, "…")
-    return replace(result, error_message=_OTHER_ACTIVITY.sub("", message) if _is_taken(end) else message)
 
 
 def lost(index: int, request: ActivityRequest) -> Result:
@@ -131,30 +112,3 @@ def lost(index: int, request: ActivityRequest) -> Result:
     )
     error = PermanentError(ErrorCode.OUTCOME_UNKNOWN, message)
     return Result.of_error(index, error, external_id=request.activity.external_course_activity_id or "")
-
-
-def _discreet(said: str, request: ActivityRequest, instead: str) -> str:
-    """Return what Graph said without people and notes to them: everybody with its address can read the report.
-
-    Graph's id of an activity begins with the learner's.
-    """
-    activity = request.activity
-    secrets = [activity.learner_user_id]
-    if isinstance(activity, Assignment):
-        secrets += [activity.assigner_user_id or "", (activity.notes or {}).get("content", "")]
-    for secret in secrets:
-        if len(secret) >= _SHORTEST_SECRET:
-            said = re.sub(re.escape(secret), instead, said, flags=re.IGNORECASE)
-    return said
-
-
-def _is_taken(end: ActivityError) -> bool:
-    return end.code is ErrorCode.ACTIVITY_EXISTS
-
-
-def _external_id(content: Any) -> str:
-    said = content.get("externalCourseActivityId", "") if isinstance(content, dict) else ""
-    try:
-        return values.text(said)
-    except values.InvalidValueError:
-        return ""

@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from activities.batches.records import SentRecord
-from activities.batches.results import Result
 from activities.errors import ErrorCode, PermanentError
+from activities.execution.result import Result
 from activities.storage.packing import packed, unpacked
 from activities.storage.table_bytes import LARGEST_TRANSACTION, Entity, Operation, Verb
 

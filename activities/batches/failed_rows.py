@@ -12,9 +12,10 @@ from typing import Any
 from activities.batches import columns, csv_text
 from activities.batches.records import SentRecord
 from activities.batches.requests import FIRST_ROW
-from activities.batches.results import Batch, Result
+from activities.batches.results import Batch
 from activities.contract import values
 from activities.contract.validation import EXTERNAL_ID, EXTERNAL_ID_OF_METADATA, TYPE, TYPES
+from activities.execution.result import Result
 
 WITHHELD = frozenset({"learnerUserId", "assignerUserId", "notes"})
 

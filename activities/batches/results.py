@@ -6,72 +6,18 @@ finished twice, late, or again after a crash can only improve its own record, ne
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
-from typing import Any, Self
+from typing import Any
 
-from activities.errors import ActivityError
+from activities.execution.result import Outcome, Result
 
 BATCH_ID = re.compile(r"[0-9a-f]{32}")
 RUNNING, COMPLETED = "running", "completed"
 
 
-class Outcome(StrEnum):
-    """What became of one record. The order is that of finality: a later member replaces an earlier one."""
-
-    FAILED = "failed"
-    UNCHANGED = "unchanged"
-    CREATED = "created"
-
-
 _FINALITY = {outcome: rank for rank, outcome in enumerate(Outcome)}
-# What a result is called in the report: https://learn.microsoft.com/power-automate, constant keys and no nulls.
-_NAMES = {
-    "index": "index",
-    "outcome": "outcome",
-    "id": "id",
-    "external_id": "externalCourseActivityId",
-    "error_code": "errorCode",
-    "error_message": "errorMessage",
-    "error_target": "errorTarget",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """The end of one record; ``index`` is its place among the records that were sent, from 0.
-
-    A report can be read by whoever has its address: nothing in here names a learner.
-    """
-
-    index: int
-    outcome: Outcome
-    id: str = ""
-    external_id: str = ""
-    error_code: str = ""
-    error_message: str = ""
-    error_target: str = ""
-
-    @classmethod
-    def of_error(cls, index: int, error: ActivityError, *, external_id: str = "") -> Self:
-        """Return the result of a record that was refused."""
-        return cls(index, Outcome.FAILED, "", external_id, str(error.code), error.message, error.target)
-
-    @classmethod
-    def from_json(cls, said: Mapping[str, Any]) -> Self:
-        """Read what ``to_json`` wrote."""
-        return cls(**{field: said[name] for field, name in _NAMES.items()} | {"outcome": Outcome(said["outcome"])})
-
-    @property
-    def failed(self) -> bool:
-        """Whether the activity does not exist because of this record."""
-        return self.outcome is Outcome.FAILED
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the result as it stands in the report: always the same keys."""
-        return {_NAMES[field.name]: getattr(self, field.name) for field in fields(self)}
 
 
 def merged(*results: Iterable[Result]) -> list[Result]:

@@ -13,7 +13,8 @@ from datetime import UTC, datetime
 
 from activities.batches.chunks import CHUNK, CHUNK_ROWS, Chunk, chunks_of, results_in, told, transactions_of
 from activities.batches.records import SentRecord
-from activities.batches.results import BATCH_ID, Batch, Progress, Result, merged
+from activities.batches.results import BATCH_ID, Batch, Progress, merged
+from activities.execution.result import Result
 from activities.storage.packing import packed, unpacked
 from activities.storage.table_bytes import LARGEST_TRANSACTION, Entity, Operation, Verb
 from activities.storage.tables import (

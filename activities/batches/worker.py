@@ -11,9 +11,8 @@ from datetime import UTC, datetime, timedelta
 
 from activities import telemetry
 from activities.batches import results
-from activities.batches.attempt import Round, check, create, lost, result_of
+from activities.batches.attempt import Round, check, create, lost
 from activities.batches.chunks import Chunk
-from activities.batches.results import Outcome, Result
 from activities.batches.store import BatchStore
 from activities.batches.task import Task
 from activities.contract.models import ActivityRequest, Defaults
@@ -21,6 +20,7 @@ from activities.errors import ErrorCode, PermanentError
 from activities.execution import patience
 from activities.execution.gateway import GraphGateway
 from activities.execution.ledger import Ledger
+from activities.execution.result import Outcome, Result
 from activities.queueing.failures import Failures
 from activities.queueing.messages import Delivery, Failure
 from activities.storage.queues import Queue
@@ -128,7 +128,7 @@ def _given_up(task: Task, done: Round, requests: Mapping[int, ActivityRequest]) 
     given_up = [
         index for index, error in done.waiting.items() if late or (bugs_end and error.code is ErrorCode.INTERNAL_ERROR)
     ]
-    return [result_of(index, requests[index], done.waiting.pop(index)) for index in given_up]
+    return [Result.of_request(index, done.waiting.pop(index), requests[index]) for index in given_up]
 
 
 def _some_at_once(chunks: list[Chunk]) -> Iterable[list[Chunk]]:

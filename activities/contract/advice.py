@@ -27,6 +27,7 @@ class Advice:
         title: In a few words, for who reads a report.
         actor: Who acts first.
         then_admin: Whether an admin has to act where that did not help.
+        waited_for: Whether it is the tenant or the app that an admin has to set up: a queue waits a little for that.
         text: What they do, in one or two sentences.
     """
 
@@ -35,11 +36,7 @@ class Advice:
     actor: Actor
     text: str
     then_admin: bool = False
-
-    @property
-    def waits_for_admin(self) -> bool:
-        """Whether it may be an admin who has to act, so that what they change can be waited for."""
-        return self.actor is Actor.ADMIN or self.then_admin
+    waited_for: bool = False
 
 
 ADVICE: Mapping[str, Advice] = {
@@ -107,6 +104,7 @@ ADVICE: Mapping[str, Advice] = {
         actor=Actor.ADMIN,
         text="A Knowledge Administrator has to switch on course activities for the learning provider "
         "(isCourseActivitySyncEnabled). Then send it again as it is.",
+        waited_for=True,
     ),
     ErrorCode.PROVIDER_NOT_REGISTERED: Advice(
         meaning="Graph does not know this provider in this tenant.",
@@ -115,12 +113,14 @@ ADVICE: Mapping[str, Advice] = {
         text="Check the registration id of the learning provider. If it is right, an admin has to register the "
         "provider in your organization; then send it again.",
         then_admin=True,
+        waited_for=True,
     ),
     ErrorCode.SERVICE_PLAN_MISSING: Advice(
         meaning="The tenant has no plan with Viva Learning.",
         title="Your organization has no Viva Learning plan",
         actor=Actor.ADMIN,
         text="An admin has to add licences that include Viva Learning. Then send it again as it is.",
+        waited_for=True,
     ),
     ErrorCode.GRAPH_PERMISSION_MISSING: Advice(
         meaning="The app's identity lacks a Graph permission; the message says which.",
@@ -128,6 +128,7 @@ ADVICE: Mapping[str, Advice] = {
         actor=Actor.ADMIN,
         text="An admin has to grant the permission that the message names to the app. It can take up to 24 hours to "
         "work; then send it again as it is.",
+        waited_for=True,
     ),
     ErrorCode.THROTTLED: Advice(
         meaning="Graph throttles; Retry-After says for how many seconds.",

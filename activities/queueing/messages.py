@@ -9,6 +9,7 @@ import binascii
 import codecs
 import hashlib
 import json
+import re
 import zlib
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -22,6 +23,8 @@ from activities.errors import ActivityError, ErrorCode, PermanentError, Problem
 LARGEST_MESSAGE_BYTES = 65_536
 _DEFERRED, _ACTIVITY, _COMPRESSED = "deferred", "activity", "compressedActivity"
 _LARGEST_CONTENT_BYTES = json_text.LARGEST_ACTIVITY_BYTES  # A message of 64 KiB can hold 50 MB of compressed zeros.
+
+_ORIGIN = re.compile(r"(.*):(\d{1,5})", re.ASCII | re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,22 @@ class Record:
     def tried(self) -> Self:
         """Return the record after one more attempt."""
         return replace(self, attempts=self.attempts + 1)
+
+    @property
+    def message_id(self) -> str:
+        """The id of the message in which it was sent first."""
+        return self._place[0]
+
+    @property
+    def index(self) -> int:
+        """Its place in that message, from 0."""
+        return self._place[1]
+
+    @property
+    def _place(self) -> tuple[str, int]:
+        # Of what others forge, an origin may be any text.
+        written = _ORIGIN.fullmatch(self.origin)
+        return (written[1], int(written[2])) if written else (self.origin, 0)
 
     @property
     def failure_id(self) -> str:

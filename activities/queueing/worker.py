@@ -4,13 +4,14 @@ The host deletes a message when the function returns, so whatever a record still
 Source: https://learn.microsoft.com/azure/azure-functions/functions-bindings-storage-queue-trigger
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from activities import telemetry
 from activities.contract.advice import advice_on
-from activities.contract.models import Defaults
+from activities.contract.models import ActivityRequest, Defaults
 from activities.contract.validation import parse_activity
 from activities.errors import ActivityError, PermanentError, TransientError
 from activities.execution import patience, sending
@@ -18,12 +19,19 @@ from activities.execution.gateway import GraphGateway
 from activities.execution.ledger import Ledger
 from activities.execution.once import create_once
 from activities.execution.patience import PATIENCE
+from activities.execution.result import Result
+from activities.execution.sending import Creation
 from activities.queueing.failures import Failures
 from activities.queueing.messages import Delivery, Failure, Record, decode, encode
+from activities.queueing.result_queue import ResultQueue
 from activities.storage.queues import Queue
 
-# Where an admin has to act, the first tries cover a grant or a licence that takes its time.
+# Where an admin has to act first, the first tries cover a grant that takes its time.
 _ADMIN_ATTEMPTS, _ADMIN_DELAY_SECONDS = 3, 300.0
+
+
+# What a record came to, put into words only if somebody wants to know.
+type _Ended = Callable[[], Result]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +41,7 @@ class QueueWorker:
     Args:
         queue: The activity queue, to put records back into.
         failures: Where records go that are refused for good.
+        results: Where it is told what became of each record, if somebody wants to know.
         now: The clock.
         jitter: A random number from 0 to 1, so that what was put back together does not come back together.
     """
@@ -42,6 +51,7 @@ class QueueWorker:
     ledger: Ledger
     queue: Queue
     failures: Failures
+    results: ResultQueue | None = None
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     jitter: patience.Jitter = patience.random_jitter
 
@@ -57,26 +67,43 @@ class QueueWorker:
         except PermanentError as error:
             telemetry.event("messageRefused", code=error.code)
             await self.failures.add(Failure.of_message(delivery, error, now=self.now()))
+            await self._tell([partial(Result.of_error, 0, error)], message_id=delivery.name)
             return
-        for record in records:
-            await self._handle(record.tried())
-
-    async def _handle(self, record: Record) -> None:
+        ended: list[_Ended] = []
         try:
-            await self._create(record)
+            for record in records:
+                ended += await self._handle(record.tried())
+        finally:
+            await self._tell(ended, message_id=records[0].message_id)
+
+    async def _tell(self, ended: Sequence[_Ended], *, message_id: str) -> None:
+        if self.results is not None:
+            await self.results.tell([result() for result in ended], message_id=message_id)
+
+    async def _handle(self, record: Record) -> list[_Ended]:
+        """Create a record, put it back or set it aside; what was put back has not come to its end."""
+        request: ActivityRequest | None = None
+        refusal: ActivityError | None
+        try:
+            wanted = parse_activity(record.content, kind=None, defaults=self.defaults)
+            request = sending.identify(wanted, idempotency_key=f"queue:{record.origin}")
+            return [partial(Result.of_request, record.index, await self._create(record, request), request)]
         except (PermanentError, TransientError) as error:
             delay_seconds = self._delay_seconds(record, error)
             if delay_seconds is None:
-                await self._set_aside(record, error)
+                refusal = await self._set_aside(record, error)
             else:
-                await self._put_back(record, error, delay_seconds)
+                refusal = await self._put_back(record, error, delay_seconds)
         except Exception as error:  # noqa: BLE001 (a bug must not take the message's other records with it)
             telemetry.failure("internalError", error)
-            await self._after_bug(record)
+            refusal = await self._after_bug(record)
+        if refusal is None:
+            return []
+        if request is None:
+            return [partial(Result.of_content, record.index, refusal, record.content)]
+        return [partial(Result.of_request, record.index, refusal, request)]
 
-    async def _create(self, record: Record) -> None:
-        wanted = parse_activity(record.content, kind=None, defaults=self.defaults)
-        identified = sending.identify(wanted, idempotency_key=f"queue:{record.origin}")
+    async def _create(self, record: Record, identified: ActivityRequest) -> Creation:
         created = await create_once(identified, graph=self.graph, ledger=self.ledger, patience_seconds=0)
         telemetry.event(
             "activityAnswered",
@@ -86,30 +113,30 @@ class QueueWorker:
             attempts=record.attempts,
             ageSeconds=self._age_seconds(record),
         )
+        return created
 
     def _delay_seconds(self, record: Record, error: PermanentError | TransientError) -> float | None:
         """Return how long the record waits before it is tried again, or None when it is not."""
         if isinstance(error, TransientError):
             delay = patience.delay_seconds(error, attempts=record.attempts, jitter=self.jitter)
-        elif advice_on(error.code).waits_for_admin and record.attempts < _ADMIN_ATTEMPTS:
+        elif advice_on(error.code).waited_for and record.attempts < _ADMIN_ATTEMPTS:
             delay = patience.spread(_ADMIN_DELAY_SECONDS, jitter=self.jitter)
         else:
             return None
         return delay if self.now() + timedelta(seconds=delay) < record.deadline else None
 
-    async def _after_bug(self, record: Record) -> None:
+    async def _after_bug(self, record: Record) -> ActivityError | None:
         error = patience.bug()
         if record.attempts < patience.BUG_ATTEMPTS and (delay := self._delay_seconds(record, error)) is not None:
-            await self._put_back(record, error, delay)
-        else:
-            await self._set_aside(record, error)
+            return await self._put_back(record, error, delay)
+        return await self._set_aside(record, error)
 
-    async def _put_back(self, record: Record, error: ActivityError, delay_seconds: float) -> None:
+    async def _put_back(self, record: Record, error: ActivityError, delay_seconds: float) -> ActivityError | None:
+        """Put a record back; return what it was set aside with, if it is too large."""
         try:
             message = encode(record)
         except PermanentError as too_large:
-            await self._set_aside(record, too_large)
-            return
+            return await self._set_aside(record, too_large)
         telemetry.event(
             "putBack",
             code=error.code,
@@ -118,10 +145,12 @@ class QueueWorker:
             delaySeconds=round(delay_seconds),
         )
         await self.queue.put(message, delay_seconds=delay_seconds)
+        return None
 
-    async def _set_aside(self, record: Record, error: ActivityError) -> None:
+    async def _set_aside(self, record: Record, error: ActivityError) -> ActivityError:
         telemetry.event("setAside", code=error.code, attempts=record.attempts, ageSeconds=self._age_seconds(record))
         await self.failures.add(Failure.of_record(record, error, now=self.now()))
+        return error
 
     def _age_seconds(self, record: Record) -> int:
         return round((self.now() - record.first_seen).total_seconds())

@@ -4,6 +4,7 @@ import asyncio
 import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from azure.core.credentials_async import AsyncTokenCredential
@@ -37,12 +38,27 @@ class Receipt:
 
 
 class Queue:
-    """One queue of the function app's storage, opened when it is used first, made when it is missing."""
+    """One queue of the function app's storage, opened when it is used first, made when it is missing.
 
-    def __init__(self, storage: Storage, name: str, *, credential: AsyncTokenCredential | None) -> None:
+    Args:
+        storage: Where it is.
+        name: What it is called.
+        credential: Whose token is shown, where there is no connection string.
+        kept_for: How long a message waits to be read before it expires; None means for ever.
+    """
+
+    def __init__(
+        self,
+        storage: Storage,
+        name: str,
+        *,
+        credential: AsyncTokenCredential | None,
+        kept_for: timedelta | None = None,
+    ) -> None:
         self._storage = storage
         self._name = name
         self._credential = credential
+        self._time_to_live = _NEVER_EXPIRES if kept_for is None else round(kept_for.total_seconds())
         self._opened: QueueClient | None = None
 
     async def put(self, text: str, *, delay_seconds: float = 0.0) -> Receipt:
@@ -53,7 +69,7 @@ class Queue:
         """
         sent = await self._call(
             lambda: self._client.send_message(
-                text, visibility_timeout=math.ceil(delay_seconds), time_to_live=_NEVER_EXPIRES
+                text, visibility_timeout=math.ceil(delay_seconds), time_to_live=self._time_to_live
             )
         )
         return Receipt(sent.id, sent.pop_receipt or "")

@@ -11,8 +11,9 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
 
-from activities.batches.results import Progress, Result
+from activities.batches.results import Progress
 from activities.errors import ErrorCode
+from activities.execution.result import Result
 from activities.web import http
 from activities.web.page import render
 

@@ -2,15 +2,19 @@
 
 import re
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from activities.app import App, Store
 from activities.batches import failed_rows, requests
 from activities.batches.accepting import RequestKey
-from activities.batches.results import Batch, Result
+from activities.batches.results import Batch
 from activities.contract import values
 from activities.errors import ErrorCode, PermanentError
 from activities.web import batch_answers, http
 from activities.web.batch_answers import ResultPage
+
+if TYPE_CHECKING:
+    from activities.execution.result import Result
 
 _INDEX = re.compile(r"\d{1,7}", re.ASCII)  # A sheet has up to 2**20 rows.
 

@@ -21,8 +21,8 @@ from activities.batches.chunks import (
     transactions_of,
 )
 from activities.batches.records import SentRecord
-from activities.batches.results import Outcome, Result
 from activities.errors import ErrorCode
+from activities.execution.result import Outcome, Result
 from activities.storage.packing import packed
 from activities.storage.table_bytes import LARGEST_TRANSACTION, Entity, encode
 from tests.support.failed_records import incompressible

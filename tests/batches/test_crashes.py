@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from activities.batches.results import Outcome, Result
 from activities.batches.worker import MOST_DELIVERIES
 from activities.errors import ErrorCode, TransientError
 from activities.execution import together
+from activities.execution.result import Outcome, Result
 from activities.graph import translation
 from tests.support.batch_stage import Ports, Stage, batch_stage, chunk_at, course, courses
 from tests.support.fakes import Fault

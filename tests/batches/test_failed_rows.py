@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from activities.batches.csv_text import DELIMITERS, letter
 from activities.batches.failed_rows import WITHHELD, completed, encode_failed
 from activities.batches.records import Resent
-from activities.batches.results import Batch, Outcome, Result
+from activities.batches.results import Batch
 from activities.contract.models import Assignment, Json, SelfInitiatedCourse
 from activities.contract.validation import parse_activity
 from activities.contract.values import is_blank
+from activities.execution.result import Outcome, Result
 from tests.support.records import DEFAULTS, LEARNER, record, sample
 from tests.support.sheets import contents, read
 from tests.support.strategies import kinds_and_records

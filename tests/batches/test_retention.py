@@ -14,10 +14,11 @@ from aiohttp.test_utils import RawTestServer
 from activities.app import App
 from activities.batches.accepting import BatchAcceptor
 from activities.batches.chunks import pages_of
-from activities.batches.results import Batch, Outcome, Result
+from activities.batches.results import Batch
 from activities.batches.store import BatchStore
 from activities.batches.task import Task
 from activities.errors import TransientError
+from activities.execution.result import Outcome, Result
 from activities.queueing.messages import Delivery
 from activities.settings import Settings, Storage
 from activities.storage.ledger import TableLedger

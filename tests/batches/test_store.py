@@ -12,9 +12,10 @@ import pytest
 import pytest_asyncio
 
 from activities.batches.chunks import Chunk, pages_of
-from activities.batches.results import Batch, Outcome, Result
+from activities.batches.results import Batch
 from activities.batches.store import BatchStore
 from activities.errors import ErrorCode, TransientError
+from activities.execution.result import Outcome, Result
 from activities.settings import Storage
 from activities.storage import tables
 from activities.storage.tables import Table

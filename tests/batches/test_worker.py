@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from activities.batches.results import Outcome, Result
 from activities.batches.task import Task
 from activities.contract.models import ActivityRequest
 from activities.contract.validation import parse_activity
 from activities.errors import ErrorCode, PermanentError, TransientError
 from activities.execution import together
 from activities.execution.patience import BUG_ATTEMPTS, PATIENCE
+from activities.execution.result import Outcome, Result
 from activities.execution.sameness import content_hash
 from activities.graph import translation
 from tests.support.batch_stage import Ports, Stage, batch_stage, chunk_at, course, courses

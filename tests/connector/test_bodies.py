@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from activities.batches.results import Batch, Outcome, Progress, Result
+from activities.batches.results import Batch, Progress
 from activities.contract.models import Assignment, CourseActivity, Json, SelfInitiatedCourse
 from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
 from activities.execution import sending
 from activities.execution.gateway import StoredActivity
+from activities.execution.result import Outcome, Result
 from activities.execution.sending import Creation
 from activities.health import Report
 from activities.queueing.messages import Delivery, Failure, Record

@@ -10,7 +10,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from activities.batches.results import Batch, Outcome, Progress, Result
+from activities.batches.results import Batch, Progress
+from activities.execution.result import Outcome, Result
 from activities.graph.translation import translate
 from activities.web.page import render
 from tests.support.browser import find_browser, running_browser

@@ -14,13 +14,14 @@ from activities.app import App
 from activities.batches.accepting import BatchAcceptor
 from activities.batches.chunks import Chunk, pages_of
 from activities.batches.records import SentRecord
-from activities.batches.results import Batch, Progress, Result
+from activities.batches.results import Batch, Progress
 from activities.batches.store import BatchStore
 from activities.batches.task import Task
 from activities.contract.models import ActivityRequest
 from activities.errors import ActivityError, TransientError
 from activities.execution.gateway import StoredActivity
 from activities.execution.ledger import Claim, Completed, Released
+from activities.execution.result import Result
 from activities.health import Health
 from activities.settings import Storage
 from activities.storage.outages import storage_unavailable

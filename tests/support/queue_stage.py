@@ -3,10 +3,11 @@
 import json
 from dataclasses import dataclass, field
 
-from activities.contract.models import Defaults
+from activities.contract.models import Defaults, Json
 from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
 from activities.execution.patience import PATIENCE
 from activities.queueing.messages import Delivery, Failure, Record, decode
+from activities.queueing.result_queue import ResultQueue
 from activities.queueing.worker import QueueWorker
 from tests.support.fakes import REGISTRATION_ID, FakeGraph, FakeLedger
 from tests.support.queue_fakes import BEGIN, FakeFailures, FakeQueue
@@ -24,14 +25,14 @@ PUT_BACK_AFTER_SECONDS = {
     ErrorCode.IDENTITY_UNAVAILABLE: 2.0,
     ErrorCode.OUTCOME_UNKNOWN: 2.0,
     ErrorCode.INTERNAL_ERROR: 2.0,
-    ErrorCode.UNAUTHENTICATED: 300.0,
-    ErrorCode.LEARNER_NOT_LICENSED: 300.0,
     ErrorCode.PROVIDER_NOT_ENABLED: 300.0,
     ErrorCode.PROVIDER_NOT_REGISTERED: 300.0,
     ErrorCode.SERVICE_PLAN_MISSING: 300.0,
     ErrorCode.GRAPH_PERMISSION_MISSING: 300.0,
 }
 SET_ASIDE = {
+    ErrorCode.UNAUTHENTICATED,
+    ErrorCode.LEARNER_NOT_LICENSED,
     ErrorCode.INVALID_JSON,
     ErrorCode.INVALID_REQUEST,
     ErrorCode.NOT_FOUND,
@@ -62,6 +63,7 @@ class Stage:
 
     graph: FakeGraph = field(default_factory=FakeGraph)
     queue: FakeQueue = field(default_factory=FakeQueue)
+    results: FakeQueue = field(default_factory=FakeQueue)
     jitter: float = 0.0
 
     def __post_init__(self) -> None:
@@ -73,6 +75,7 @@ class Stage:
             self.ledger,
             self.queue,
             self.failures,
+            ResultQueue(self.results),
             now=self.queue.now,
             jitter=lambda: self.jitter,
         )
@@ -97,6 +100,11 @@ class Stage:
     def ends(self) -> tuple[int, int, int]:
         """How many were created, put back, set aside."""
         return len(self.graph.stored), len(self.queue.messages), len(self.failures.kept)
+
+    @property
+    def told(self) -> list[Json]:
+        """What stands on the queue of results."""
+        return [json.loads(message.text) for message in self.results.messages]
 
     @property
     def failure(self) -> Failure:

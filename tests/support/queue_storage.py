@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import uuid4
 
 from azure.storage.queue.aio import QueueClient
@@ -50,8 +50,8 @@ class MortalTable(Table):
 class MortalQueue(Queue):
     """A queue whose process can die before any request."""
 
-    def __init__(self, storage: Storage, name: str, life: Life) -> None:
-        super().__init__(storage, name, credential=None)
+    def __init__(self, storage: Storage, name: str, life: Life, *, kept_for: timedelta | None = None) -> None:
+        super().__init__(storage, name, credential=None, kept_for=kept_for)
         self._life = life
 
     async def put(self, text: str, *, delay_seconds: float = 0.0) -> Receipt:
@@ -100,11 +100,13 @@ class StoredFailures:
 
 
 @asynccontextmanager
-async def stored_queue(ports: tuple[int, int, int], life: Life | None = None) -> AsyncIterator[StoredQueue]:
+async def stored_queue(
+    ports: tuple[int, int, int], life: Life | None = None, *, kept_for: timedelta | None = None
+) -> AsyncIterator[StoredQueue]:
     """Give a queue that nobody else uses; it does not exist yet."""
     name = f"q-{uuid4()}"
     connection = storage_connection_string(*ports)
-    queue = MortalQueue(Storage(connection), name, life or Life())
+    queue = MortalQueue(Storage(connection), name, life or Life(), kept_for=kept_for)
     try:
         async with QueueClient.from_connection_string(connection, name) as outside:
             yield StoredQueue(queue, outside)

@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from activities.batches.results import Batch, Outcome, Progress, Result
+from activities.batches.results import Batch, Progress
 from activities.contract.advice import ADVICE, Actor, advice_on
 from activities.errors import ErrorCode
+from activities.execution.result import Outcome, Result
 from activities.web.page import page_assets, render
 from tests.support.batch_pages import (
     ALL_SUCCEEDED,

@@ -9,7 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from activities.batches.results import Progress, Result
+from activities.batches.results import Progress
+from activities.execution.result import Result
 from activities.web.page import render
 from local.lifecycle import LOOPBACK, url_of
 from tests.support.batch_pages import ALL_SUCCEEDED, COMPLETED, FAILED, NOW, RUNNING, STARTED, WAITING, failure

@@ -10,8 +10,9 @@ from hashlib import sha256
 from html import escape
 from string import Template
 
-from activities.batches.results import Progress, Result
+from activities.batches.results import Progress
 from activities.contract.advice import advice_on
+from activities.execution.result import Result
 from activities.web.page.wording import counted
 
 DOWNLOAD_QUERY = "?failedOnly=true&format=csv"

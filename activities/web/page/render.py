@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from html import escape
 from string import Template
 
-from activities.batches.results import COMPLETED, RUNNING, Progress, Result
+from activities.batches.results import COMPLETED, RUNNING, Progress
+from activities.execution.result import Result
 from activities.web.page.page_assets import POLICY, SCRIPT, STYLE
 from activities.web.page.page_failures import render_failures
 from activities.web.page.wording import about, exactly, moment, rate
