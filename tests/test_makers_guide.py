@@ -14,13 +14,12 @@ import pytest
 from activities.batches import requests
 from activities.batches.results import Batch, Outcome, Progress, Result
 from activities.contract import values
-from activities.contract.models import Assignment, CourseActivity, SelfInitiatedCourse
+from activities.contract.models import Assignment, CourseActivity, SelfInitiatedCourse, StoredActivity
 from activities.errors import ErrorCode, PermanentError, Problem
-from activities.execution.gateway import StoredActivity
 from activities.execution.sending import Creation
 from activities.execution.sending import Outcome as CreationOutcome
 from activities.queueing import messages
-from activities.web import answers, http
+from activities.web import activities, answers, http
 from activities.web.page.advice import ADVICE, Actor
 from local.lifecycle import ROOT
 from tests.support.records import LEARNER, PROVIDER, parse, record
@@ -133,7 +132,7 @@ def answered(action: str) -> Json:
     if action in {"Create_an_assignment", "Record_the_course"}:
         kind = Assignment if action == "Create_an_assignment" else SelfInitiatedCourse
         creation = Creation(CreationOutcome.CREATED, parse(record(kind), kind), StoredActivity({}))
-        return {**said, **json.loads(answers.encode_flat(creation, http.Request()).body)}
+        return {**said, **json.loads(activities.encode_flat(creation, http.Request()).body)}
     if action == "Create_batch":
         return {**said, **Progress(Batch("0" * 32, 1, datetime.now(UTC))).to_json([])}
     return {"Get_user_profile_(V2)": {"id": LEARNER}}.get(action, {})

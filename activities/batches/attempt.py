@@ -13,10 +13,10 @@ from activities.contract import values
 from activities.contract.models import ActivityRequest, Assignment, Defaults
 from activities.contract.validation import parse_activity
 from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
-from activities.execution import patience, sending, together
+from activities.execution import once, patience
 from activities.execution.gateway import GraphGateway
 from activities.execution.ledger import Ledger
-from activities.execution.sending import Creation
+from activities.execution.sending import FOR_A_CHUNK, Creation
 
 # Of a text that no report repeats; a shorter one is part of other words.
 _SHORTEST_SECRET = 4
@@ -78,7 +78,7 @@ def check(
         try:
             wanted = _parsed(sent, defaults)
             key = sent.get("key") or idempotency_key(batch_id, index)
-            requests[index] = sending.identify(wanted, idempotency_key=key)
+            requests[index] = once.identify(wanted, idempotency_key=key)
         except PermanentError as error:
             refused.append(Result.of_error(index, error, external_id=_external_id(content)))
         except Exception as error:  # noqa: BLE001 (a bug must end neither the batch nor the record's neighbours)
@@ -90,26 +90,14 @@ def check(
 async def create(requests: Mapping[int, ActivityRequest], *, graph: GraphGateway, ledger: Ledger) -> Round:
     """Create up to twenty activities, each once; none of a provider that Graph throttles. After a bug, all wait."""
     done = Round()
-    open_now: dict[int, ActivityRequest] = {}
-    for index, request in requests.items():
-        try:
-            graph.check_open(request.registration_id)
-            open_now[index] = request
-        except TransientError as closed:
-            done.waiting[index] = closed
-    if not open_now:
-        return done
-    done.sent = True
+    some = list(requests.values())
+    done.sent = len(once.shut_out(some, graph)) < len(some)
     try:
-        ends = await together.create_all_once(list(open_now.values()), graph=graph, ledger=ledger)
-    except TransientError as error:
-        done.waiting |= dict.fromkeys(open_now, error)
-        return done
+        ends = await once.create(some, graph=graph, ledger=ledger, effort=FOR_A_CHUNK)
     except Exception as error:  # noqa: BLE001 (a bug must not keep the batch from coming to its end)
         telemetry.failure("internalError", error)
-        done.waiting |= dict.fromkeys(open_now, patience.bug())
-        return done
-    for (index, request), end in zip(open_now.items(), ends, strict=True):
+        ends = [patience.bug()] * len(some)
+    for (index, request), end in zip(requests.items(), ends, strict=True):
         if isinstance(end, TransientError):
             done.waiting[index] = end
         else:

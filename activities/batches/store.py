@@ -13,8 +13,7 @@ from datetime import UTC, datetime
 
 from activities.batches.chunks import CHUNK, CHUNK_ROWS, Chunk, Sent, chunks_of, results_in, told, transactions_of
 from activities.batches.results import BATCH_ID, Batch, Progress, Result, merged
-from activities.storage.packing import packed, unpacked
-from activities.storage.table_bytes import LARGEST_TRANSACTION, Entity, Operation, Verb
+from activities.storage.table_bytes import LARGEST_TRANSACTION, Entity, Operation, Verb, packed, unpacked
 from activities.storage.tables import (
     EntityChangedError,
     EntityExistsError,

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import Any
 
 from activities.errors import ActivityError, ErrorCode, PermanentError, Problem, TransientError
 from activities.graph import permissions
@@ -89,14 +88,6 @@ _TEMPORARY: dict[int, tuple[ErrorCode, str]] = {
     ),
 }
 _UNANSWERED = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.GATEWAY_TIMEOUT})
-
-
-def entity(status: int, body: bytes) -> dict[str, Any] | None:
-    """Return the entity that a successful answer holds, or None when the answer is none."""
-    if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
-        return None
-    answer = _json(body)
-    return answer if isinstance(answer, dict) and isinstance(answer.get("id"), str) else None
 
 
 def says_absent(status: int, body: bytes) -> bool:

@@ -12,11 +12,11 @@ from activities import telemetry
 from activities.contract.models import Defaults
 from activities.contract.validation import parse_activity
 from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
-from activities.execution import patience, sending
+from activities.execution import once, patience
 from activities.execution.gateway import GraphGateway
 from activities.execution.ledger import Ledger
-from activities.execution.once import create_once
 from activities.execution.patience import PATIENCE
+from activities.execution.sending import FOR_A_MESSAGE
 from activities.queueing.failures import Failures
 from activities.queueing.messages import Delivery, Failure, Record, decode, encode
 from activities.storage.queues import Queue
@@ -83,13 +83,15 @@ class QueueWorker:
 
     async def _create(self, record: Record) -> None:
         wanted = parse_activity(record.content, kind=None, defaults=self.defaults)
-        identified = sending.identify(wanted, idempotency_key=f"queue:{record.origin}")
-        created = await create_once(identified, graph=self.graph, ledger=self.ledger, patience_seconds=0)
+        identified = once.identify(wanted, idempotency_key=f"queue:{record.origin}")
+        (end,) = await once.create([identified], graph=self.graph, ledger=self.ledger, effort=FOR_A_MESSAGE)
+        if isinstance(end, ActivityError):
+            raise end
         telemetry.event(
             "activityAnswered",
-            outcome=created.outcome,
+            outcome=end.outcome,
             registrationId=identified.registration_id,
-            graphRequestId=created.stored.graph_request_id,
+            graphRequestId=end.stored.graph_request_id,
             attempts=record.attempts,
             ageSeconds=self._age_seconds(record),
         )

@@ -1,4 +1,4 @@
-"""What a caller sees: activities, errors, health and failures as JSON answers. Pure."""
+"""What a caller sees of errors, health and failures, as JSON answers. Pure."""
 
 import json
 import math
@@ -6,9 +6,7 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
-from activities.contract import dates, values
 from activities.errors import ActivityError, ErrorCode, Problem, TransientError
-from activities.execution.sending import Creation, Outcome
 from activities.graph import permissions
 from activities.health import Report
 from activities.web.http import Request, Response, next_link, respond
@@ -36,26 +34,6 @@ HTTP_STATUS = {
     ErrorCode.OUTCOME_UNKNOWN: HTTPStatus.GATEWAY_TIMEOUT,
     ErrorCode.INTERNAL_ERROR: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
-
-
-def encode_graph(creation: Creation, request: Request) -> Response:
-    """Answer with the entity as Graph told it."""
-    return _created(creation, creation.stored.entity, request)
-
-
-def encode_flat(creation: Creation, request: Request) -> Response:
-    """Answer for flow makers: always the same keys; the percentage is a number, all else text, never null."""
-    entity = creation.stored.entity
-    flat: dict[str, Any] = {
-        "outcome": creation.outcome,
-        "id": creation.stored.id,
-        "externalCourseActivityId": creation.request.activity.external_course_activity_id or "",
-        "registrationId": creation.request.registration_id,
-    }
-    for model_field in type(creation.request.activity).model_fields.values():
-        name = model_field.alias or ""
-        flat.setdefault(name, _flat(name, entity.get(name)))
-    return _created(creation, flat, request)
 
 
 def encode_error(error: ActivityError, request: Request) -> Response:
@@ -108,27 +86,5 @@ def encode_bug(request: Request) -> Response:
     return encode_error(error, request)
 
 
-def _created(creation: Creation, body: object, request: Request) -> Response:
-    status = HTTPStatus.CREATED if creation.outcome is Outcome.CREATED else HTTPStatus.OK
-    return respond(status, body, request)
-
-
 def _detail(problem: Problem) -> dict[str, str]:
     return {"code": problem.code, "message": problem.message, "target": problem.target}
-
-
-def _flat(name: str, value: object) -> str | int:
-    if name == "completionPercentage":
-        try:
-            return values.whole_percentage(value)
-        except values.InvalidValueError:
-            return 0
-    match value:
-        case str():
-            return value
-        case {"content": str(content)}:
-            return content
-        case {"dateTime": str(text)}:
-            moment = dates.moment_of(value)
-            return text if moment is None else moment.isoformat().replace("+00:00", "Z")
-    return ""

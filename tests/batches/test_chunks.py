@@ -22,8 +22,7 @@ from activities.batches.chunks import (
     transactions_of,
 )
 from activities.batches.results import Outcome, Result
-from activities.storage.packing import packed
-from activities.storage.table_bytes import LARGEST_TRANSACTION, Entity, encode
+from activities.storage.table_bytes import LARGEST_TRANSACTION, Entity, encode, packed
 from tests.support.failed_records import incompressible
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
