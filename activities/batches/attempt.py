@@ -131,7 +131,7 @@ def lost(index: int, request: ActivityRequest) -> Result:
     return Result.of_error(index, error, external_id=request.activity.external_course_activity_id or "")
 
 
-def _discreet(said: str, request: ActivityRequest, instead: str) -> str:
+def _discreet(text: str, request: ActivityRequest, instead: str) -> str:
     """Return what Graph said without people and notes to them: everybody with its address can read the report.
 
     Graph's id of an activity begins with the learner's.
@@ -142,8 +142,8 @@ def _discreet(said: str, request: ActivityRequest, instead: str) -> str:
         secrets += [activity.assigner_user_id or "", (activity.notes or {}).get("content", "")]
     for secret in secrets:
         if len(secret) >= _SHORTEST_SECRET:
-            said = re.sub(re.escape(secret), instead, said, flags=re.IGNORECASE)
-    return said
+            text = re.sub(re.escape(secret), instead, text, flags=re.IGNORECASE)
+    return text
 
 
 def _is_taken(end: ActivityError) -> bool:
@@ -151,8 +151,8 @@ def _is_taken(end: ActivityError) -> bool:
 
 
 def _external_id(content: Any) -> str:
-    said = content.get("externalCourseActivityId", "") if isinstance(content, dict) else ""
+    external_id = content.get("externalCourseActivityId", "") if isinstance(content, dict) else ""
     try:
-        return values.text(said)
+        return values.text(external_id)
     except values.InvalidValueError:
         return ""

@@ -105,7 +105,9 @@ async def create(
         sends_done += 1
         seconds = min(effort.send_seconds, deadline - clock.now() - effort.reserve_seconds)
         ends |= await _send(unsent, timeout_seconds=seconds, graph=graph, effort=effort, clock=clock)
-        latest = deadline - clock.now() - 2 * effort.reserve_seconds if sends_done < effort.sends else -1.0
+        if sends_done == effort.sends:
+            break
+        latest = deadline - clock.now() - 2 * effort.reserve_seconds
         pauses = {place: _pause_before_repeating(ends[place], sends_done=sends_done) for place in unsent}
         unsent = {place: requests[place] for place, pause in pauses.items() if pause <= latest}
         if unsent:

@@ -127,9 +127,9 @@ def translate(
             retry_after_seconds=retry_after_seconds,
             may_have_executed=True,
         )
-    said = f"{code} {message}".casefold()
+    words_of_graph = f"{code} {message}".casefold()
     for its_status, words, (our_code, our_message) in _MEANINGS:
-        if status == its_status and all(word in said for word in words):
+        if status == its_status and all(word in words_of_graph for word in words):
             named = our_code is not ErrorCode.GRAPH_PERMISSION_MISSING
             return PermanentError(our_code, our_message) if named else permissions.refused(permission)
     return _rejected(status, code, message, details)
@@ -156,16 +156,16 @@ def unreachable() -> TransientError:
 
 def _rejected(status: int, code: str, message: str, details: list[tuple[str, str]]) -> PermanentError:
     problems = [
-        Problem(its_code or "rejected", said[:_LONGEST_QUOTE], _target(said)) for its_code, said in details if said
+        Problem(its_code or "rejected", text[:_LONGEST_QUOTE], _target(text)) for its_code, text in details if text
     ]
     reasons = " ".join(problem.message.rstrip(".") + "." for problem in problems)
     # With details, Graph's message is only the code once more.
-    said = f": {reasons}" if reasons else _quoted(message or code) + "."
+    reason = f": {reasons}" if reasons else _quoted(message or code) + "."
     if not (reasons or message or code) and status == HTTPStatus.FORBIDDEN:
-        said = " without a reason; often the app's managed identity lacks a permission, which an admin can check."
+        reason = " without a reason; often the app's managed identity lacks a permission, which an admin can check."
     return PermanentError(
         ErrorCode.REJECTED_BY_GRAPH,
-        f"Microsoft Graph refuses this activity (status {status}){said}",
+        f"Microsoft Graph refuses this activity (status {status}){reason}",
         target=problems[0].target if len(problems) == 1 else "",
         problems=problems,
     )
@@ -177,8 +177,8 @@ def _target(message: str) -> str:
 
 
 def _quoted(message: str) -> str:
-    said = " ".join(message.split())[:_LONGEST_QUOTE].rstrip(".")
-    return f': "{said}"' if said else ""
+    quote = " ".join(message.split())[:_LONGEST_QUOTE].rstrip(".")
+    return f': "{quote}"' if quote else ""
 
 
 def _retry_after_seconds(headers: Mapping[str, str], text: str, *, now: datetime) -> float:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from activities.errors import Problem
 from activities.queueing.messages import Failure, Record, encode, encode_failure
-from activities.storage.queues import Queue, Sent
+from activities.storage.queues import Queue, SentMessage
 from activities.storage.table_bytes import ANY_VERSION, Entity, Operation, Verb, packed, unpacked
 from activities.storage.tables import LARGEST_PAGE, EntityExistsError, EntityMissingError, Table
 
@@ -96,7 +96,7 @@ class Failures:
             return
         await self._queue.put(self._again(failure))
         if known["MessageId"]:
-            await self._failed_queue.take_back(Sent(known["MessageId"], known["PopReceipt"]))
+            await self._failed_queue.take_back(SentMessage(known["MessageId"], known["PopReceipt"]))
         for row in (known["At"], by_id):
             await self._forget(row)
 

@@ -29,7 +29,7 @@ _NEVER_EXPIRES = -1  # The default of seven days could be over before a delayed 
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class SentMessage:
     """A message in a queue, and the receipt with which it can be taken back until somebody else has received it."""
 
     message_id: str
@@ -45,7 +45,7 @@ class Queue:
         self._credential = credential
         self._opened: QueueClient | None = None
 
-    async def put(self, text: str, *, delay_seconds: float = 0.0) -> Sent:
+    async def put(self, text: str, *, delay_seconds: float = 0.0) -> SentMessage:
         """Add a message that is seen after a delay of up to seven days.
 
         Raises:
@@ -56,9 +56,9 @@ class Queue:
                 text, visibility_timeout=math.ceil(delay_seconds), time_to_live=_NEVER_EXPIRES
             )
         )
-        return Sent(sent.id, sent.pop_receipt or "")
+        return SentMessage(sent.id, sent.pop_receipt or "")
 
-    async def take_back(self, sent: Sent) -> None:
+    async def take_back(self, sent: SentMessage) -> None:
         """Delete a message unless somebody has received or deleted it since.
 
         Raises:

@@ -54,7 +54,7 @@ class Operation:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Transacted:
     """What became of a transaction: the etags in order or, if nothing was done, the status of what failed.
 
     What was deleted has the etag "".
@@ -87,15 +87,15 @@ def encode(operations: Sequence[Operation], *, table_url: str) -> str:
     return f"{begin}{parts}--{_CHANGES}--\r\n--{BOUNDARY}--\r\n"
 
 
-def decode(body: bytes) -> Answer:
+def decode(body: bytes) -> Transacted:
     """Read the answer to a transaction."""
     found = list(_STATUS.finditer(body))
     for status in (int(one[1]) for one in found):
         if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
-            return Answer(failed_status=status)
+            return Transacted(failed_status=status)
     ends = [*(one.start() for one in found[1:]), len(body)]
     etags = [_ETAG.search(body, one.end(), end) for one, end in zip(found, ends, strict=False)]
-    return Answer([etag[1].decode(errors="replace") if etag else "" for etag in etags])
+    return Transacted([etag[1].decode(errors="replace") if etag else "" for etag in etags])
 
 
 def address_of(operation: Operation, *, table_url: str) -> str:

@@ -38,22 +38,22 @@ HTTP_STATUS = {
 
 def encode_error(error: ActivityError, request: Request) -> Response:
     """Answer with the one error shape: https://learn.microsoft.com/graph/errors, code and message for flow makers."""
-    said: dict[str, Any] = {"code": error.code, "message": error.message}
+    body: dict[str, Any] = {"code": error.code, "message": error.message}
     if error.target:
-        said["target"] = error.target
+        body["target"] = error.target
     if error.problems:
-        said["details"] = [_detail(problem) for problem in error.problems]
+        body["details"] = [_detail(problem) for problem in error.problems]
     headers = {"x-ms-error-code": str(error.code)}
     if error.code is ErrorCode.UNAUTHENTICATED:
         headers["WWW-Authenticate"] = "Bearer"  # A 401 has to: https://www.rfc-editor.org/rfc/rfc9110#section-15.5.2
     if isinstance(error, TransientError):
         headers["Retry-After"] = str(max(1, math.ceil(error.retry_after_seconds)))
-    return respond(HTTP_STATUS[error.code], {"error": said}, request, headers)
+    return respond(HTTP_STATUS[error.code], {"error": body}, request, headers)
 
 
 def encode_health(report: Report, request: Request) -> Response:
     """Answer 200 when the app can work, else 503 with the error that a caller would get."""
-    said: dict[str, Any] = {
+    body: dict[str, Any] = {
         "status": "healthy",
         "checkedAt": report.checked_at.isoformat(timespec="seconds"),
         "missingPermissions": [
@@ -62,18 +62,18 @@ def encode_health(report: Report, request: Request) -> Response:
         ],
     }
     if report.failure is None:
-        return respond(HTTPStatus.OK, said, request)
+        return respond(HTTPStatus.OK, body, request)
     failed = encode_error(report.failure, request)
-    said |= {"status": "unhealthy", **json.loads(failed.body)}
-    return respond(HTTPStatus.SERVICE_UNAVAILABLE, said, request, failed.headers)
+    body |= {"status": "unhealthy", **json.loads(failed.body)}
+    return respond(HTTPStatus.SERVICE_UNAVAILABLE, body, request, failed.headers)
 
 
 def encode_failures(failures: Sequence[Mapping[str, Any]], after: str, request: Request) -> Response:
     """Answer with one page of failures; without ``nextLink`` it is the last."""
-    said: dict[str, Any] = {"failures": failures}
+    page: dict[str, Any] = {"failures": failures}
     if after:
-        said["nextLink"] = next_link(after, request)
-    return respond(HTTPStatus.OK, said, request)
+        page["nextLink"] = next_link(after, request)
+    return respond(HTTPStatus.OK, page, request)
 
 
 def encode_bug(request: Request) -> Response:

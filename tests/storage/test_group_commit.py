@@ -3,12 +3,13 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 import pytest
 
 from activities.storage.group_commit import LARGEST_GROUP_BYTES, GroupCommit
 from activities.storage.table_bytes import LARGEST_TRANSACTION, Operation, Verb
-from activities.storage.tables import TransactionConflictError
+from activities.storage.tables import Table, TransactionConflictError
 
 
 class ExistsError(Exception):
@@ -52,7 +53,7 @@ def storage() -> Storage:
 
 @pytest.fixture
 def commits(storage: Storage) -> GroupCommit:
-    return GroupCommit(storage)
+    return GroupCommit(cast("Table", storage))
 
 
 def create(row: str, partition: str = "p", **properties: object) -> Operation:

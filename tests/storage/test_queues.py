@@ -10,7 +10,7 @@ from activities.errors import ErrorCode, TransientError
 from activities.execution.patience import LONGEST_DELAY_SECONDS
 from activities.settings import Storage
 from activities.storage import queues
-from activities.storage.queues import Queue, Sent
+from activities.storage.queues import Queue, SentMessage
 from local.environment import storage_connection_string
 from local.lifecycle import free_ports
 from tests.support.queue_fakes import FakeQueue
@@ -111,7 +111,7 @@ class TestStorage:
         assert await stored.visible() == ["text"]
 
     async def test_taking_back_from_a_queue_that_is_missing_is_no_error(self, stored: StoredQueue) -> None:
-        await stored.queue.take_back(Sent("3d6a8f3e-0000-4000-8000-000000000000", "AgAAAAMAAAAAAAAA"))
+        await stored.queue.take_back(SentMessage("3d6a8f3e-0000-4000-8000-000000000000", "AgAAAAMAAAAAAAAA"))
 
     async def test_a_storage_that_does_not_answer_is_said_so_within_the_limit(
         self, monkeypatch: pytest.MonkeyPatch
@@ -120,7 +120,7 @@ class TestStorage:
         monkeypatch.setattr(queues, "STORAGE_SECONDS", 0.05)
         nowhere = Storage(storage_connection_string(*free_ports([0, 0, 0])))
         queue = Queue(nowhere, "learning-activities", credential=None)
-        for call in (queue.put("text"), queue.take_back(Sent("id", "receipt"))):
+        for call in (queue.put("text"), queue.take_back(SentMessage("id", "receipt"))):
             with pytest.raises(TransientError) as caught:
                 await call
             assert caught.value.code is ErrorCode.STORAGE_UNAVAILABLE

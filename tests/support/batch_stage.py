@@ -21,7 +21,7 @@ from activities.execution.ledger import Claim, Completed, Released
 from activities.health import Health
 from activities.settings import Storage
 from activities.storage.outages import storage_unavailable
-from activities.storage.queues import Sent as SentMessage
+from activities.storage.queues import SentMessage
 from activities.web import batches, http
 from activities.web.runtime import Runtime, UseCase
 from local.environment import storage_connection_string

@@ -9,7 +9,7 @@ from uuid import uuid4
 from activities.execution.patience import PATIENCE
 from activities.queueing.failures import Failures
 from activities.queueing.messages import Delivery, Failure
-from activities.storage.queues import Queue, Sent
+from activities.storage.queues import Queue, SentMessage
 from tests.support.fakes import FakeTime
 
 BEGIN = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -43,19 +43,19 @@ class FakeQueue(Queue):
         """Return the time of the queue's clock."""
         return BEGIN + timedelta(seconds=self.time.seconds)
 
-    async def put(self, text: str, *, delay_seconds: float = 0.0) -> Sent:
+    async def put(self, text: str, *, delay_seconds: float = 0.0) -> SentMessage:
         """Add a message. See ``Queue``."""
         if self.error is not None:
             raise self.error
         message = Message(text, self.now(), self.time.seconds + delay_seconds)
         self.messages.append(message)
-        return Sent(message.message_id, message.pop_receipt)
+        return SentMessage(message.message_id, message.pop_receipt)
 
-    async def take_back(self, sent: Sent) -> None:
+    async def take_back(self, sent: SentMessage) -> None:
         """Delete a message. See ``Queue``."""
         if self.error is not None:
             raise self.error
-        self.messages = [one for one in self.messages if Sent(one.message_id, one.pop_receipt) != sent]
+        self.messages = [one for one in self.messages if SentMessage(one.message_id, one.pop_receipt) != sent]
 
     @property
     def visible(self) -> list[str]:

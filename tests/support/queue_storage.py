@@ -11,7 +11,7 @@ from azure.storage.queue.aio import QueueClient
 from activities.execution.patience import PATIENCE
 from activities.queueing.failures import Failures
 from activities.settings import Storage
-from activities.storage.queues import Queue, Sent
+from activities.storage.queues import Queue, SentMessage
 from activities.storage.tables import Table
 from local.environment import storage_connection_string
 
@@ -54,11 +54,11 @@ class MortalQueue(Queue):
         super().__init__(storage, name, credential=None)
         self._life = life
 
-    async def put(self, text: str, *, delay_seconds: float = 0.0) -> Sent:
+    async def put(self, text: str, *, delay_seconds: float = 0.0) -> SentMessage:
         """Add a message. See ``Queue``."""
         return await self._life.step(lambda: super(MortalQueue, self).put(text, delay_seconds=delay_seconds))
 
-    async def take_back(self, sent: Sent) -> None:
+    async def take_back(self, sent: SentMessage) -> None:
         """Delete a message. See ``Queue``."""
         await self._life.step(lambda: super(MortalQueue, self).take_back(sent))
 

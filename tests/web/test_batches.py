@@ -15,7 +15,7 @@ from activities.contract.models import Defaults
 from activities.errors import ErrorCode, TransientError
 from activities.execution import sending
 from activities.health import Health
-from activities.storage.queues import Sent
+from activities.storage.queues import SentMessage
 from activities.web import batches
 from activities.web.http import Request
 from activities.web.runtime import Runtime
@@ -212,7 +212,7 @@ class TestDurable:
     ) -> None:
         put = stage.queue.put
 
-        async def put_and_deliver(text: str, *, delay_seconds: float = 0.0) -> Sent:
+        async def put_and_deliver(text: str, *, delay_seconds: float = 0.0) -> SentMessage:
             sent = await put(text, delay_seconds=delay_seconds)
             await stage.run_dry()
             return sent
