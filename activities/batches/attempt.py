@@ -16,7 +16,7 @@ from activities.errors import ActivityError, ErrorCode, PermanentError, Transien
 from activities.execution import once, patience
 from activities.execution.gateway import GraphGateway
 from activities.execution.ledger import Ledger
-from activities.execution.sending import FOR_A_CHUNK, Creation
+from activities.execution.sending import FOR_A_CHUNK, Creation, Sender
 
 # Of a text that no report repeats; a shorter one is part of other words.
 _SHORTEST_SECRET = 4
@@ -93,7 +93,7 @@ async def create(requests: Mapping[int, ActivityRequest], *, graph: GraphGateway
     some = list(requests.values())
     done.sent = len(once.shut_out(some, graph)) < len(some)
     try:
-        ends = await once.create(some, graph=graph, ledger=ledger, effort=FOR_A_CHUNK)
+        ends = await once.create(some, sender=Sender(graph=graph, effort=FOR_A_CHUNK), ledger=ledger)
     except Exception as error:  # noqa: BLE001 (a bug must not keep the batch from coming to its end)
         telemetry.failure("internalError", error)
         ends = [patience.bug()] * len(some)

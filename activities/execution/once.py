@@ -11,10 +11,9 @@ from activities import telemetry
 from activities.contract import dates, values
 from activities.contract.models import ActivityRequest, StoredActivity
 from activities.errors import ActivityError, ErrorCode, TransientError
-from activities.execution import sending
 from activities.execution.gateway import GraphGateway
 from activities.execution.ledger import Claim, Completed, Ledger, Released
-from activities.execution.sending import Clock, Creation, Effort, End, Outcome
+from activities.execution.sending import Creation, End, Outcome, Sender
 
 _PAUSE_SECONDS = 0.2
 # What a claim is found by. A request may leave the provider to the settings, and means the same.
@@ -40,26 +39,17 @@ def identify(request: ActivityRequest, *, idempotency_key: str | None) -> Activi
     return ActivityRequest(request.registration_id, activity)
 
 
-async def create(
-    requests: Sequence[ActivityRequest],
-    *,
-    graph: GraphGateway,
-    ledger: Ledger,
-    effort: Effort,
-    clock: Clock | None = None,
-) -> list[End]:
+async def create(requests: Sequence[ActivityRequest], *, sender: Sender, ledger: Ledger) -> list[End]:
     """Create identified activities unless that was done before; what became of each stands in its place.
 
     The same request gets the first answer. An activity that stands there twice is created by the first; the others are
-    told what came of it. Beside the errors of ``sending.create`` there are ``activityExists`` for a request with other
+    told what came of it. Beside the errors of ``Sender.create`` there are ``activityExists`` for a request with other
     content, ``createInProgress``, and ``storageUnavailable`` before anything was sent.
     """
-    clock = clock or Clock()
-    ends: dict[int, End] = dict(shut_out(requests, graph))
+    ends: dict[int, End] = dict(shut_out(requests, sender.graph))
     while waiting := [place for place in range(len(requests)) if place not in ends]:
         firsts = {_key(requests[place]): place for place in reversed(waiting)}
-        different = {place: requests[place] for place in sorted(firsts.values())}
-        ends |= await _create_different(different, graph=graph, ledger=ledger, effort=effort, clock=clock)
+        ends |= await _create_different({place: requests[place] for place in sorted(firsts.values())}, sender, ledger)
         # What the first has to wait for, the others have to wait for, too.
         for place in waiting:
             if isinstance(end := ends[firsts[_key(requests[place])]], TransientError):
@@ -88,10 +78,8 @@ def content_hash(request: ActivityRequest) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-async def _create_different(
-    requests: Mapping[int, ActivityRequest], *, graph: GraphGateway, ledger: Ledger, effort: Effort, clock: Clock
-) -> dict[int, End]:
-    claimed = await _claim(requests, ledger=ledger, effort=effort, clock=clock)
+async def _create_different(requests: Mapping[int, ActivityRequest], sender: Sender, ledger: Ledger) -> dict[int, End]:
+    claimed = await _claim(requests, sender, ledger)
     claims = {place: claim for place, claim in claimed.items() if isinstance(claim, Claim)}
     ends: dict[int, End] = {
         place: Creation(Outcome.UNCHANGED, requests[place], known.stored) if isinstance(known, Completed) else known
@@ -102,10 +90,9 @@ async def _create_different(
         return ends
     async with _kept(claims.values(), ledger):
         left_behind = {place: requests[place] for place, claim in claims.items() if claim.left_behind}
-        ends |= await sending.find_created(left_behind, graph=graph, effort=effort, clock=clock)
+        ends |= await sender.find_created(left_behind)
         unsent = [place for place in claims if place not in ends]
-        sent = await sending.create([requests[place] for place in unsent], graph=graph, effort=effort, clock=clock)
-        ends |= zip(unsent, sent, strict=True)
+        ends |= zip(unsent, await sender.create([requests[place] for place in unsent]), strict=True)
     # If this fails, the leases run out, and whoever comes next finds the activities in Graph.
     await _quietly(
         "settleFailed", ledger.settle([(claim, _settlement(ends[place])) for place, claim in claims.items()])
@@ -114,18 +101,18 @@ async def _create_different(
 
 
 async def _claim(
-    requests: Mapping[int, ActivityRequest], *, ledger: Ledger, effort: Effort, clock: Clock
+    requests: Mapping[int, ActivityRequest], sender: Sender, ledger: Ledger
 ) -> dict[int, Claim | Completed | ActivityError]:
     """Claim activities, waiting for those that somebody else is at for as long as the effort allows."""
     wanted = {place: (request, content_hash(request)) for place, request in requests.items()}
-    deadline = clock.now() + effort.others_seconds
+    deadline = sender.clock.now() + sender.effort.others_seconds
     claimed: dict[int, Claim | Completed | ActivityError] = {}
     while True:
         claimed |= zip(wanted, await ledger.claim(list(wanted.values())), strict=True)
         wanted = {place: one for place, one in wanted.items() if _is_in_progress(claimed[place])}
-        if not wanted or clock.now() >= deadline:
+        if not wanted or sender.clock.now() >= deadline:
             return claimed
-        await clock.sleep(_PAUSE_SECONDS)
+        await sender.clock.sleep(_PAUSE_SECONDS)
 
 
 def _is_in_progress(end: Claim | Completed | ActivityError) -> bool:

@@ -8,7 +8,7 @@ therefore its job, not this one's.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from activities import telemetry
@@ -84,86 +84,96 @@ class Clock:
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
 
-async def create(
-    requests: Sequence[ActivityRequest],
-    *,
-    graph: GraphGateway,
-    effort: Effort,
-    clock: Clock | None = None,
-) -> list[End]:
-    """Create identified activities; what became of each stands in its place.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sender:
+    """Sends creates, and finds out what became of them, with as much effort as whoever waits has time for."""
 
-    A create whose answer was lost is looked up by its external id before it is ever sent again. A ``TransientError``
-    says that it was not created or (``outcomeUnknown``) that nobody could tell within the time a flow waits.
-    """
-    clock = clock or Clock()
-    deadline = clock.now() + TOTAL_SECONDS
-    ends: dict[int, End] = {}
-    unsent = dict(enumerate(requests))
-    sends_done = 0
-    while unsent:
-        sends_done += 1
-        seconds = min(effort.send_seconds, deadline - clock.now() - effort.reserve_seconds)
-        ends |= await _send(unsent, timeout_seconds=seconds, graph=graph, effort=effort, clock=clock)
-        if sends_done == effort.sends:
-            break
-        latest = deadline - clock.now() - 2 * effort.reserve_seconds
-        pauses = {place: _pause_before_repeating(ends[place], sends_done=sends_done) for place in unsent}
-        unsent = {place: requests[place] for place, pause in pauses.items() if pause <= latest}
-        if unsent:
-            await clock.sleep(max(pauses[place] for place in unsent))
-    return [ends[place] for place in range(len(requests))]
+    graph: GraphGateway
+    effort: Effort
+    clock: Clock = field(default_factory=Clock)
 
+    async def create(self, requests: Sequence[ActivityRequest]) -> list[End]:
+        """Create identified activities; what became of each stands in its place.
 
-async def find_created(
-    requests: Mapping[int, ActivityRequest], *, graph: GraphGateway, effort: Effort, clock: Clock
-) -> dict[int, End]:
-    """Find out which activities earlier attempts, which nobody knows the end of, created; without those it did not.
+        A create whose answer was lost is looked up by its external id before it is ever sent again. A
+        ``TransientError`` says that it was not created or (``outcomeUnknown``) that nobody could tell within the time
+        a flow waits.
+        """
+        deadline = self.clock.now() + TOTAL_SECONDS
+        ends: dict[int, End] = {}
+        unsent = dict(enumerate(requests))
+        sends_done = 0
+        while unsent:
+            sends_done += 1
+            seconds = min(self.effort.send_seconds, deadline - self.clock.now() - self.effort.reserve_seconds)
+            ends |= await self._send(unsent, timeout_seconds=seconds)
+            if sends_done == self.effort.sends:
+                break
+            latest = deadline - self.clock.now() - 2 * self.effort.reserve_seconds
+            pauses = {place: _pause_before_repeating(ends[place], sends_done=sends_done) for place in unsent}
+            unsent = {place: requests[place] for place, pause in pauses.items() if pause <= latest}
+            if unsent:
+                await self.clock.sleep(max(pauses[place] for place in unsent))
+        return [ends[place] for place in range(len(requests))]
 
-    An error is ``activityExists`` (the external id belongs to an activity with other content) or ``outcomeUnknown``.
-    """
-    looked_up = await _look_up(requests, graph=graph, effort=effort, clock=clock)
-    return {
-        place: _found(requests[place], found, Outcome.UNCHANGED)
-        for place, found in looked_up.items()
-        if found is not None
-    }
+    async def find_created(self, requests: Mapping[int, ActivityRequest]) -> dict[int, End]:
+        """Find out which activities earlier attempts created, which nobody knows the end of; others are left out.
 
+        An error is ``activityExists`` (the external id belongs to an activity with other content) or
+        ``outcomeUnknown``.
+        """
+        looked_up = await self._look_up(requests)
+        return {
+            place: _found(requests[place], found, Outcome.UNCHANGED)
+            for place, found in looked_up.items()
+            if found is not None
+        }
 
-async def _send(
-    requests: Mapping[int, ActivityRequest],
-    *,
-    timeout_seconds: float,
-    graph: GraphGateway,
-    effort: Effort,
-    clock: Clock,
-) -> dict[int, End]:
-    """Send creates once, and find out what became of those whose end is not clear."""
-    answers = await graph.create(list(requests.values()), timeout_seconds=timeout_seconds)
-    ends: dict[int, End] = {}
-    unclear: dict[int, ActivityError] = {}
-    for (place, request), answer in zip(requests.items(), answers, strict=True):
-        if isinstance(answer, StoredActivity):
-            ends[place] = Creation(Outcome.CREATED, request, answer)
-            continue
-        ends[place] = answer
-        if isinstance(answer, TransientError) and effort.finds_out:
-            telemetry.event("sendFailed", code=answer.code, mayHaveExecuted=answer.may_have_executed)
-        if answer.code is ErrorCode.ACTIVITY_EXISTS or (effort.finds_out and _may_have_executed(answer)):
-            unclear[place] = answer
-    looked_up = await _look_up({place: requests[place] for place in unclear}, graph=graph, effort=effort, clock=clock)
-    for place, found in looked_up.items():
-        if found is None:
-            ends[place] = _absent(unclear[place])
-            continue
-        # Graph's "exists" was about an activity from before this call.
-        is_ours = unclear[place].code is not ErrorCode.ACTIVITY_EXISTS
-        ends[place] = _found(requests[place], found, Outcome.CREATED if is_ours else Outcome.UNCHANGED)
-    return ends
+    async def _send(self, requests: Mapping[int, ActivityRequest], *, timeout_seconds: float) -> dict[int, End]:
+        """Send creates once, and find out what became of those whose end is not clear."""
+        answers = await self.graph.create(list(requests.values()), timeout_seconds=timeout_seconds)
+        ends: dict[int, End] = {}
+        unclear: dict[int, ActivityError] = {}
+        for (place, request), answer in zip(requests.items(), answers, strict=True):
+            if isinstance(answer, StoredActivity):
+                ends[place] = Creation(Outcome.CREATED, request, answer)
+                continue
+            ends[place] = answer
+            lost = isinstance(answer, TransientError) and answer.may_have_executed
+            if isinstance(answer, TransientError) and self.effort.finds_out:
+                telemetry.event("sendFailed", code=answer.code, mayHaveExecuted=lost)
+            if answer.code is ErrorCode.ACTIVITY_EXISTS or (lost and self.effort.finds_out):
+                unclear[place] = answer
+        for place, found in (await self._look_up({place: requests[place] for place in unclear})).items():
+            if found is None:
+                ends[place] = _absent(unclear[place])
+                continue
+            # Graph's "exists" was about an activity from before this call.
+            is_ours = unclear[place].code is not ErrorCode.ACTIVITY_EXISTS
+            ends[place] = _found(requests[place], found, Outcome.CREATED if is_ours else Outcome.UNCHANGED)
+        return ends
 
-
-def _may_have_executed(error: ActivityError) -> bool:
-    return isinstance(error, TransientError) and error.may_have_executed
+    async def _look_up(
+        self, requests: Mapping[int, ActivityRequest]
+    ) -> dict[int, StoredActivity | TransientError | None]:
+        """Find out whether creates were executed; ``outcomeUnknown`` where the look-ups could not tell."""
+        looked_up: dict[int, StoredActivity | ActivityError | None] = dict.fromkeys(requests)
+        for pause in LOOK_UP_PAUSES_SECONDS:
+            missing = [place for place, found in looked_up.items() if not isinstance(found, StoredActivity)]
+            if not missing:
+                break
+            await self.clock.sleep(pause)
+            answers = await self.graph.find(
+                [requests[place] for place in missing], timeout_seconds=self.effort.look_seconds
+            )
+            looked_up |= zip(missing, answers, strict=True)
+            for failure in answers:
+                if isinstance(failure, ActivityError):
+                    telemetry.event("lookUpFailed", code=failure.code)
+        return {
+            place: _undecided(requests[place], answer) if isinstance(answer, ActivityError) else answer
+            for place, answer in looked_up.items()
+        }
 
 
 def _pause_before_repeating(end: End, *, sends_done: int) -> float:
@@ -175,28 +185,6 @@ def _pause_before_repeating(end: End, *, sends_done: int) -> float:
         if soon and end.code in {ErrorCode.THROTTLED, ErrorCode.GRAPH_UNAVAILABLE}:
             return max(end.retry_after_seconds, 0.25 * sends_done)
     return float("inf")
-
-
-async def _look_up(
-    requests: Mapping[int, ActivityRequest], *, graph: GraphGateway, effort: Effort, clock: Clock
-) -> dict[int, StoredActivity | TransientError | None]:
-    """Find out whether creates were executed; ``outcomeUnknown`` where the look-ups could not tell."""
-    looked_up: dict[int, StoredActivity | ActivityError | None] = {}
-    missing = list(requests)
-    for pause in LOOK_UP_PAUSES_SECONDS if requests else ():
-        await clock.sleep(pause)
-        answers = await graph.find([requests[place] for place in missing], timeout_seconds=effort.look_seconds)
-        looked_up |= zip(missing, answers, strict=True)
-        for failure in answers:
-            if isinstance(failure, ActivityError):
-                telemetry.event("lookUpFailed", code=failure.code)
-        missing = [place for place in missing if not isinstance(looked_up[place], StoredActivity)]
-        if not missing:
-            break
-    return {
-        place: _undecided(requests[place], answer) if isinstance(answer, ActivityError) else answer
-        for place, answer in looked_up.items()
-    }
 
 
 def _found(request: ActivityRequest, found: StoredActivity | TransientError, outcome: Outcome) -> End:

@@ -16,7 +16,7 @@ from activities.execution import once, patience
 from activities.execution.gateway import GraphGateway
 from activities.execution.ledger import Ledger
 from activities.execution.patience import PATIENCE
-from activities.execution.sending import FOR_A_MESSAGE
+from activities.execution.sending import FOR_A_MESSAGE, Sender
 from activities.queueing.failures import Failures
 from activities.queueing.messages import Delivery, Failure, Record, decode, encode
 from activities.storage.queues import Queue
@@ -84,7 +84,8 @@ class QueueWorker:
     async def _create(self, record: Record) -> None:
         wanted = parse_activity(record.content, kind=None, defaults=self.defaults)
         identified = once.identify(wanted, idempotency_key=f"queue:{record.origin}")
-        (end,) = await once.create([identified], graph=self.graph, ledger=self.ledger, effort=FOR_A_MESSAGE)
+        sender = Sender(graph=self.graph, effort=FOR_A_MESSAGE)
+        (end,) = await once.create([identified], sender=sender, ledger=self.ledger)
         if isinstance(end, ActivityError):
             raise end
         telemetry.event(

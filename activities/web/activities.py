@@ -9,8 +9,8 @@ from activities.contract import dates, json_text, values
 from activities.contract.models import CourseActivity
 from activities.contract.validation import parse_activity
 from activities.errors import ActivityError
-from activities.execution import once, sending
-from activities.execution.sending import FOR_A_CALLER, Creation, Outcome
+from activities.execution import once
+from activities.execution.sending import FOR_A_CALLER, Creation, Outcome, Sender
 from activities.web import http
 from activities.web.runtime import UseCase
 
@@ -21,12 +21,13 @@ def create(kind: type[CourseActivity] | None) -> UseCase:
 
     async def operation(app: App, request: http.Request) -> http.Response:
         wanted = parse_activity(json_text.decode(request.body), kind=kind, defaults=app.defaults)
+        sender = Sender(graph=app.graph, effort=FOR_A_CALLER)
         identified = once.identify(wanted, idempotency_key=request.idempotency_key)
         if wanted.activity.external_course_activity_id or request.idempotency_key:
-            (end,) = await once.create([identified], graph=app.graph, ledger=app.store.ledger, effort=FOR_A_CALLER)
+            (end,) = await once.create([identified], sender=sender, ledger=app.store.ledger)
         else:
             # Nobody can ask for this activity again: there is nothing to remember, and storage is not needed.
-            (end,) = await sending.create([identified], graph=app.graph, effort=FOR_A_CALLER)
+            (end,) = await sender.create([identified])
         if isinstance(end, ActivityError):
             raise end
         telemetry.event(

@@ -12,7 +12,7 @@ from activities.contract.models import ActivityRequest, StoredActivity
 from activities.errors import ActivityError, TransientError
 from activities.execution import once
 from activities.execution.ledger import Claim, Completed
-from activities.execution.sending import FOR_A_CHUNK, FOR_A_MESSAGE, Creation, Effort, End, Outcome
+from activities.execution.sending import FOR_A_CHUNK, FOR_A_MESSAGE, Creation, Effort, End, Outcome, Sender
 from activities.graph import translation
 from activities.graph.throttling import ThrottledGraph
 from tests.support.fakes import (
@@ -119,7 +119,8 @@ class World:
             ledger.failures[{"cannot settle": "settle", "cannot claim": "claim"}[attempt.fate]] = NO_STORAGE
         behind = ThrottledGraph(graph, now=lambda: self.time.seconds)
         requests = [REQUESTS[place] for place in attempt.places]
-        ends = await once.create(requests, graph=behind, ledger=ledger, effort=attempt.effort, clock=self.time.clock)
+        sender = Sender(graph=behind, effort=attempt.effort, clock=self.time.clock)
+        ends = await once.create(requests, sender=sender, ledger=ledger)
         self.told_created.update(
             place
             for place, end in zip(attempt.places, ends, strict=True)

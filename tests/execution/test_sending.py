@@ -11,7 +11,7 @@ from activities.contract.models import ActivityRequest
 from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
 from activities.execution import sending
 from activities.execution.once import identify
-from activities.execution.sending import FOR_A_CALLER, Outcome
+from activities.execution.sending import FOR_A_CALLER, Outcome, Sender
 from activities.graph import translation
 from tests.support.fakes import FOR_EVER, OTHER_REGISTRATION_ID, FakeGraph, Fault, activity_request, assignment_request
 from tests.support.world import ABC, EXISTS, NO_READING, REFUSED, creation_in, error_in, outcomes
@@ -34,7 +34,7 @@ def busy(code: ErrorCode = ErrorCode.THROTTLED, *, seconds: float) -> Fault:
 
 
 async def ends_of(graph: FakeGraph, *requests: ActivityRequest) -> list[sending.End]:
-    return await sending.create(requests, graph=graph, effort=FOR_A_CALLER, clock=graph.time.clock)
+    return await Sender(graph=graph, effort=FOR_A_CALLER, clock=graph.time.clock).create(requests)
 
 
 async def create(graph: FakeGraph, request: ActivityRequest | None = None) -> sending.Creation:

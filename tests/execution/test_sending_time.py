@@ -7,7 +7,7 @@ import pytest
 
 from activities.errors import ErrorCode, TransientError
 from activities.execution import sending
-from activities.execution.sending import FOR_A_CALLER
+from activities.execution.sending import FOR_A_CALLER, Sender
 from activities.graph import translation
 from tests.support.fakes import FOR_EVER, FakeGraph, Fault, activity_request
 from tests.support.world import outcomes
@@ -66,7 +66,7 @@ def faults_on(path: Path) -> Callable[[str], Fault]:
 
 
 async def outcome_of(graph: FakeGraph) -> str:
-    ends = await sending.create([activity_request()], graph=graph, effort=FOR_A_CALLER, clock=graph.time.clock)
+    ends = await Sender(graph=graph, effort=FOR_A_CALLER, clock=graph.time.clock).create([activity_request()])
     return outcomes(ends)[0]
 
 

@@ -13,8 +13,8 @@ import pytest_asyncio
 
 from activities.contract.models import ActivityRequest, StoredActivity
 from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
-from activities.execution import sameness, sending
-from activities.execution.sending import FOR_A_CALLER
+from activities.execution import sameness
+from activities.execution.sending import FOR_A_CALLER, Sender
 from tests.support.fakes import (
     LEARNER_ID,
     OTHER_REGISTRATION_ID,
@@ -276,6 +276,6 @@ def test_a_gateway_that_knows_of_no_throttling_is_open(subject: Subject) -> None
 async def test_the_use_case_makes_one_activity_of_a_lost_answer(caller: Caller, *, executed: bool, hang: bool) -> None:
     caller.subject.lose("create", executed=executed, hang=hang)
     requests = [COURSE, *caller.company]
-    ends = await sending.create(requests, graph=caller.subject.gateway, effort=FOR_A_CALLER, clock=FakeTime().clock)
+    ends = await Sender(graph=caller.subject.gateway, effort=FOR_A_CALLER, clock=FakeTime().clock).create(requests)
     assert outcomes(ends) == ["created"] * len(requests)
     assert caller.count() == 1

@@ -10,7 +10,7 @@ from activities.execution import once
 from activities.execution.gateway import GraphGateway
 from activities.execution.ledger import Claim, Released
 from activities.execution.once import content_hash
-from activities.execution.sending import FOR_A_CHUNK, Clock, Creation, Effort, End
+from activities.execution.sending import FOR_A_CHUNK, Clock, Creation, Effort, End, Sender
 from activities.graph import translation
 from tests.support.fakes import FakeGraph, FakeLedger, FakeTime, Fault, activity_request
 
@@ -47,10 +47,8 @@ class World:
         clock: Clock | None = None,
     ) -> list[End]:
         """Create activities."""
-        clock = clock or self.time.clock
-        return await once.create(
-            requests, graph=graph or self.graph, ledger=self.ledger, effort=self.effort, clock=clock
-        )
+        sender = Sender(graph=graph or self.graph, effort=self.effort, clock=clock or self.time.clock)
+        return await once.create(requests, sender=sender, ledger=self.ledger)
 
     async def claim(self, request: ActivityRequest) -> Claim:
         """Let somebody else be at an activity."""
