@@ -8,6 +8,7 @@ import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from activities import telemetry
@@ -110,35 +111,29 @@ def _no_store() -> Store:
     raise storage_unavailable()
 
 
-@dataclass(slots=True)
+@dataclass
 class App:
     """Everything that is made once per process; the store is opened by the first who needs it."""
 
     defaults: Defaults
     graph: GraphGateway
     health: Health
-    store: Store | None = None
+    open_store: Callable[[], Store] = _no_store
     # The applications that may call, where Microsoft Entra ID lets callers in; None where function keys do.
     allowed_applications: frozenset[str] | None = None
-    open_store: Callable[[], Store] = _no_store
 
-    def required_store(self) -> Store:
-        """Return the store.
-
-        Raises:
-            TransientError: ``storageUnavailable``: no storage account is set.
-        """
-        if self.store is None:
-            self.store = self.open_store()
-        return self.store
+    @cached_property
+    def store(self) -> Store:
+        """The store. Raises ``storageUnavailable`` if no storage account is set."""
+        return self.open_store()
 
     async def create_from_queue(self, delivery: "Delivery") -> None:
         """Create the activities of a message. Raises what ``QueueWorker.handle`` raises."""
-        await self.required_store().worker.handle(delivery)
+        await self.store.worker.handle(delivery)
 
     async def create_from_batches(self, delivery: "Delivery") -> None:
         """Do what a message of the batch queue says. Raises what ``BatchWorker.handle`` raises."""
-        await self.required_store().batch_worker.handle(delivery)
+        await self.store.batch_worker.handle(delivery)
 
     async def delete_expired_batches(self) -> None:
         """Delete the batches whose time is over.
@@ -146,14 +141,14 @@ class App:
         Raises:
             TransientError: ``storageUnavailable``; the next run goes on.
         """
-        store = self.required_store()
-        deleted = await store.batches.delete_before(datetime.now(UTC) - timedelta(days=store.batch_retention_days))
+        expired = datetime.now(UTC) - timedelta(days=self.store.batch_retention_days)
+        deleted = await self.store.batches.delete_before(expired)
         telemetry.event("batchesDeleted", count=deleted)
 
     async def close(self) -> None:
         """Close every connection."""
         await self.graph.close()
-        if self.store is not None:
+        if "store" in vars(self):
             await self.store.close()
 
 
@@ -183,7 +178,7 @@ def build() -> App:
         zone=settings.default_time_zone,
     )
 
-    ledger, queue = _Opened(lambda: app.required_store().ledger), _Opened(lambda: app.required_store().batch_queue)
+    ledger, queue = _Opened(lambda: app.store.ledger), _Opened(lambda: app.store.batch_queue)
     app = App(
         defaults,
         graph,

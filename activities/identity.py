@@ -4,8 +4,6 @@ The only owner of azure-identity; knows nothing of Graph or of storage.
 """
 
 import asyncio
-import time
-from collections.abc import Callable
 from typing import Any
 
 from azure.core.credentials import AccessToken
@@ -18,9 +16,6 @@ from activities.errors import ErrorCode, TransientError
 
 IDENTITY_SECONDS = 8.0
 RETRY_AFTER_SECONDS = 30.0
-# The library's own cache is searched anew for every request. It renews a token hours before its end, so an answer of
-# it is good for a minute.
-KEPT_SECONDS = 60.0
 
 
 def managed_identity(client_id: str | None) -> "PatientCredential":
@@ -37,23 +32,17 @@ class PatientCredential(AsyncTokenCredential):
 
     Args:
         credential: Who is asked.
-        now: The clock, in seconds.
 
     Raises:
         TransientError: ``identityUnavailable``, whatever the identity library raised: nothing else can have failed.
     """
 
-    def __init__(self, credential: AsyncTokenCredential, *, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, credential: AsyncTokenCredential) -> None:
         self._credential = credential
-        self._now = now
         self._asking: dict[tuple[str, ...], asyncio.Task[AccessToken]] = {}
-        self._kept: dict[tuple[str, ...], tuple[float, AccessToken]] = {}
 
     async def get_token(self, *scopes: str, **options: Any) -> AccessToken:
-        """Return a token that is kept here or in the credential's cache, or ask the identity endpoint."""
-        kept = self._kept.get(scopes)
-        if kept is not None and not options.get("claims") and self._now() < kept[0]:
-            return kept[1]
+        """Return a token that is in the credential's cache, or ask the identity endpoint."""
         asking = self._asking.get(scopes)
         if asking is None or asking.done() or options.get("claims"):
             asking = self._asking[scopes] = asyncio.create_task(self._ask(*scopes, **options))
@@ -67,11 +56,9 @@ class PatientCredential(AsyncTokenCredential):
     async def _ask(self, *scopes: str, **options: Any) -> AccessToken:
         try:
             async with asyncio.timeout(IDENTITY_SECONDS):
-                token = await self._credential.get_token(*scopes, **options)
+                return await self._credential.get_token(*scopes, **options)
         except Exception as error:
             raise _identity_unavailable(error) from error
-        self._kept[scopes] = (self._now() + KEPT_SECONDS, token)
-        return token
 
     async def close(self) -> None:
         """Close the connection to the identity endpoint."""

@@ -6,16 +6,15 @@ from typing import Any
 
 from activities.batches.results import Batch, Progress
 from activities.contract.advice import ADVICE
-from activities.contract.models import Assignment, CourseActivity, Defaults, SelfInitiatedCourse
+from activities.contract.models import Assignment, CourseActivity, Defaults, SelfInitiatedCourse, StoredActivity
 from activities.contract.validation import ODATA_TYPE, TYPE, parse_activity
 from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
-from activities.execution.gateway import StoredActivity
 from activities.execution.result import Outcome, Result
 from activities.execution.sending import Creation
 from activities.execution.sending import Outcome as CreationOutcome
 from activities.health import Report
 from activities.queueing.messages import Failure, Record
-from activities.web import answers, batch_answers, http
+from activities.web import activities, answers, batch_answers, http
 from connector import about, schemas
 
 type Examples = dict[str, Any]
@@ -95,7 +94,7 @@ def created(kind: type[CourseActivity]) -> Any:
     learner = wanted.activity.learner_user_id
     told = {"id": f"{learner}:{_ID}", "learningProviderId": wanted.registration_id}
     stored = StoredActivity({**wanted.activity.to_graph(), **told})
-    return _body(answers.encode_flat(Creation(CreationOutcome.CREATED, wanted, stored), _REQUEST))
+    return _body(activities.encode_flat(Creation(CreationOutcome.CREATED, wanted, stored), _REQUEST))
 
 
 def report() -> Any:

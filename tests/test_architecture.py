@@ -79,7 +79,6 @@ PURE = {
     "graph.translation",
     "queueing.messages",
     "settings",
-    "storage.packing",
     "storage.table_bytes",
     "web.answers",
     "web.batch_answers",

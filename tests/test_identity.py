@@ -10,7 +10,6 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 from aiohttp.test_utils import RawTestServer
-from azure.core.credentials import AccessToken
 from azure.core.pipeline.transport import AioHttpTransport
 from azure.identity.aio import ManagedIdentityCredential
 
@@ -19,7 +18,7 @@ from activities import telemetry
 from activities.errors import ErrorCode, TransientError
 from activities.graph.client import MicrosoftGraph
 from activities.graph.sdk import SCOPE
-from activities.identity import KEPT_SECONDS, PatientCredential
+from activities.identity import PatientCredential
 from tests.support.endpoints import IDENTITY_HEADER, TOKEN, Answer, IdentityEndpoint, forget_identity, identity_endpoint
 
 GRAPH = "https://graph.microsoft.com/v1.0"
@@ -266,23 +265,3 @@ class TestClosing:
             await waiting
         del gateway, waiting
         gc.collect()
-
-
-class TestKeeping:
-    async def test_the_library_is_asked_once_a_minute_however_many_requests_there_are(self) -> None:
-        """Its cache is searched anew each time, which would cost every request as much as its JSON."""
-        clock, asked = [0.0], [0]
-
-        class Counting(ManagedIdentityCredential):
-            async def get_token(self, *_: str, **__: object) -> AccessToken:
-                asked[0] += 1
-                return AccessToken(f"token {asked[0]}", 2**40)
-
-        credential = PatientCredential(Counting(), now=lambda: clock[0])
-        tokens = [(await credential.get_token(SCOPE)).token for _ in range(50)]
-        assert set(tokens) == {"token 1"}
-        assert (await credential.get_token("another")).token == "token 2"
-        assert (await credential.get_token(SCOPE, claims="{}")).token == "token 3", "claims ask for another token"
-        clock[0] += KEPT_SECONDS + 1
-        assert (await credential.get_token(SCOPE)).token == "token 4"
-        await credential.close()

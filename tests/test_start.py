@@ -14,8 +14,8 @@ import asyncio, json, sys
 import function_app
 from azure.core.credentials import AccessToken
 from activities import identity
-from activities.graph import transport
-from activities.graph.batching import Answer
+from activities.graph import sdk
+from activities.graph.sdk import Answer
 from activities.web import activities, http
 from activities.web.runtime import runtime
 
@@ -29,7 +29,7 @@ async def send(self, method, url, headers, body):
 
 async def main():
     identity.ManagedIdentityCredential = Credential
-    transport.AiohttpTransport.send = send
+    sdk.AiohttpTransport.send = send
     with open("tests/samples/assignment.request.json", "rb") as sample:
         body = json.load(sample) | {"externalCourseActivityId": None, "registrationId": sys.argv[1]}
     answer = await runtime.answer(http.Request(json.dumps(body).encode()), activities.create(None))

@@ -9,10 +9,11 @@ from activities.batches.records import SentRecord
 from activities.contract.models import ActivityRequest, Defaults
 from activities.contract.validation import parse_activity
 from activities.errors import ErrorCode, PermanentError, TransientError
-from activities.execution import patience, sending, together
+from activities.execution import once, patience
 from activities.execution.gateway import GraphGateway
 from activities.execution.ledger import Ledger
 from activities.execution.result import Result
+from activities.execution.sending import FOR_A_CHUNK, Sender
 
 
 @dataclass(slots=True)
@@ -65,7 +66,7 @@ def check(
                 raise record.problem  # noqa: TRY301 (it ends as what is found here does)
             wanted = parse_activity(record.content, kind=None, defaults=defaults)
             key = record.idempotency_key(batch_id)
-            requests[record.index] = sending.identify(wanted, idempotency_key=key)
+            requests[record.index] = once.identify(wanted, idempotency_key=key)
         except PermanentError as error:
             refused.append(Result.of_content(record.index, error, record.content))
         except Exception as error:  # noqa: BLE001 (a bug must end neither the batch nor the record's neighbours)
@@ -77,26 +78,14 @@ def check(
 async def create(requests: Mapping[int, ActivityRequest], *, graph: GraphGateway, ledger: Ledger) -> Round:
     """Create up to twenty activities, each once; none of a provider that Graph throttles. After a bug, all wait."""
     done = Round()
-    open_now: dict[int, ActivityRequest] = {}
-    for index, request in requests.items():
-        try:
-            graph.check_open(request.registration_id)
-            open_now[index] = request
-        except TransientError as closed:
-            done.waiting[index] = closed
-    if not open_now:
-        return done
-    done.sent = True
+    some = list(requests.values())
+    done.sent = len(once.shut_out(some, graph)) < len(some)
     try:
-        ends = await together.create_all_once(list(open_now.values()), graph=graph, ledger=ledger)
-    except TransientError as error:
-        done.waiting |= dict.fromkeys(open_now, error)
-        return done
+        ends = await once.create(some, sender=Sender(graph=graph, effort=FOR_A_CHUNK), ledger=ledger)
     except Exception as error:  # noqa: BLE001 (a bug must not keep the batch from coming to its end)
         telemetry.failure("internalError", error)
-        done.waiting |= dict.fromkeys(open_now, patience.bug())
-        return done
-    for (index, request), end in zip(open_now.items(), ends, strict=True):
+        ends = [patience.bug()] * len(some)
+    for (index, request), end in zip(requests.items(), ends, strict=True):
         if isinstance(end, TransientError):
             done.waiting[index] = end
         else:

@@ -9,8 +9,7 @@ from typing import Any
 from activities.batches.records import SentRecord
 from activities.errors import ErrorCode, PermanentError
 from activities.execution.result import Result
-from activities.storage.packing import packed, unpacked
-from activities.storage.table_bytes import LARGEST_TRANSACTION, Entity, Operation, Verb
+from activities.storage.table_bytes import LARGEST_TRANSACTION, Entity, Operation, Verb, packed, unpacked
 
 CHUNK = 20  # As many as Graph takes in one $batch.
 PAGE = 100

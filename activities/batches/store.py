@@ -15,8 +15,7 @@ from activities.batches.chunks import CHUNK, CHUNK_ROWS, Chunk, chunks_of, resul
 from activities.batches.records import SentRecord
 from activities.batches.results import BATCH_ID, Batch, Progress, merged
 from activities.execution.result import Result
-from activities.storage.packing import packed, unpacked
-from activities.storage.table_bytes import LARGEST_TRANSACTION, Entity, Operation, Verb
+from activities.storage.table_bytes import LARGEST_TRANSACTION, Entity, Operation, Verb, packed, unpacked
 from activities.storage.tables import (
     EntityChangedError,
     EntityExistsError,

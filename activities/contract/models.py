@@ -223,3 +223,17 @@ class ActivityRequest:
 
     registration_id: str
     activity: CourseActivity
+
+
+@dataclass(frozen=True, slots=True)
+class StoredActivity:
+    """An activity as Graph tells it: the entity's JSON, and Graph's ``request-id`` of the answer it came in."""
+
+    entity: Json
+    graph_request_id: str = ""
+
+    @property
+    def id(self) -> str:
+        """Graph's opaque ID; it can hold the learner's ID, so it belongs in no log."""
+        graph_id = self.entity.get("id")
+        return graph_id if isinstance(graph_id, str) else ""

@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from activities.contract.models import ActivityRequest
+from activities.contract.models import ActivityRequest, StoredActivity
 from activities.errors import ActivityError
-from activities.execution.gateway import StoredActivity
 
 
 @dataclass(slots=True)
@@ -46,32 +45,18 @@ class Ledger(Protocol):
 
     lease_seconds: float
 
-    async def claim(self, request: ActivityRequest, content_hash: str) -> Claim | Completed:
-        """Claim the right to create an activity, or return what came of it.
+    async def claim(self, wanted: Sequence[tuple[ActivityRequest, str]]) -> list[Claim | Completed | ActivityError]:
+        """Claim the right to create different activities, each with its content hash, or return what came of them.
 
-        Raises:
-            PermanentError: ``activityExists``: completed with other content.
-            TransientError: ``createInProgress``, or ``storageUnavailable``.
+        An error in its place is ``activityExists`` (completed with other content), ``createInProgress``, or
+        ``storageUnavailable``.
         """
 
     async def renew(self, claim: Claim) -> None:
         """Extend the claim's lease from now."""
 
-    async def complete(self, claim: Claim, stored: StoredActivity) -> None:
-        """Remember what was created."""
-
-    async def release(self, claim: Claim, *, outcome_known: bool) -> None:
-        """Give the claim up: for anybody to begin anew, or, if the outcome is not known, to ask Graph first."""
-
-    async def claim_all(self, wanted: Sequence[tuple[ActivityRequest, str]]) -> list[Claim | Completed | ActivityError]:
-        """Claim different activities, each with its content hash; what ``claim`` would raise stands in its place.
-
-        Raises:
-            TransientError: ``storageUnavailable``.
-        """
-
     async def settle(self, ends: Sequence[tuple[Claim, StoredActivity | Released]]) -> None:
-        """Complete or release each of several claims."""
+        """Remember what was created, and give up the other claims."""
 
     async def check(self) -> None:
         """Find out whether the storage answers."""

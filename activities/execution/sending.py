@@ -1,4 +1,4 @@
-"""Create one activity, once: identify it, send it, find out what happened when the answer is lost.
+"""Create activities: send them, find out what happened when an answer is lost, send them again.
 
 Knows no Graph library. Who repeats what: the SDK's own retry is off, so this is the only place inside the app that
 sends a create again. A flow repeats 429 and 5xx by itself for up to an hour; what takes longer than seconds is
@@ -7,31 +7,21 @@ therefore its job, not this one's.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from uuid import UUID, uuid4, uuid5
 
 from activities import telemetry
-from activities.contract.models import ActivityRequest
-from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
-from activities.execution.gateway import GraphGateway, StoredActivity
-from activities.execution.sameness import same_activity
-from activities.graph import permissions
+from activities.contract.models import ActivityRequest, StoredActivity
+from activities.errors import ActivityError, ErrorCode, TransientError
+from activities.execution.gateway import GraphGateway
+from activities.execution.sameness import contradiction
 
 # A flow gives an HTTP action 120 s; the host, the network and a look-up need their share.
 TOTAL_SECONDS = 80.0
-SEND_SECONDS = 30.0
-LOOK_UP_SECONDS = 10.0
-SENDS = 3
 LONGEST_WAIT_SECONDS = 2.0
 # A read may be answered by a replica that has not seen the write yet: absence counts only when the last look says so.
 LOOK_UP_PAUSES_SECONDS = (0.5, 1.5)
-# A send is begun only if there is time left to look up what became of it.
-_RESERVE_SECONDS = sum(LOOK_UP_PAUSES_SECONDS) + LOOK_UP_SECONDS
-
-# Namespace of the external ids that are derived from a caller's idempotency key; never changes.
-_KEY_NAMESPACE = UUID("6f6d0c52-6c5b-5a0e-9d0e-3f1f0a6b7c11")
 
 
 class Outcome(StrEnum):
@@ -50,6 +40,42 @@ class Creation:
     stored: StoredActivity
 
 
+type End = Creation | ActivityError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effort:
+    """What one call does to bring creates to an end; the rest is left to whoever calls again.
+
+    Args:
+        sends: How often a create is sent at most.
+        send_seconds: How long a send may take.
+        look_seconds: How long one look at Graph may take.
+        finds_out: Whether a create whose answer was lost is looked up at once; else the next call does, which the claim
+            that is left behind tells to.
+        others_seconds: How long somebody else's create of the same activity is waited for.
+    """
+
+    sends: int
+    send_seconds: float
+    look_seconds: float
+    finds_out: bool
+    others_seconds: float
+
+    @property
+    def reserve_seconds(self) -> float:
+        """How long looking up takes: a send is begun only if there is time left for it."""
+        return sum(LOOK_UP_PAUSES_SECONDS) + self.look_seconds * len(LOOK_UP_PAUSES_SECONDS)
+
+
+# Somebody waits for the answer: most creates by others take less than a second.
+FOR_A_CALLER = Effort(sends=3, send_seconds=30.0, look_seconds=5.0, finds_out=True, others_seconds=5.0)
+# A message can be put back for what somebody else is at.
+FOR_A_MESSAGE = replace(FOR_A_CALLER, others_seconds=0.0)
+# Twenty take Graph longer than one; with storage before and behind, a flow's 120 s have to be enough.
+FOR_A_CHUNK = Effort(sends=1, send_seconds=45.0, look_seconds=10.0, finds_out=False, others_seconds=0.0)
+
+
 @dataclass(frozen=True, slots=True)
 class Clock:
     """Time as the use case sees it; a test hands in its own and waits for nothing."""
@@ -58,82 +84,118 @@ class Clock:
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
 
-def identify(request: ActivityRequest, *, idempotency_key: str | None) -> ActivityRequest:
-    """Return the request with an external id: the caller's, else one derived from the key, else a fresh GUID.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sender:
+    """Sends creates, and finds out what became of them, with as much effort as whoever waits has time for."""
 
-    The same key with the same provider gives the same id, on every machine and for ever.
-    """
-    if request.activity.external_course_activity_id:
-        return request
-    if idempotency_key:
-        # A header can hold bytes that are no text; they, too, name one request.
-        name = f"{request.registration_id.casefold()}:{idempotency_key}".encode(errors="backslashreplace")
-        external_id = uuid5(_KEY_NAMESPACE, name)
-    else:
-        external_id = uuid4()
-    activity = request.activity.model_copy(update={"external_course_activity_id": str(external_id)})
-    return ActivityRequest(request.registration_id, activity)
+    graph: GraphGateway
+    effort: Effort
+    clock: Clock = field(default_factory=Clock)
+
+    async def create(self, requests: Sequence[ActivityRequest]) -> list[End]:
+        """Create identified activities; what became of each stands in its place.
+
+        A create whose answer was lost is looked up by its external id before it is ever sent again. A
+        ``TransientError`` says that it was not created or (``outcomeUnknown``) that nobody could tell within the time
+        a flow waits.
+        """
+        deadline = self.clock.now() + TOTAL_SECONDS
+        ends: dict[int, End] = {}
+        unsent = dict(enumerate(requests))
+        sends_done = 0
+        while unsent:
+            sends_done += 1
+            seconds = min(self.effort.send_seconds, deadline - self.clock.now() - self.effort.reserve_seconds)
+            ends |= await self._send(unsent, timeout_seconds=seconds)
+            if sends_done == self.effort.sends:
+                break
+            latest = deadline - self.clock.now() - 2 * self.effort.reserve_seconds
+            pauses = {place: _pause_before_repeating(ends[place], sends_done=sends_done) for place in unsent}
+            unsent = {place: requests[place] for place, pause in pauses.items() if pause <= latest}
+            if unsent:
+                await self.clock.sleep(max(pauses[place] for place in unsent))
+        return [ends[place] for place in range(len(requests))]
+
+    async def find_created(self, requests: Mapping[int, ActivityRequest]) -> dict[int, End]:
+        """Find out which activities earlier attempts created, which nobody knows the end of; others are left out.
+
+        An error is ``activityExists`` (the external id belongs to an activity with other content) or
+        ``outcomeUnknown``.
+        """
+        looked_up = await self._look_up(requests)
+        return {
+            place: _found(requests[place], found, Outcome.UNCHANGED)
+            for place, found in looked_up.items()
+            if found is not None
+        }
+
+    async def _send(self, requests: Mapping[int, ActivityRequest], *, timeout_seconds: float) -> dict[int, End]:
+        """Send creates once, and find out what became of those whose end is not clear."""
+        answers = await self.graph.create(list(requests.values()), timeout_seconds=timeout_seconds)
+        ends: dict[int, End] = {}
+        unclear: dict[int, ActivityError] = {}
+        for (place, request), answer in zip(requests.items(), answers, strict=True):
+            if isinstance(answer, StoredActivity):
+                ends[place] = Creation(Outcome.CREATED, request, answer)
+                continue
+            ends[place] = answer
+            lost = isinstance(answer, TransientError) and answer.may_have_executed
+            if isinstance(answer, TransientError) and self.effort.finds_out:
+                telemetry.event("sendFailed", code=answer.code, mayHaveExecuted=lost)
+            if answer.code is ErrorCode.ACTIVITY_EXISTS or (lost and self.effort.finds_out):
+                unclear[place] = answer
+        for place, found in (await self._look_up({place: requests[place] for place in unclear})).items():
+            if found is None:
+                ends[place] = _absent(unclear[place])
+                continue
+            # Graph's "exists" was about an activity from before this call.
+            is_ours = unclear[place].code is not ErrorCode.ACTIVITY_EXISTS
+            ends[place] = _found(requests[place], found, Outcome.CREATED if is_ours else Outcome.UNCHANGED)
+        return ends
+
+    async def _look_up(
+        self, requests: Mapping[int, ActivityRequest]
+    ) -> dict[int, StoredActivity | TransientError | None]:
+        """Find out whether creates were executed; ``outcomeUnknown`` where the look-ups could not tell."""
+        looked_up: dict[int, StoredActivity | ActivityError | None] = dict.fromkeys(requests)
+        for pause in LOOK_UP_PAUSES_SECONDS:
+            missing = [place for place, found in looked_up.items() if not isinstance(found, StoredActivity)]
+            if not missing:
+                break
+            await self.clock.sleep(pause)
+            answers = await self.graph.find(
+                [requests[place] for place in missing], timeout_seconds=self.effort.look_seconds
+            )
+            looked_up |= zip(missing, answers, strict=True)
+            for failure in answers:
+                if isinstance(failure, ActivityError):
+                    telemetry.event("lookUpFailed", code=failure.code)
+        return {
+            place: _undecided(requests[place], answer) if isinstance(answer, ActivityError) else answer
+            for place, answer in looked_up.items()
+        }
 
 
-async def create(request: ActivityRequest, *, graph: GraphGateway, clock: Clock | None = None) -> Creation:
-    """Create an identified activity and return what Graph stored.
-
-    A create whose answer was lost is looked up by its external id before it is ever sent again.
-
-    Raises:
-        PermanentError: it cannot be created as it is.
-        TransientError: not created, or (``outcomeUnknown``) nobody could tell within the time a flow waits.
-    """
-    clock = clock or Clock()
-    deadline = clock.now() + TOTAL_SECONDS
-    sends_done = 0
-    while True:
-        sends_done += 1
-        timeout = min(SEND_SECONDS, deadline - clock.now() - _RESERVE_SECONDS)
-        try:
-            return Creation(Outcome.CREATED, request, await graph.create_activity(request, timeout_seconds=timeout))
-        except PermanentError as error:
-            if error.code is not ErrorCode.ACTIVITY_EXISTS:
-                raise
-            return await answer_existing(request, error, graph=graph, clock=clock)
-        except TransientError as error:
-            telemetry.event("sendFailed", code=error.code, mayHaveExecuted=error.may_have_executed)
-            if error.may_have_executed:
-                found = await _look_up(request, graph=graph, clock=clock, because=error)
-                if found is not None:
-                    return Creation(Outcome.CREATED, same_activity(request, found), found)
-            pause = _pause_before_repeating(error, sends_done=sends_done)
-            if pause is None or sends_done == SENDS or deadline - clock.now() - pause < 2 * _RESERVE_SECONDS:
-                raise _final(error) from error
-            await clock.sleep(pause)
-
-
-async def find_existing(request: ActivityRequest, *, graph: GraphGateway, clock: Clock) -> StoredActivity | None:
-    """Return the activity if an earlier attempt, which nobody knows the end of, created it.
-
-    Raises:
-        PermanentError: ``activityExists``: the external id belongs to an activity with other content.
-        TransientError: ``outcomeUnknown``: Graph could not tell.
-    """
-    found = await _look_up(request, graph=graph, clock=clock, because=None)
-    if found is not None:
-        same_activity(request, found)
-    return found
-
-
-def _pause_before_repeating(error: TransientError, *, sends_done: int) -> float | None:
-    """Return how long to wait before the create is sent again, or None when that is not this app's business."""
-    match error.code:
-        case ErrorCode.OUTCOME_UNKNOWN:
+def _pause_before_repeating(end: End, *, sends_done: int) -> float:
+    """Return how long to wait before the create is sent again, for ever when that is not this app's business."""
+    if isinstance(end, TransientError):
+        if end.code is ErrorCode.GRAPH_UNAVAILABLE and end.may_have_executed:
             return 0.0  # The look-ups before it were the pause.
-        case ErrorCode.THROTTLED | ErrorCode.GRAPH_UNAVAILABLE if error.retry_after_seconds <= LONGEST_WAIT_SECONDS:
-            return max(error.retry_after_seconds, 0.25 * sends_done)
-    return None
+        soon = end.retry_after_seconds <= LONGEST_WAIT_SECONDS
+        if soon and end.code in {ErrorCode.THROTTLED, ErrorCode.GRAPH_UNAVAILABLE}:
+            return max(end.retry_after_seconds, 0.25 * sends_done)
+    return float("inf")
 
 
-def _final(error: TransientError) -> TransientError:
-    """Return the error that the caller sees: when every look-up found nothing, the outcome is known after all."""
-    if error.code is not ErrorCode.OUTCOME_UNKNOWN:
+def _found(request: ActivityRequest, found: StoredActivity | TransientError, outcome: Outcome) -> End:
+    if isinstance(found, TransientError):
+        return found
+    return contradiction(request, found) or Creation(outcome, request, found)
+
+
+def _absent(error: ActivityError) -> ActivityError:
+    """Return what is told of a create that every look-up found nothing of: the outcome is known after all."""
+    if not isinstance(error, TransientError) or error.code is not ErrorCode.OUTCOME_UNKNOWN:
         return error
     return TransientError(
         ErrorCode.GRAPH_UNAVAILABLE,
@@ -144,56 +206,15 @@ def _final(error: TransientError) -> TransientError:
     )
 
 
-async def _look_up(
-    request: ActivityRequest, *, graph: GraphGateway, clock: Clock, because: ActivityError | None
-) -> StoredActivity | None:
-    """Find out whether a create was executed.
-
-    Raises:
-        TransientError: ``outcomeUnknown``: the look-up could not tell.
-    """
-    external_id = request.activity.external_course_activity_id or ""
-    failure: ActivityError | None = None
-    for pause in LOOK_UP_PAUSES_SECONDS:
-        await clock.sleep(pause)
-        try:
-            found = await graph.find_activity(
-                request.registration_id, external_id, timeout_seconds=LOOK_UP_SECONDS / len(LOOK_UP_PAUSES_SECONDS)
-            )
-        except ActivityError as error:
-            telemetry.event("lookUpFailed", code=error.code)
-            failure = error
-            continue
-        failure = None
-        if found is not None:
-            return found
-    if failure is None:
-        return None
-    raise undecided(request, failure) from because
-
-
-def undecided(request: ActivityRequest, failure: ActivityError) -> TransientError:
+def _undecided(request: ActivityRequest, failure: ActivityError) -> TransientError:
     """Return the error for a create that nobody knows the end of, because looking it up failed, too."""
-    reading = (
-        ""
-        if failure.code is not ErrorCode.GRAPH_PERMISSION_MISSING
-        else f" Looking it up needs the permission {permissions.to_find(request.activity)}: an admin has to grant it."
-    )
+    repairable = failure.code is ErrorCode.GRAPH_PERMISSION_MISSING
+    seconds = failure.retry_after_seconds if isinstance(failure, TransientError) else 0.0
     return TransientError(
         ErrorCode.OUTCOME_UNKNOWN,
         "Microsoft Graph did not say whether it created the activity, and looking it up did not tell either. "
         "Send the request again with the same externalCourseActivityId "
-        f'"{request.activity.external_course_activity_id}".{reading}',
-        retry_after_seconds=30.0,
+        f'"{request.activity.external_course_activity_id}".{f" {failure.message}" if repairable else ""}',
+        retry_after_seconds=max(30.0, seconds),
         may_have_executed=True,
     )
-
-
-async def answer_existing(
-    request: ActivityRequest, error: PermanentError, *, graph: GraphGateway, clock: Clock
-) -> Creation:
-    """Answer a create that Graph refused because its external id is taken: fine if by the same activity."""
-    found = await _look_up(request, graph=graph, clock=clock, because=error)
-    if found is None:
-        raise error
-    return Creation(Outcome.UNCHANGED, same_activity(request, found), found)

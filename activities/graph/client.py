@@ -2,17 +2,17 @@
 
 Deviations from the SDK's defaults, each with its reason:
 
-- ``adapter`` carries the requests instead of the SDK's own adapter; it says why.
+- ``sdk`` carries the requests instead of the SDK's own adapter; it says why.
 - ``msgraph`` itself stays unopened: it would import that adapter and 150 more modules.
 - The URL of a provider's activities is expanded once: the SDK does it three times a request, a third of its CPU.
 - ``$batch`` bodies are put together from what the builders would send: the SDK's batch classes lose the bodies of the
   answers, the ids, and everything after the first failure.
-- A body is the entity's JSON instead of a model (``adapter.JsonBody``).
+- A body is the entity's JSON instead of a model (``sdk.JsonBody``).
 """
 
 import asyncio
 import time
-from collections.abc import Awaitable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from http import HTTPStatus
@@ -25,13 +25,21 @@ from kiota_abstractions.method import Method
 from kiota_abstractions.request_information import RequestInformation
 
 from activities import telemetry
-from activities.contract.models import ActivityRequest
+from activities.contract.models import ActivityRequest, CourseActivity, StoredActivity
 from activities.errors import ActivityError, ErrorCode, TransientError
-from activities.execution.gateway import StoredActivity
 from activities.graph import permissions, translation
-from activities.graph.batching import Answer, Batching, Part
-from activities.graph.sdk import SCOPE, Adapter, JsonBody, headers_of, leave_unopened
-from activities.graph.transport import AiohttpTransport, Transport
+from activities.graph.batching import Batching, Part
+from activities.graph.sdk import (
+    SCOPE,
+    Adapter,
+    AiohttpTransport,
+    Answer,
+    JsonBody,
+    Transport,
+    headers_of,
+    leave_unopened,
+    method_of,
+)
 from activities.identity import managed_identity
 
 leave_unopened("msgraph")
@@ -58,58 +66,30 @@ class MicrosoftGraph:
         self.credential = managed_identity(client_id)
         self._transport = transport or AiohttpTransport()
         self._adapter = Adapter(base_url, self.credential, self._transport)
-        self._providers = LearningProvidersRequestBuilder(self._adapter, {})
+        adapter: Any = self._adapter  # As much of the SDK's adapter as its builders need.
+        self._providers = LearningProvidersRequestBuilder(adapter, {})
         self._activities_of = lru_cache(maxsize=64)(self._expanded)
         self._batching = Batching(self._post_batch)
 
-    async def create_activity(self, request: ActivityRequest, *, timeout_seconds: float) -> StoredActivity:
-        """Send one create, once. See ``GraphGateway``."""
-        activities, body = self._activities_of(request.registration_id), _body(request)
-        answer = await self._send("create", activities.post(body, _configuration()), timeout_seconds=timeout_seconds)
-        return _stored(answer, permission=permissions.to_create(request.activity))
-
-    async def find_activity(
-        self, registration_id: str, external_id: str, *, timeout_seconds: float
-    ) -> StoredActivity | None:
-        """Look an activity up by its alternate key. See ``GraphGateway``."""
-        activity = self._activity(registration_id, external_id)
-        answer = await self._send("find", activity.get(_configuration()), timeout_seconds=timeout_seconds)
-        return None if _says_absent(answer) else _stored(answer)
-
-    async def create_activities(
+    async def create(
         self, requests: Sequence[ActivityRequest], *, timeout_seconds: float
     ) -> list[StoredActivity | ActivityError]:
-        """Send several creates in one ``$batch``. See ``GraphGateway``."""
+        """Send creates, each once. See ``GraphGateway``."""
+        answers = await self._send("create", [self._creating(one) for one in requests], timeout_seconds)
+        return [
+            _stored(answer, request.activity, permission=permissions.to_create)
+            for answer, request in zip(answers, requests, strict=True)
+        ]
 
-        def parts() -> list[Part]:
-            builders_of = [(self._activities_of(one.registration_id), _body(one)) for one in requests]
-            return [
-                self._part("POST", activities.to_post_request_information(body, _configuration()))
-                for activities, body in builders_of
-            ]
-
-        answers = await self._batching.together(parts, timeout_seconds=timeout_seconds)
-        if answers is not None:
-            needed = [permissions.to_create(request.activity) for request in requests]
-            return [_batched(answer, permission=one) for answer, one in zip(answers, needed, strict=True)]
-        return await self._batching.singly(
-            self.create_activity(request, timeout_seconds=timeout_seconds) for request in requests
-        )
-
-    async def find_activities(
+    async def find(
         self, requests: Sequence[ActivityRequest], *, timeout_seconds: float
     ) -> list[StoredActivity | ActivityError | None]:
-        """Look several activities up in one ``$batch``. See ``GraphGateway``."""
-        keys = [(one.registration_id, one.activity.external_course_activity_id or "") for one in requests]
-
-        def parts() -> list[Part]:
-            activities = [self._activity(*key) for key in keys]
-            return [self._part("GET", one.to_get_request_information(_configuration())) for one in activities]
-
-        answers = await self._batching.together(parts, timeout_seconds=timeout_seconds)
-        if answers is not None:
-            return [None if isinstance(one, Answer) and _says_absent(one) else _batched(one) for one in answers]
-        return await self._batching.singly(self.find_activity(*key, timeout_seconds=timeout_seconds) for key in keys)
+        """Look activities up by their alternate keys. See ``GraphGateway``."""
+        answers = await self._send("find", [self._finding(one) for one in requests], timeout_seconds)
+        return [
+            None if _says_absent(answer) else _stored(answer, request.activity, permission=permissions.to_find)
+            for answer, request in zip(answers, requests, strict=True)
+        ]
 
     def check_open(self, registration_id: str) -> None:
         """Let everything through. See ``GraphGateway``."""
@@ -123,40 +103,60 @@ class MicrosoftGraph:
         await self._transport.close()
         await self.credential.close()
 
+    def _creating(self, request: ActivityRequest) -> RequestInformation:
+        # The builder is typed for a model, and takes whatever can be written.
+        body: Any = JsonBody(request.activity.to_graph())
+        activities = self._activities_of(request.registration_id)
+        information: RequestInformation = activities.to_post_request_information(body, _configuration())
+        return information
+
+    def _finding(self, request: ActivityRequest) -> RequestInformation:
+        provider = self._providers.by_learning_provider_id(request.registration_id)
+        # OData doubles a quote inside a quoted key; the SDK only percent-encodes it.
+        key = (request.activity.external_course_activity_id or "").replace("'", "''")
+        activity = provider.learning_course_activities_with_externalcourse_activity_id(key)
+        information: RequestInformation = activity.to_get_request_information(_configuration())
+        return information
+
     def _expanded(self, registration_id: str) -> builders.LearningCourseActivitiesRequestBuilder:
         """Return the builder for a provider's activities, with its URL ready."""
         builder = self._providers.by_learning_provider_id(registration_id).learning_course_activities
         return builder.with_url(self._adapter.url_of(builder.to_get_request_information()))
 
-    def _activity(self, registration_id: str, external_id: str) -> Any:
-        """Return the builder for an activity by its alternate key; the SDK imports its class only now."""
-        provider = self._providers.by_learning_provider_id(registration_id)
-        # OData doubles a quote inside a quoted key; the SDK only percent-encodes it.
-        return provider.learning_course_activities_with_externalcourse_activity_id(external_id.replace("'", "''"))
+    async def _send(
+        self, operation: str, sent: Sequence[RequestInformation], timeout_seconds: float
+    ) -> Sequence[Answer | ActivityError]:
+        """Send one request alone, several in one batch or, where Graph takes no batches, a few side by side."""
+        if len(sent) > 1:
+            parts = [self._part(one) for one in sent]
+            answers = await self._batching.together(parts, timeout_seconds=timeout_seconds)
+            if answers is not None:
+                return answers
+            return await self._batching.singly(self._answer(operation, one, timeout_seconds) for one in sent)
+        return [await self._answer(operation, one, timeout_seconds) for one in sent]
 
-    async def _post_batch(self, body: bytes, timeout_seconds: float) -> Answer:
+    def _part(self, information: RequestInformation) -> Part:
+        path = self._adapter.url_of(information).removeprefix(self._adapter.base_url)
+        return Part(method_of(information), path, headers_of(information), information.content or b"")
+
+    async def _post_batch(self, body: bytes, timeout_seconds: float) -> Answer | ActivityError:
         information = RequestInformation(Method.POST, "{+baseurl}/$batch", {})
         information.configure(_configuration())
         information.set_stream_content(body, "application/json")
-        return await self._send("batch", self._adapter.send_async(information), timeout_seconds=timeout_seconds)
+        return await self._answer("batch", information, timeout_seconds)
 
-    def _part(self, method: str, information: RequestInformation) -> Part:
-        path = self._adapter.url_of(information).removeprefix(self._adapter.base_url)
-        return Part(method, path, headers_of(information), information.content or b"")
-
-    async def _send(self, operation: str, call: Awaitable[Any], *, timeout_seconds: float) -> Answer:
-        """Let the SDK send one request and return the answer as it came.
-
-        Raises:
-            TransientError: no token, no connection, or no answer in time.
-        """
+    async def _answer(
+        self, operation: str, information: RequestInformation, timeout_seconds: float
+    ) -> Answer | ActivityError:
+        """Send one request and return the answer as it came, or the error for no token, no connection, no answer."""
         begun = time.monotonic()
         try:
             async with asyncio.timeout(timeout_seconds):
-                # The builder is typed for the model; the adapter gives the answer itself.
-                answer: Answer = await call
-        except TimeoutError as error:
-            raise translation.unanswered() from error
+                answer = await self._adapter.send(information)
+        except TimeoutError:
+            return translation.unanswered()
+        except ActivityError as error:
+            return error
         # A success is told by the use case, in the one line that a create costs.
         if not HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
             telemetry.event(
@@ -169,11 +169,6 @@ class MicrosoftGraph:
         return answer
 
 
-def _body(request: ActivityRequest) -> Any:
-    """Return the body of a create; the builders are typed for a model, and take whatever can be written."""
-    return JsonBody(request.activity.to_graph())
-
-
 def _configuration() -> RequestConfiguration[QueryParameters]:
     configuration = RequestConfiguration[QueryParameters](headers=HeadersCollection())
     # Reading peerRecommended and later values needs it; otherwise they come back as unknownFutureValue.
@@ -183,33 +178,23 @@ def _configuration() -> RequestConfiguration[QueryParameters]:
     return configuration
 
 
-def _says_absent(answer: Answer) -> bool:
-    return translation.says_absent(answer.status, answer.body)
+def _says_absent(answer: Answer | ActivityError) -> bool:
+    return isinstance(answer, Answer) and translation.says_absent(answer.status, answer.body)
 
 
-def _stored(answer: Answer, *, permission: str = "") -> StoredActivity:
-    """Return the entity of an answer.
-
-    Raises:
-        ActivityError: what ``translation.translate`` makes of an answer without one.
-    """
-    entity = translation.entity(answer.status, answer.body)
-    if entity is None:
-        raise translation.translate(
-            answer.status, answer.headers, answer.body, now=datetime.now(UTC), permission=permission
-        )
-    return StoredActivity(entity, answer.headers.get("request-id", ""))
-
-
-def _batched(answer: Answer | ActivityError, *, permission: str = "") -> StoredActivity | ActivityError:
+def _stored(
+    answer: Answer | ActivityError, activity: CourseActivity, *, permission: Callable[[CourseActivity], str]
+) -> StoredActivity | ActivityError:
+    """Return the entity of an answer or, without one, what ``translation.translate`` makes of it."""
     if isinstance(answer, ActivityError):
         return answer
-    try:
-        return _stored(answer, permission=permission)
-    except TransientError as error:
+    if (entity := answer.entity) is not None:
+        return StoredActivity(entity, answer.headers.get("request-id", ""))
+    error = translation.translate(
+        answer.status, answer.headers, answer.body, now=datetime.now(UTC), permission=permission(activity)
+    )
+    if isinstance(error, TransientError) and error.code is ErrorCode.THROTTLED:
         # Graph has been seen to execute what it throttles inside a batch.
         # Source: https://learn.microsoft.com/answers/questions/5529013
-        error.may_have_executed |= error.code is ErrorCode.THROTTLED
-        return error
-    except ActivityError as error:
-        return error
+        error.may_have_executed = answer.in_batch
+    return error

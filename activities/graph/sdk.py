@@ -1,24 +1,31 @@
-"""The SDK's costume: its requests carried without its own adapter, and its package left unopened."""
+"""The SDK's costume: its requests carried over aiohttp without its own adapter, and its package left unopened.
+
+aiohttp is what azure-identity's asynchronous side uses anyway. Its own repetition of requests is for GET alone, and it
+follows no redirect here: a create must not be repeated by anybody but ``sending``.
+"""
 
 import base64
 import binascii
 import importlib.util
 import json
+import math
 import re
 import sys
+import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from http import HTTPStatus
 from types import ModuleType
-from typing import Any, cast
+from typing import Any, Protocol
 
+import aiohttp
 from azure.core.credentials_async import AsyncTokenCredential
-from kiota_abstractions.request_adapter import RequestAdapter
 from kiota_abstractions.request_information import RequestInformation
-from kiota_abstractions.serialization import Parsable, SerializationWriter, SerializationWriterFactory
-from kiota_abstractions.store import BackingStoreFactory
+from kiota_abstractions.serialization import Parsable, SerializationWriter
+from yarl import URL
 
-from activities.graph.batching import Answer
-from activities.graph.transport import Transport
+from activities.errors import TransientError
+from activities.graph import translation
 
 
 class _Unopened(ModuleType):
@@ -51,6 +58,85 @@ SCOPE = "https://graph.microsoft.com/.default"
 
 # Source: https://learn.microsoft.com/entra/identity-platform/claims-challenge
 _CLAIMS = re.compile(r'claims="([^"]+)"')
+CONNECT_SECONDS = 5.0
+# The credential's cache is searched anew for every request. It renews a token hours before its end, so one from it is
+# good for a minute.
+KEPT_SECONDS = 60.0
+
+# aiohttp's errors that are raised before a byte of the request is written.
+# Source: https://docs.aiohttp.org/en/stable/client_reference.html#client-exceptions
+_NOT_SENT = (aiohttp.ClientConnectorError, aiohttp.ClientConnectorDNSError, aiohttp.ConnectionTimeoutError)
+# How long it takes at most is the caller's affair: ``asyncio.timeout`` around the exchange.
+_TIMEOUT = aiohttp.ClientTimeout(total=None, connect=CONNECT_SECONDS, sock_connect=CONNECT_SECONDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Graph's answer to one request, alone or in a batch; header names in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    in_batch: bool = False
+
+    @property
+    def entity(self) -> dict[str, Any] | None:
+        """The entity that a successful answer holds, or None when the answer is none."""
+        if not HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES:
+            return None
+        try:
+            entity = json.loads(self.body)
+        except (ValueError, RecursionError):
+            return None
+        return entity if isinstance(entity, dict) and isinstance(entity.get("id"), str) else None
+
+
+class Transport(Protocol):
+    """The network."""
+
+    async def send(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
+        """Send one request, once, and return whatever answer comes; names of its headers in lower case.
+
+        Raises:
+            TransientError: no connection (nothing was executed), or no answer (it may have been).
+        """
+
+    async def close(self) -> None:
+        """Close the connections."""
+
+
+class AiohttpTransport:
+    """The network over aiohttp: one pool of connections, opened at the first request."""
+
+    def __init__(self) -> None:
+        self._session: aiohttp.ClientSession | None = None
+
+    async def send(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
+        """Send one request. See ``Transport``."""
+        if self._session is None:
+            # Graph sets no cookie that has to come back.
+            self._session = aiohttp.ClientSession(timeout=_TIMEOUT, cookie_jar=aiohttp.DummyCookieJar())
+        try:
+            # The SDK's addresses are quoted already; quoted again, an external id would be another one.
+            target = URL(url, encoded=True)
+            async with self._session.request(
+                method, target, headers=headers, data=body, allow_redirects=False
+            ) as response:
+                content = await response.read()
+                headers = {name.lower(): value for name, value in response.headers.items()}
+                return Answer(response.status, headers, content)
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            raise translate_failure(error) from error
+
+    async def close(self) -> None:
+        """Close the connections. See ``Transport``."""
+        if self._session is not None:
+            await self._session.close()
+
+
+def translate_failure(error: Exception) -> TransientError:
+    """Return the error for a request that got no answer: not sent, or perhaps executed."""
+    return translation.unreachable() if isinstance(error, _NOT_SENT) else translation.unanswered()
 
 
 class JsonBody(Parsable):
@@ -72,19 +158,12 @@ class JsonBody(Parsable):
         writer.write_additional_data_value(dict(self.content))
 
 
-class _JsonWriters(SerializationWriterFactory):
-    """Makes the writers that ``RequestInformation`` asks the adapter for."""
-
-    def get_valid_content_type(self) -> str:
-        return "application/json"
-
-    def get_serialization_writer(self, content_type: str) -> SerializationWriter:
-        assert content_type == self.get_valid_content_type()  # noqa: S101 (the builders of activities know no other)
-        return cast("SerializationWriter", _JsonWriter())
-
-
 class _JsonWriter:
-    """As much of a writer as a ``JsonBody`` needs."""
+    """As much of a writer, and of the factory that makes it, as describing a request with a ``JsonBody`` needs."""
+
+    @classmethod
+    def get_serialization_writer(cls, _: str) -> "_JsonWriter":
+        return cls()
 
     def write_object_value(self, _: str | None, body: JsonBody) -> None:
         self._content = json.dumps(body.content).encode()
@@ -93,8 +172,10 @@ class _JsonWriter:
         return self._content
 
 
-class Adapter(RequestAdapter[object]):
+class Adapter:
     """Carries what the request builders build; everything that is sent comes back as an ``Answer``, whatever it says.
+
+    To the builders it is the SDK's request adapter: they ask it for a writer, and only to describe a request.
 
     Args:
         base_url: Root of the API without a slash at the end; the token is sent there alone.
@@ -107,68 +188,53 @@ class Adapter(RequestAdapter[object]):
         self._trusted = f"{base_url}/"
         self._credential = credential
         self._transport = transport
-        self._writers = _JsonWriters()
+        self._kept = -math.inf, ""
 
-    def get_serialization_writer_factory(self) -> SerializationWriterFactory:
+    def get_serialization_writer_factory(self) -> type[_JsonWriter]:
         """Return the factory of the only writer that is needed."""
-        return self._writers
+        return _JsonWriter
 
-    async def send_async(self, request_info: RequestInformation, *_: object) -> Any:
-        """Send one request and return its ``Answer``; the models that it should be read into are not used.
+    async def send(self, information: RequestInformation) -> Answer:
+        """Send one request and return its answer.
 
         Raises:
             TransientError: no token, no connection or no answer.
         """
-        method = request_info.http_method.value if request_info.http_method else "GET"
-        url, body = self.url_of(request_info), request_info.content
-        headers = headers_of(request_info)
+        method = method_of(information)
+        url, body = self.url_of(information), information.content
+        headers = headers_of(information)
         if not url.startswith(self._trusted):
             return await self._transport.send(method, url, headers, body)
-        token = await self._credential.get_token(SCOPE)
-        answer = await self._transport.send(method, url, _signed(headers, token.token), body)
+        headers["Authorization"] = f"Bearer {await self._token()}"
+        answer = await self._transport.send(method, url, headers, body)
         claims = _claims_asked_for(answer)
         if not claims:
             return answer
         # Graph wants a token with more in it, and did nothing. Only once: the next answer is the answer.
-        token = await self._credential.get_token(SCOPE, claims=claims)
-        return await self._transport.send(method, url, _signed(headers, token.token), body)
+        headers["Authorization"] = f"Bearer {await self._token(claims)}"
+        return await self._transport.send(method, url, headers, body)
 
-    async def send_collection_async(self, request_info: RequestInformation, *_: object) -> Any:
-        """Send one request. See ``send_async``."""
-        return await self.send_async(request_info)
+    async def _token(self, claims: str | None = None) -> str:
+        until, token = self._kept
+        if claims or time.monotonic() >= until:
+            token = (await self._credential.get_token(SCOPE, claims=claims)).token
+            self._kept = time.monotonic() + KEPT_SECONDS, token
+        return token
 
-    async def send_collection_of_primitive_async(self, request_info: RequestInformation, *_: object) -> Any:
-        """Send one request. See ``send_async``."""
-        return await self.send_async(request_info)
-
-    async def send_primitive_async(self, request_info: RequestInformation, *_: object) -> Any:
-        """Send one request. See ``send_async``."""
-        return await self.send_async(request_info)
-
-    async def send_no_response_content_async(self, request_info: RequestInformation, *_: object) -> Any:
-        """Send one request. See ``send_async``."""
-        return await self.send_async(request_info)
-
-    def enable_backing_store(self, backing_store_factory: BackingStoreFactory | None) -> None:
-        """Do nothing: models are only written, and whole."""
-
-    async def convert_to_native_async(self, request_info: RequestInformation) -> object:
-        """Return method, address, headers and body of a request."""
-        return request_info.http_method, self.url_of(request_info), headers_of(request_info), request_info.content
-
-    def url_of(self, request_info: RequestInformation) -> str:
+    def url_of(self, information: RequestInformation) -> str:
         """Return the address of a request."""
-        request_info.path_parameters["baseurl"] = self.base_url
-        return str(request_info.url)
+        information.path_parameters["baseurl"] = self.base_url
+        return str(information.url)
 
 
-def headers_of(request_info: RequestInformation) -> dict[str, str]:
+def method_of(information: RequestInformation) -> str:
+    """Return the method of a request."""
+    return information.http_method.value if information.http_method else "GET"
+
+
+def headers_of(information: RequestInformation) -> dict[str, str]:
     """Return the headers of a request by their names."""
-    return {name: ", ".join(values) for name, values in request_info.headers.get_all().items()}
-
-
-def _signed(headers: Mapping[str, str], token: str) -> dict[str, str]:
-    return {**headers, "Authorization": f"Bearer {token}"}
+    return {name: ", ".join(values) for name, values in information.headers.get_all().items()}
 
 
 def _claims_asked_for(answer: Answer) -> str:

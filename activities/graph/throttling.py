@@ -4,9 +4,9 @@ import math
 import time
 from collections.abc import Awaitable, Callable, Sequence
 
-from activities.contract.models import ActivityRequest
+from activities.contract.models import ActivityRequest, StoredActivity
 from activities.errors import ActivityError, ErrorCode, TransientError
-from activities.execution.gateway import GraphGateway, StoredActivity
+from activities.execution.gateway import GraphGateway
 
 
 class ThrottledGraph:
@@ -24,41 +24,17 @@ class ThrottledGraph:
         self._now = now
         self._open_again: dict[str, float] = {}
 
-    async def create_activity(self, request: ActivityRequest, *, timeout_seconds: float) -> StoredActivity:
-        """Send one create. See ``GraphGateway``; raises ``throttled`` without sending while the provider is."""
-        self.check_open(request.registration_id)
-        try:
-            return await self._graph.create_activity(request, timeout_seconds=timeout_seconds)
-        except TransientError as error:
-            self._learn(request.registration_id, error)
-            raise
-
-    async def find_activity(
-        self, registration_id: str, external_id: str, *, timeout_seconds: float
-    ) -> StoredActivity | None:
-        """Look an activity up. See ``GraphGateway``; raises ``throttled`` without asking while the provider is."""
-        self.check_open(registration_id)
-        try:
-            return await self._graph.find_activity(registration_id, external_id, timeout_seconds=timeout_seconds)
-        except TransientError as error:
-            self._learn(registration_id, error)
-            raise
-
-    async def create_activities(
+    async def create(
         self, requests: Sequence[ActivityRequest], *, timeout_seconds: float
     ) -> list[StoredActivity | ActivityError]:
-        """Send several creates. See ``GraphGateway``; those of a provider that is throttled are not sent."""
-        return await self._together(
-            requests, lambda some: self._graph.create_activities(some, timeout_seconds=timeout_seconds)
-        )
+        """Send creates. See ``GraphGateway``; those of a provider that is throttled are not sent."""
+        return await self._send(requests, lambda some: self._graph.create(some, timeout_seconds=timeout_seconds))
 
-    async def find_activities(
+    async def find(
         self, requests: Sequence[ActivityRequest], *, timeout_seconds: float
     ) -> list[StoredActivity | ActivityError | None]:
-        """Look several activities up. See ``GraphGateway``; those of a provider that is throttled are not asked for."""
-        return await self._together(
-            requests, lambda some: self._graph.find_activities(some, timeout_seconds=timeout_seconds)
-        )
+        """Look activities up. See ``GraphGateway``; those of a provider that is throttled are not asked for."""
+        return await self._send(requests, lambda some: self._graph.find(some, timeout_seconds=timeout_seconds))
 
     def check_open(self, registration_id: str) -> None:
         """Refuse while a provider is throttled. See ``GraphGateway``."""
@@ -81,28 +57,25 @@ class ThrottledGraph:
         """Close the connections."""
         await self._graph.close()
 
-    async def _together[Answer](
+    async def _send[Answer](
         self,
         requests: Sequence[ActivityRequest],
         send: Callable[[Sequence[ActivityRequest]], Awaitable[list[Answer | ActivityError]]],
     ) -> list[Answer | ActivityError]:
-        answers: dict[int, Answer | ActivityError] = {}
-        for position, request in enumerate(requests):
+        ends: dict[int, Answer | ActivityError] = {}
+        for place, request in enumerate(requests):
             try:
                 self.check_open(request.registration_id)
             except TransientError as closed:
-                answers[position] = closed
-        sent = [position for position in range(len(requests)) if position not in answers]
-        if sent:
-            got = await send([requests[position] for position in sent])
-            for position, answer in zip(sent, got, strict=True):
-                answers[position] = answer
-                if isinstance(answer, TransientError):
-                    self._learn(requests[position].registration_id, answer)
-        return [answers[position] for position in range(len(requests))]
+                ends[place] = closed
+        if sent := [place for place in range(len(requests)) if place not in ends]:
+            ends |= zip(sent, await send([requests[place] for place in sent]), strict=True)
+        for place in sent:
+            self._learn(requests[place].registration_id, ends[place])
+        return [ends[place] for place in range(len(requests))]
 
-    def _learn(self, registration_id: str, error: TransientError) -> None:
-        if error.code is ErrorCode.THROTTLED:
-            until = self._now() + error.retry_after_seconds
+    def _learn(self, registration_id: str, end: object) -> None:
+        if isinstance(end, TransientError) and end.code is ErrorCode.THROTTLED:
+            until = self._now() + end.retry_after_seconds
             provider = registration_id.casefold()
             self._open_again[provider] = max(until, self._open_again.get(provider, until))

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import Any
 
 from activities.errors import ActivityError, ErrorCode, PermanentError, Problem, TransientError
 from activities.graph import permissions
@@ -91,14 +90,6 @@ _TEMPORARY: dict[int, tuple[ErrorCode, str]] = {
 _UNANSWERED = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.GATEWAY_TIMEOUT})
 
 
-def entity(status: int, body: bytes) -> dict[str, Any] | None:
-    """Return the entity that a successful answer holds, or None when the answer is none."""
-    if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
-        return None
-    answer = _json(body)
-    return answer if isinstance(answer, dict) and isinstance(answer.get("id"), str) else None
-
-
 def says_absent(status: int, body: bytes) -> bool:
     """Tell whether Graph itself says that there is no such activity; a gateway's 404 page says nothing about it."""
     code, _, _ = _graph_error(_json(body))
@@ -136,9 +127,9 @@ def translate(
             retry_after_seconds=retry_after_seconds,
             may_have_executed=True,
         )
-    said = f"{code} {message}".casefold()
+    words_of_graph = f"{code} {message}".casefold()
     for its_status, words, (our_code, our_message) in _MEANINGS:
-        if status == its_status and all(word in said for word in words):
+        if status == its_status and all(word in words_of_graph for word in words):
             named = our_code is not ErrorCode.GRAPH_PERMISSION_MISSING
             return PermanentError(our_code, our_message) if named else permissions.refused(permission)
     return _rejected(status, code, message, details)
@@ -165,16 +156,16 @@ def unreachable() -> TransientError:
 
 def _rejected(status: int, code: str, message: str, details: list[tuple[str, str]]) -> PermanentError:
     problems = [
-        Problem(its_code or "rejected", said[:_LONGEST_QUOTE], _target(said)) for its_code, said in details if said
+        Problem(its_code or "rejected", text[:_LONGEST_QUOTE], _target(text)) for its_code, text in details if text
     ]
     reasons = " ".join(problem.message.rstrip(".") + "." for problem in problems)
     # With details, Graph's message is only the code once more.
-    said = f": {reasons}" if reasons else _quoted(message or code) + "."
+    reason = f": {reasons}" if reasons else _quoted(message or code) + "."
     if not (reasons or message or code) and status == HTTPStatus.FORBIDDEN:
-        said = " without a reason; often the app's managed identity lacks a permission, which an admin can check."
+        reason = " without a reason; often the app's managed identity lacks a permission, which an admin can check."
     return PermanentError(
         ErrorCode.REJECTED_BY_GRAPH,
-        f"Microsoft Graph refuses this activity (status {status}){said}",
+        f"Microsoft Graph refuses this activity (status {status}){reason}",
         target=problems[0].target if len(problems) == 1 else "",
         problems=problems,
     )
@@ -186,8 +177,8 @@ def _target(message: str) -> str:
 
 
 def _quoted(message: str) -> str:
-    said = " ".join(message.split())[:_LONGEST_QUOTE].rstrip(".")
-    return f': "{said}"' if said else ""
+    quote = " ".join(message.split())[:_LONGEST_QUOTE].rstrip(".")
+    return f': "{quote}"' if quote else ""
 
 
 def _retry_after_seconds(headers: Mapping[str, str], text: str, *, now: datetime) -> float:

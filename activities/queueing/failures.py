@@ -11,9 +11,8 @@ from datetime import UTC, datetime, timedelta
 
 from activities.errors import Problem
 from activities.queueing.messages import Failure, Record, encode, encode_failure
-from activities.storage.packing import packed, unpacked
 from activities.storage.queues import Queue, Receipt
-from activities.storage.table_bytes import ANY_VERSION, Entity, Operation, Verb
+from activities.storage.table_bytes import ANY_VERSION, Entity, Operation, Verb, packed, unpacked
 from activities.storage.tables import LARGEST_PAGE, EntityExistsError, EntityMissingError, Table
 
 PARTITION = "failures"

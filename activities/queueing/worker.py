@@ -14,13 +14,12 @@ from activities.contract.advice import advice_on
 from activities.contract.models import ActivityRequest, Defaults
 from activities.contract.validation import parse_activity
 from activities.errors import ActivityError, PermanentError, TransientError
-from activities.execution import patience, sending
+from activities.execution import once, patience
 from activities.execution.gateway import GraphGateway
 from activities.execution.ledger import Ledger
-from activities.execution.once import create_once
 from activities.execution.patience import PATIENCE
 from activities.execution.result import Result
-from activities.execution.sending import Creation
+from activities.execution.sending import FOR_A_MESSAGE, Creation, Sender
 from activities.queueing.failures import Failures
 from activities.queueing.messages import Delivery, Failure, Record, decode, encode
 from activities.queueing.result_queue import ResultQueue
@@ -86,7 +85,7 @@ class QueueWorker:
         refusal: ActivityError | None
         try:
             wanted = parse_activity(record.content, kind=None, defaults=self.defaults)
-            request = sending.identify(wanted, idempotency_key=f"queue:{record.origin}")
+            request = once.identify(wanted, idempotency_key=f"queue:{record.origin}")
             return [partial(Result.of_request, record.index, await self._create(record, request), request)]
         except (PermanentError, TransientError) as error:
             delay_seconds = self._delay_seconds(record, error)
@@ -104,16 +103,19 @@ class QueueWorker:
         return [partial(Result.of_request, record.index, refusal, request)]
 
     async def _create(self, record: Record, identified: ActivityRequest) -> Creation:
-        created = await create_once(identified, graph=self.graph, ledger=self.ledger, patience_seconds=0)
+        sender = Sender(graph=self.graph, effort=FOR_A_MESSAGE)
+        (end,) = await once.create([identified], sender=sender, ledger=self.ledger)
+        if isinstance(end, ActivityError):
+            raise end
         telemetry.event(
             "activityAnswered",
-            outcome=created.outcome,
+            outcome=end.outcome,
             registrationId=identified.registration_id,
-            graphRequestId=created.stored.graph_request_id,
+            graphRequestId=end.stored.graph_request_id,
             attempts=record.attempts,
             ageSeconds=self._age_seconds(record),
         )
-        return created
+        return end
 
     def _delay_seconds(self, record: Record, error: PermanentError | TransientError) -> float | None:
         """Return how long the record waits before it is tried again, or None when it is not."""

@@ -9,28 +9,13 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from activities import telemetry
 from activities.storage.table_bytes import LARGEST_TRANSACTION, Operation
-from activities.storage.tables import TransactionConflictError
+from activities.storage.tables import Table, TransactionConflictError
 
 # Of texts and bytes; base64 makes a third more of it, and a transaction may have 4 MiB.
 LARGEST_GROUP_BYTES = 2 * 1024 * 1024
-
-
-class Store(Protocol):
-    """What does operations: a table."""
-
-    async def do(self, operation: Operation) -> str:
-        """Do one operation and return the etag."""
-
-    async def transact(self, operations: Sequence[Operation]) -> Sequence[str]:
-        """Do all operations or none, and return the etags.
-
-        Raises:
-            TransactionConflictError: an entity is not as an operation assumes.
-        """
 
 
 @dataclass(slots=True)
@@ -57,7 +42,7 @@ class GroupCommit:
         table: Does them.
     """
 
-    def __init__(self, table: Store) -> None:
+    def __init__(self, table: Table) -> None:
         self._table = table
         # By partition; a partition that is here is being worked on.
         self._waiting: dict[str, deque[_Waiting]] = {}

@@ -11,13 +11,11 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
-from activities.contract.models import ActivityRequest
+from activities.contract.models import ActivityRequest, StoredActivity
 from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
-from activities.execution.gateway import StoredActivity
 from activities.execution.ledger import Claim, Completed, Released
 from activities.storage.group_commit import GroupCommit
-from activities.storage.packing import MOST_PROPERTIES, packed, unpacked
-from activities.storage.table_bytes import Entity, Operation, Verb
+from activities.storage.table_bytes import MOST_PROPERTIES, Entity, Operation, Verb, packed, unpacked
 from activities.storage.tables import (
     EntityChangedError,
     EntityExistsError,
@@ -48,71 +46,37 @@ class TableLedger:
         self._commits = GroupCommit(table)
         self._now = now
 
-    async def claim(self, request: ActivityRequest, content_hash: str) -> Claim | Completed:
-        """Claim an activity. See ``Ledger``; costs one call, two when the activity is known."""
-        return await self._claim(request, _unclaimed(request, content_hash))
-
-    async def claim_all(self, wanted: Sequence[tuple[ActivityRequest, str]]) -> list[Claim | Completed | ActivityError]:
-        """Claim several activities. See ``Ledger``; costs one call for a provider if none of them is known."""
-        claims = [_unclaimed(request, content_hash) for request, content_hash in wanted]
+    async def claim(self, wanted: Sequence[tuple[ActivityRequest, str]]) -> list[Claim | Completed | ActivityError]:
+        """Claim activities. See ``Ledger``; costs one call for a provider if none is known, two if a single one is."""
+        claims = [Claim(_key(request), str(uuid4()), content_hash, etag="") for request, content_hash in wanted]
         ends: dict[int, Claim | Completed | ActivityError] = {}
-        for group in _by_provider(claims):
-            if await self._claimed_together([claims[position] for position in group]):
-                ends |= {position: claims[position] for position in group}
-                continue
-            single = await asyncio.gather(
-                *(self._claim(wanted[position][0], claims[position]) for position in group), return_exceptions=True
-            )
-            for position, end in zip(group, single, strict=True):
-                if isinstance(end, BaseException) and not isinstance(end, ActivityError):
-                    raise end
-                ends[position] = end
-        return [ends[position] for position in range(len(wanted))]
-
-    async def settle(self, ends: Sequence[tuple[Claim, StoredActivity | Released]]) -> None:
-        """Complete or release several claims. See ``Ledger``; costs one call for a provider."""
-        for group in _by_provider([claim for claim, _ in ends]):
-            mine = [ends[position] for position in group]
-            try:
-                await self._table.transact([self._settling(claim, end) for claim, end in mine])
-            except TransactionConflictError:
-                # One of them was taken over after its lease had run out; the others are still ours.
-                await asyncio.gather(*(self._settle(claim, end) for claim, end in mine))
-
-    async def _claimed_together(self, claims: Sequence[Claim]) -> bool:
-        """Claim activities that nobody knows yet; False, and none of them is claimed, if one is known."""
-        try:
-            etags = await self._table.transact([Operation(Verb.CREATE, self._claimed(claim)) for claim in claims])
-        except TransactionConflictError:
-            return False
-        for claim, etag in zip(claims, etags, strict=True):
-            claim.etag = etag
-        return True
-
-    async def _claim(self, request: ActivityRequest, claim: Claim) -> Claim | Completed:
-        try:
-            claim.etag = await self._commits.do(Operation(Verb.CREATE, self._claimed(claim)))
-        except EntityExistsError:
-            return await self._known(request, claim)
-        return claim
+        for places in _by_provider(claims):
+            if len(places) > 1:
+                ends |= zip(places, await self._claim_together([claims[place] for place in places]), strict=False)
+            left = [place for place in places if place not in ends]
+            alone = await asyncio.gather(*(self._claim_alone(wanted[place][0], claims[place]) for place in left))
+            ends |= zip(left, alone, strict=True)
+        return [ends[place] for place in range(len(wanted))]
 
     async def renew(self, claim: Claim) -> None:
         """Extend a lease. See ``Ledger``."""
-        await self._replace(claim, self._claimed(claim))
+        await self._end(claim, Operation(Verb.REPLACE, self._claimed(claim), claim.etag))
 
-    async def complete(self, claim: Claim, stored: StoredActivity) -> None:
-        """Remember an answer. See ``Ledger``."""
-        await self._replace(claim, _completed(claim, stored, most_properties=MOST_PROPERTIES))
-
-    async def release(self, claim: Claim, *, outcome_known: bool) -> None:
-        """Give a claim up. See ``Ledger``."""
-        if not outcome_known:
-            await self._replace(claim, self._left_behind(claim))
-            return
-        try:
-            await self._commits.do(Operation(Verb.DELETE, _entity(claim, _IN_PROGRESS), claim.etag))
-        except (EntityChangedError, EntityMissingError):
-            return  # Somebody took it over after the lease had run out.
+    async def settle(self, ends: Sequence[tuple[Claim, StoredActivity | Released]]) -> None:
+        """Complete or release claims. See ``Ledger``; costs one call for a provider."""
+        for places in _by_provider([claim for claim, _ in ends]):
+            mine = [ends[place] for place in places]
+            if len(mine) > 1:
+                try:
+                    await self._table.transact(
+                        [self._settling(*one, most_properties=_MOST_PROPERTIES_TOGETHER) for one in mine]
+                    )
+                    continue
+                except TransactionConflictError:
+                    pass  # One of them was taken over after its lease had run out; the others are still ours.
+            await asyncio.gather(
+                *(self._end(one[0], self._settling(*one, most_properties=MOST_PROPERTIES)) for one in mine)
+            )
 
     async def check(self) -> None:
         """Read one entity that need not be there. See ``Ledger``."""
@@ -121,58 +85,68 @@ class TableLedger:
         except EntityMissingError:
             return
 
-    async def _known(self, request: ActivityRequest, claim: Claim) -> Claim | Completed:
-        partition, row = claim.key
+    async def _claim_together(self, claims: Sequence[Claim]) -> Sequence[Claim | ActivityError]:
+        """Claim activities that nobody knows yet; nothing, and none of them is claimed, if one is known."""
         try:
-            entity = await self._table.get(partition, row)
-        except EntityMissingError:
-            raise _in_progress(1.0) from None  # Released in this moment: the next attempt gets it.
-        if entity["Owner"] == claim.owner:
-            # The answer to this very claim was lost, and the library sent it again.
-            claim.etag = entity.metadata["etag"] or ""
+            etags = await self._table.transact([Operation(Verb.CREATE, self._claimed(claim)) for claim in claims])
+        except TransactionConflictError:
+            return ()
+        except ActivityError as error:
+            return [error] * len(claims)
+        for claim, etag in zip(claims, etags, strict=True):
+            claim.etag = etag
+        return claims
+
+    async def _claim_alone(self, request: ActivityRequest, claim: Claim) -> Claim | Completed | ActivityError:
+        try:
+            claim.etag = await self._commits.do(Operation(Verb.CREATE, self._claimed(claim)))
+        except EntityExistsError:
+            pass
+        except ActivityError as error:
+            return error
+        else:
             return claim
+        try:
+            return await self._known(request, claim)
+        except (EntityChangedError, EntityMissingError):
+            return _in_progress(1.0)  # Released, or taken over by somebody faster, in this moment.
+        except ActivityError as error:
+            return error
+
+    async def _known(self, request: ActivityRequest, claim: Claim) -> Claim | Completed | ActivityError:
+        entity = await self._table.get(*claim.key)
+        claim.etag = entity.metadata["etag"] or ""
+        if entity["Owner"] == claim.owner:
+            return claim  # The answer to this very claim was lost, and it was sent again.
         if entity["State"] == _COMPLETED:
-            if entity["ContentHash"] != claim.content_hash:
-                raise _exists(entity["GraphId"])
-            return Completed(_answer(request, entity))
+            same = entity["ContentHash"] == claim.content_hash
+            return Completed(_answer(request, entity)) if same else _exists(entity["GraphId"])
         remaining = (entity["LeaseUntil"] - self._now()).total_seconds()
         if remaining > 0:
-            raise _in_progress(remaining)
-        claim.etag = entity.metadata["etag"] or ""
+            return _in_progress(remaining)
         claim.left_behind = True
-        try:
-            await self._replace(claim, self._claimed(claim), strict=True)
-        except (EntityChangedError, EntityMissingError):
-            raise _in_progress(1.0) from None  # Somebody else was faster.
+        claim.etag = await self._commits.do(Operation(Verb.REPLACE, self._claimed(claim), claim.etag))
         return claim
 
-    async def _settle(self, claim: Claim, end: StoredActivity | Released) -> None:
-        if isinstance(end, Released):
-            await self.release(claim, outcome_known=end.outcome_known)
-        else:
-            await self.complete(claim, end)
+    async def _end(self, claim: Claim, operation: Operation) -> None:
+        try:
+            claim.etag = await self._commits.do(operation)
+        except (EntityChangedError, EntityMissingError):
+            return  # Taken over after the lease had run out: the new holder has asked Graph, and writes what is true.
 
-    def _settling(self, claim: Claim, end: StoredActivity | Released) -> Operation:
-        if isinstance(end, StoredActivity):
-            completed = _completed(claim, end, most_properties=_MOST_PROPERTIES_TOGETHER)
-            return Operation(Verb.REPLACE, completed, claim.etag)
-        if end.outcome_known:
-            return Operation(Verb.DELETE, _entity(claim, _IN_PROGRESS), claim.etag)
-        return Operation(Verb.REPLACE, self._left_behind(claim), claim.etag)
-
-    def _left_behind(self, claim: Claim) -> Entity:
-        return {**_entity(claim, _IN_PROGRESS), "LeaseUntil": self._now()}
+    def _settling(self, claim: Claim, end: StoredActivity | Released, *, most_properties: int) -> Operation:
+        entity = _entity(claim, _IN_PROGRESS)
+        match end:
+            case StoredActivity():
+                entity = _completed(claim, end, most_properties=most_properties)
+            case Released(outcome_known=True):
+                return Operation(Verb.DELETE, entity, claim.etag)
+            case Released():
+                entity["LeaseUntil"] = self._now()
+        return Operation(Verb.REPLACE, entity, claim.etag)
 
     def _claimed(self, claim: Claim) -> Entity:
         return {**_entity(claim, _IN_PROGRESS), "LeaseUntil": self._now() + timedelta(seconds=self.lease_seconds)}
-
-    async def _replace(self, claim: Claim, entity: Entity, *, strict: bool = False) -> None:
-        try:
-            claim.etag = await self._commits.do(Operation(Verb.REPLACE, entity, claim.etag))
-        except (EntityChangedError, EntityMissingError):
-            if strict:
-                raise
-            return  # Taken over after the lease had run out: the new holder has asked Graph, and writes what is true.
 
 
 def _key(request: ActivityRequest) -> tuple[str, str]:
@@ -181,15 +155,11 @@ def _key(request: ActivityRequest) -> tuple[str, str]:
     return request.registration_id.casefold(), hashlib.sha256(external_id.encode()).hexdigest()
 
 
-def _unclaimed(request: ActivityRequest, content_hash: str) -> Claim:
-    return Claim(_key(request), str(uuid4()), content_hash, etag="")
-
-
 def _by_provider(claims: Sequence[Claim]) -> list[list[int]]:
-    """Return the positions of the claims that can share a transaction: those of one partition."""
+    """Return the places of the claims that can share a transaction: those of one partition."""
     groups: defaultdict[str, list[int]] = defaultdict(list)
-    for position, claim in enumerate(claims):
-        groups[claim.key[0]].append(position)
+    for place, claim in enumerate(claims):
+        groups[claim.key[0]].append(place)
     return list(groups.values())
 
 

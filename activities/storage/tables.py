@@ -1,28 +1,24 @@
 """A table of the function app's storage, made when it is missing; whatever is wrong with storage is one error."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from copy import copy
+from functools import cached_property
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from azure.core.credentials_async import AsyncTokenCredential
-from azure.core.exceptions import (
-    AzureError,
-    HttpResponseError,
-    ResourceExistsError,
-    ResourceModifiedError,
-    ResourceNotFoundError,
-)
+from azure.core.exceptions import AzureError, HttpResponseError, ResourceExistsError, ResourceNotFoundError
+from azure.core.pipeline import AsyncPipeline, policies
+from azure.core.pipeline.transport import AioHttpTransport
+from azure.core.rest import AsyncHttpResponse, HttpRequest
+from azure.data.tables import TableEntity
+from azure.data.tables.aio import TableClient
 
 from activities.settings import Storage
 from activities.storage import table_bytes
 from activities.storage.outages import translate
 from activities.storage.table_bytes import Entity, Operation
-
-if TYPE_CHECKING:
-    from azure.data.tables import TableEntity
-
-    from activities.storage.table_connection import TableConnection
 
 STORAGE_SECONDS = 10.0
 LARGEST_PAGE = 1000  # Of a query's answer; the service refuses to be asked for more.
@@ -32,12 +28,23 @@ _TRANSACTION_HEADERS = {
     "DataServiceVersion": "3.0",
 }
 _WHILE_IT_IS_MADE_SECONDS = 0.1
-# What says that an entity is not as an operation, alone or in a transaction, assumed.
-_ABOUT_THE_ENTITY: dict[int, type[HttpResponseError]] = {
-    HTTPStatus.NOT_FOUND: ResourceNotFoundError,
-    HTTPStatus.CONFLICT: ResourceExistsError,
-    HTTPStatus.PRECONDITION_FAILED: ResourceModifiedError,
-}
+# The waits of the library's own retry would add up to more than the time that storage has.
+_OPTIONS: dict[str, Any] = {"retry_total": 2, "retry_backoff_factor": 0.3, "connection_timeout": 3}
+# What an operation does without: half of what one costs. What signs, dates and repeats it remains.
+_IDLE = (
+    policies.AsyncRedirectPolicy,
+    policies.ContentDecodePolicy,
+    policies.CustomHookPolicy,
+    policies.DistributedTracingPolicy,
+    policies.HttpLoggingPolicy,
+    policies.NetworkTraceLoggingPolicy,
+    policies.ProxyPolicy,
+    policies.RequestIdPolicy,
+    policies.UserAgentPolicy,
+)
+# The library repeats no POST whose answer was lost. The app can: an entity tells whose it is, so whoever finds it
+# there, or changed, can see that it was their own.
+_REPEATED = frozenset({"POST", "PUT", "DELETE"})
 
 
 class EntityExistsError(Exception):
@@ -52,28 +59,25 @@ class EntityMissingError(Exception):
     """There is no such entity."""
 
 
-# What the library raises, and what that says of the entity to whoever asked.
-_OF_THE_ENTITY: dict[type[HttpResponseError], type[Exception]] = {
-    ResourceExistsError: EntityExistsError,
-    ResourceModifiedError: EntityChangedError,
-    ResourceNotFoundError: EntityMissingError,
-}
-
-
 class TransactionConflictError(Exception):
     """An entity of a transaction is there, or gone, or changed: nothing of the transaction was done."""
+
+
+# What says that an entity is not as an operation, alone or in a transaction, assumed.
+_ABOUT_THE_ENTITY: dict[int, type[Exception]] = {
+    HTTPStatus.NOT_FOUND: EntityMissingError,
+    HTTPStatus.CONFLICT: EntityExistsError,
+    HTTPStatus.PRECONDITION_FAILED: EntityChangedError,
+}
 
 
 class Table:
     """One table, opened when it is used first."""
 
     def __init__(self, storage: Storage, name: str, *, credential: AsyncTokenCredential | None) -> None:
-        self._storage = storage
-        self._name = name
-        self._credential = credential
-        self._opened: TableConnection | None = None
+        self._open: Callable[[], _Connection] = lambda: _Connection(storage, name, credential=credential)
 
-    async def get(self, partition: str, row: str) -> "TableEntity":
+    async def get(self, partition: str, row: str) -> TableEntity:
         """Return an entity, its etag in ``metadata``.
 
         Raises:
@@ -81,31 +85,6 @@ class Table:
             TransientError: ``storageUnavailable``.
         """
         return await self._call(lambda: self._connection.client.get_entity(partition, row))
-
-    @property
-    def _connection(self) -> "TableConnection":
-        if self._opened is None:
-            from activities.storage.table_connection import TableConnection  # noqa: PLC0415 (it says why)
-
-            self._opened = TableConnection(self._storage, self._name, credential=self._credential)
-        return self._opened
-
-    async def _call[T](self, send: Callable[[], Awaitable[T]]) -> T:
-        """Send one request, making the table if it is missing. Raises what ``do`` raises."""
-        try:
-            async with asyncio.timeout(STORAGE_SECONDS):
-                while True:
-                    try:
-                        return await send()
-                    except ResourceNotFoundError as error:
-                        # Some of the library's methods raise it without its error_code; the text always names it.
-                        if "TableNotFound" not in str(error):
-                            raise
-                    await self._create()
-        except (ResourceExistsError, ResourceModifiedError, ResourceNotFoundError) as error:
-            raise _OF_THE_ENTITY[type(error)] from error
-        except (AzureError, TimeoutError, OSError) as error:
-            raise translate(error) from error
 
     async def do(self, operation: Operation) -> str:
         """Do one operation and return the etag of what it leaves.
@@ -123,10 +102,7 @@ class Table:
             TransactionConflictError: an entity is not as an operation assumes.
             TransientError: ``storageUnavailable``; the transaction may have been done nevertheless.
         """
-        try:
-            return await self._call(lambda: self._transact(operations))
-        except (EntityExistsError, EntityChangedError, EntityMissingError) as error:
-            raise TransactionConflictError from error
+        return await self._call(lambda: self._transact(operations))
 
     async def query(
         self,
@@ -152,8 +128,27 @@ class Table:
 
     async def close(self) -> None:
         """Close the connections."""
-        if self._opened is not None:
-            await self._opened.close()
+        if "_connection" in self.__dict__:
+            await self._connection.client.close()
+
+    @cached_property
+    def _connection(self) -> "_Connection":
+        return self._open()
+
+    async def _call[T](self, send: Callable[[], Awaitable[T]]) -> T:
+        """Send one request, making the table if it is missing. Raises what ``do`` raises."""
+        try:
+            async with asyncio.timeout(STORAGE_SECONDS):
+                while True:
+                    try:
+                        return await send()
+                    except ResourceNotFoundError as error:
+                        # Some of the library's methods raise it without its error_code; the text always names it.
+                        if "TableNotFound" not in str(error):
+                            raise EntityMissingError from error
+                    await self._create()
+        except (AzureError, TimeoutError, OSError) as error:
+            raise translate(error) from error
 
     async def _do(self, operation: Operation) -> str:
         status, etag, body = await self._connection.send(
@@ -164,10 +159,7 @@ class Table:
         )
         if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
             return etag
-        about_the_entity = _ABOUT_THE_ENTITY.get(status)
-        if about_the_entity and b"TableBeingDeleted" not in body:
-            raise about_the_entity(message=body.decode(errors="replace"))
-        raise _failed(status, body)
+        raise _failed(status, body, about_the_entity=_ABOUT_THE_ENTITY.get(status))
 
     async def _transact(self, operations: Sequence[Operation]) -> Sequence[str]:
         connection = self._connection
@@ -178,11 +170,8 @@ class Table:
         answer = table_bytes.decode(body)
         if status == HTTPStatus.ACCEPTED and len(answer.etags) == len(operations):
             return answer.etags
-        if b"TableNotFound" in body:
-            raise ResourceNotFoundError(message="TableNotFound")
-        if answer.failed_status in _ABOUT_THE_ENTITY:
-            raise ResourceModifiedError(message="A transaction was refused.")
-        raise _failed(answer.failed_status or status, body)
+        conflict = TransactionConflictError if answer.failed_status in _ABOUT_THE_ENTITY else None
+        raise _failed(answer.failed_status or status, body, about_the_entity=conflict)
 
     async def _create(self) -> None:
         try:
@@ -192,8 +181,14 @@ class Table:
             await asyncio.sleep(_WHILE_IT_IS_MADE_SECONDS)
 
 
-def _failed(status: int, body: bytes) -> HttpResponseError:
-    failed = HttpResponseError(message=body.decode(errors="replace"))
+def _failed(status: int, body: bytes, *, about_the_entity: type[Exception] | None) -> Exception:
+    """Return what a refusal says: of the table, of an entity, or of storage."""
+    text = body.decode(errors="replace")
+    if "TableNotFound" in text:
+        return ResourceNotFoundError(message=text)
+    if about_the_entity and "TableBeingDeleted" not in text:
+        return about_the_entity()
+    failed = HttpResponseError(message=text)
     failed.status_code = status
     return failed
 
@@ -202,3 +197,34 @@ async def _next_page(pages: AsyncIterator[AsyncIterator[Entity]]) -> list[Entity
     async for page in pages:
         return [entity async for entity in page]
     return None
+
+
+class _Connection:
+    """One table as the library sees it (``client``), its address, and a way to send bytes."""
+
+    def __init__(self, storage: Storage, name: str, *, credential: AsyncTokenCredential | None) -> None:
+        # By default a thread looks for a proxy and a password file at every request, which takes as long as the rest.
+        transport = AioHttpTransport(use_env_settings=False)
+        options: dict[str, Any] = {**_OPTIONS, "transport": transport}
+        self.client = (
+            TableClient.from_connection_string(storage.connection_string, name, **options)
+            if storage.connection_string
+            else TableClient(storage.table_url, name, credential=credential, **options)
+        )
+        self.account_url = self.client.url.partition("?")[0].rstrip("/")
+        self.table_url = f"{self.account_url}/{name}"
+        # The library has no public way to send bytes, nor to sign them. Copies, because a policy knows its successor.
+        kept = [copy(policy) for policy in self.client._policies if not isinstance(policy, _IDLE)]  # noqa: SLF001
+        self._pipeline = AsyncPipeline[HttpRequest, AsyncHttpResponse](transport, kept)
+
+    async def send(self, method: str, url: str, headers: Mapping[str, str], content: str) -> tuple[int, str, bytes]:
+        """Send a request, again if its answer is lost, and return status, etag and body of the answer.
+
+        Raises:
+            AzureError: whatever the library raises.
+        """
+        version = {"x-ms-version": self.client.api_version}
+        request = HttpRequest(method, url, headers={**headers, **version}, content=content.encode() or None)
+        answered = await self._pipeline.run(request, stream=True, retry_on_methods=_REPEATED)
+        response = answered.http_response
+        return response.status_code, str(response.headers.get("etag", "")), await response.read()

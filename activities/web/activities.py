@@ -1,34 +1,83 @@
-"""``POST`` of one activity: the operations that create it."""
+"""``POST`` of one activity: the operations that create it, and what they answer."""
+
+from http import HTTPStatus
+from typing import Any
 
 from activities import telemetry
 from activities.app import App
-from activities.contract import json_text
+from activities.contract import dates, json_text, values
 from activities.contract.models import CourseActivity
 from activities.contract.validation import parse_activity
-from activities.execution import sending
-from activities.execution.once import create_once
-from activities.web import answers, http
+from activities.errors import ActivityError
+from activities.execution import once
+from activities.execution.sending import FOR_A_CALLER, Creation, Outcome, Sender
+from activities.web import http
 from activities.web.runtime import UseCase
 
 
 def create(kind: type[CourseActivity] | None) -> UseCase:
     """Return the operation that creates one activity: of a kind, or of the kind that its ``@odata.type`` says."""
-    encode = answers.encode_graph if kind is None else answers.encode_flat
+    encode = encode_graph if kind is None else encode_flat
 
     async def operation(app: App, request: http.Request) -> http.Response:
         wanted = parse_activity(json_text.decode(request.body), kind=kind, defaults=app.defaults)
-        identified = sending.identify(wanted, idempotency_key=request.idempotency_key)
+        sender = Sender(graph=app.graph, effort=FOR_A_CALLER)
+        identified = once.identify(wanted, idempotency_key=request.idempotency_key)
         if wanted.activity.external_course_activity_id or request.idempotency_key:
-            created = await create_once(identified, graph=app.graph, ledger=app.required_store().ledger)
+            (end,) = await once.create([identified], sender=sender, ledger=app.store.ledger)
         else:
             # Nobody can ask for this activity again: there is nothing to remember, and storage is not needed.
-            created = await sending.create(identified, graph=app.graph)
+            (end,) = await sender.create([identified])
+        if isinstance(end, ActivityError):
+            raise end
         telemetry.event(
             "activityAnswered",
-            outcome=created.outcome,
-            registrationId=created.request.registration_id,
-            graphRequestId=created.stored.graph_request_id,
+            outcome=end.outcome,
+            registrationId=end.request.registration_id,
+            graphRequestId=end.stored.graph_request_id,
         )
-        return encode(created, request)
+        return encode(end, request)
 
     return operation
+
+
+def encode_graph(creation: Creation, request: http.Request) -> http.Response:
+    """Answer with the entity as Graph told it."""
+    return _answer(creation, creation.stored.entity, request)
+
+
+def encode_flat(creation: Creation, request: http.Request) -> http.Response:
+    """Answer for flow makers: always the same keys; the percentage is a number, all else text, never null."""
+    entity = creation.stored.entity
+    flat: dict[str, Any] = {
+        "outcome": creation.outcome,
+        "id": creation.stored.id,
+        "externalCourseActivityId": creation.request.activity.external_course_activity_id or "",
+        "registrationId": creation.request.registration_id,
+    }
+    for model_field in type(creation.request.activity).model_fields.values():
+        name = model_field.alias or ""
+        flat.setdefault(name, _flat(name, entity.get(name)))
+    return _answer(creation, flat, request)
+
+
+def _answer(creation: Creation, body: object, request: http.Request) -> http.Response:
+    status = HTTPStatus.CREATED if creation.outcome is Outcome.CREATED else HTTPStatus.OK
+    return http.respond(status, body, request)
+
+
+def _flat(name: str, value: object) -> str | int:
+    if name == "completionPercentage":
+        try:
+            return values.whole_percentage(value)
+        except values.InvalidValueError:
+            return 0
+    match value:
+        case str():
+            return value
+        case {"content": str(content)}:
+            return content
+        case {"dateTime": str(text)}:
+            moment = dates.moment_of(value)
+            return text if moment is None else moment.isoformat().replace("+00:00", "Z")
+    return ""

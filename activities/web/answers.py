@@ -1,4 +1,4 @@
-"""What a caller sees: activities, errors, health and failures as JSON answers. Pure."""
+"""What a caller sees of errors, health and failures, as JSON answers. Pure."""
 
 import json
 import math
@@ -6,9 +6,7 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
-from activities.contract import dates, values
 from activities.errors import ActivityError, ErrorCode, Problem, TransientError
-from activities.execution.sending import Creation, Outcome
 from activities.graph import permissions
 from activities.health import Report
 from activities.web.http import Request, Response, next_link, respond
@@ -38,44 +36,24 @@ HTTP_STATUS = {
 }
 
 
-def encode_graph(creation: Creation, request: Request) -> Response:
-    """Answer with the entity as Graph told it."""
-    return _created(creation, creation.stored.entity, request)
-
-
-def encode_flat(creation: Creation, request: Request) -> Response:
-    """Answer for flow makers: always the same keys; the percentage is a number, all else text, never null."""
-    entity = creation.stored.entity
-    flat: dict[str, Any] = {
-        "outcome": creation.outcome,
-        "id": creation.stored.id,
-        "externalCourseActivityId": creation.request.activity.external_course_activity_id or "",
-        "registrationId": creation.request.registration_id,
-    }
-    for model_field in type(creation.request.activity).model_fields.values():
-        name = model_field.alias or ""
-        flat.setdefault(name, _flat(name, entity.get(name)))
-    return _created(creation, flat, request)
-
-
 def encode_error(error: ActivityError, request: Request) -> Response:
     """Answer with the one error shape: https://learn.microsoft.com/graph/errors, code and message for flow makers."""
-    said: dict[str, Any] = {"code": error.code, "message": error.message}
+    body: dict[str, Any] = {"code": error.code, "message": error.message}
     if error.target:
-        said["target"] = error.target
+        body["target"] = error.target
     if error.problems:
-        said["details"] = [_detail(problem) for problem in error.problems]
+        body["details"] = [_detail(problem) for problem in error.problems]
     headers = {"x-ms-error-code": str(error.code)}
     if error.code is ErrorCode.UNAUTHENTICATED:
         headers["WWW-Authenticate"] = "Bearer"  # A 401 has to: https://www.rfc-editor.org/rfc/rfc9110#section-15.5.2
     if isinstance(error, TransientError):
         headers["Retry-After"] = str(max(1, math.ceil(error.retry_after_seconds)))
-    return respond(HTTP_STATUS[error.code], {"error": said}, request, headers)
+    return respond(HTTP_STATUS[error.code], {"error": body}, request, headers)
 
 
 def encode_health(report: Report, request: Request) -> Response:
     """Answer 200 when the app can work, else 503 with the error that a caller would get."""
-    said: dict[str, Any] = {
+    body: dict[str, Any] = {
         "status": "healthy",
         "checkedAt": report.checked_at.isoformat(timespec="seconds"),
         "missingPermissions": [
@@ -84,18 +62,18 @@ def encode_health(report: Report, request: Request) -> Response:
         ],
     }
     if report.failure is None:
-        return respond(HTTPStatus.OK, said, request)
+        return respond(HTTPStatus.OK, body, request)
     failed = encode_error(report.failure, request)
-    said |= {"status": "unhealthy", **json.loads(failed.body)}
-    return respond(HTTPStatus.SERVICE_UNAVAILABLE, said, request, failed.headers)
+    body |= {"status": "unhealthy", **json.loads(failed.body)}
+    return respond(HTTPStatus.SERVICE_UNAVAILABLE, body, request, failed.headers)
 
 
 def encode_failures(failures: Sequence[Mapping[str, Any]], after: str, request: Request) -> Response:
     """Answer with one page of failures; without ``nextLink`` it is the last."""
-    said: dict[str, Any] = {"failures": failures}
+    page: dict[str, Any] = {"failures": failures}
     if after:
-        said["nextLink"] = next_link(after, request)
-    return respond(HTTPStatus.OK, said, request)
+        page["nextLink"] = next_link(after, request)
+    return respond(HTTPStatus.OK, page, request)
 
 
 def encode_bug(request: Request) -> Response:
@@ -108,27 +86,5 @@ def encode_bug(request: Request) -> Response:
     return encode_error(error, request)
 
 
-def _created(creation: Creation, body: object, request: Request) -> Response:
-    status = HTTPStatus.CREATED if creation.outcome is Outcome.CREATED else HTTPStatus.OK
-    return respond(status, body, request)
-
-
 def _detail(problem: Problem) -> dict[str, str]:
     return {"code": problem.code, "message": problem.message, "target": problem.target}
-
-
-def _flat(name: str, value: object) -> str | int:
-    if name == "completionPercentage":
-        try:
-            return values.whole_percentage(value)
-        except values.InvalidValueError:
-            return 0
-    match value:
-        case str():
-            return value
-        case {"content": str(content)}:
-            return content
-        case {"dateTime": str(text)}:
-            moment = dates.moment_of(value)
-            return text if moment is None else moment.isoformat().replace("+00:00", "Z")
-    return ""

@@ -22,7 +22,7 @@ _INDEX = re.compile(r"\d{1,7}", re.ASCII)  # A sheet has up to 2**20 rows.
 async def create_batch(app: App, request: http.Request) -> http.Response:
     """Create many activities: at once if there are up to twenty, else from the queue of batches."""
     wanted = requests.parse(request.body, media_type=http.media_type(request), query=request.query)
-    store = app.required_store()
+    store = app.store
     key = RequestKey(request.idempotency_key, _sent(request)) if request.idempotency_key else None
     accepted = await store.batch_acceptor.accept(wanted, key=key, at_once=not _prefers_async(request))
     if isinstance(accepted, Batch):
@@ -33,7 +33,7 @@ async def create_batch(app: App, request: http.Request) -> http.Response:
 
 async def get_batch(app: App, request: http.Request) -> http.Response:
     """Tell how far a batch is: to flows in JSON, to people as a page, and what failed as a sheet."""
-    store = app.required_store()
+    store = app.store
     batch = await _find(request, store)
     if batch is None and batch_answers.wants_page(request):
         return batch_answers.encode_unknown(request)
@@ -51,7 +51,7 @@ async def get_batch(app: App, request: http.Request) -> http.Response:
 
 async def get_batch_status(app: App, request: http.Request) -> http.Response:
     """Tell how far a batch is, as Azure's long-running operations do."""
-    store = app.required_store()
+    store = app.store
     batch = await _find(request, store)
     if batch is None:
         raise _unknown()

@@ -49,7 +49,7 @@ def parse_selection(value: Any) -> Selection:
 
 async def list_failures(app: App, request: http.Request) -> http.Response:
     """Show what could not be created from the queues, newest first: ``errorCode`` filters, ``top`` sizes the page."""
-    failures, after = await app.required_store().failures.page(
+    failures, after = await app.store.failures.page(
         code=request.parameter("errorCode") or None, size=http.page_size(request), after=request.parameter("after")
     )
     return answers.encode_failures([failure.to_json() for failure in failures], after, request)
@@ -58,7 +58,7 @@ async def list_failures(app: App, request: http.Request) -> http.Response:
 async def replay_failures(app: App, request: http.Request) -> http.Response:
     """Put failures back into the activity queue; says how many, and whether there are more."""
     selection = parse_selection(json_text.decode(request.body, expected="{} for everything"))
-    failures = app.required_store().failures
+    failures = app.store.failures
     until = time.monotonic() + REPLAY_SECONDS
     replayed, more = 0, False
     async for failure in _selected(failures, selection):

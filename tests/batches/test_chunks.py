@@ -23,8 +23,7 @@ from activities.batches.chunks import (
 from activities.batches.records import SentRecord
 from activities.errors import ErrorCode
 from activities.execution.result import Outcome, Result
-from activities.storage.packing import packed
-from activities.storage.table_bytes import LARGEST_TRANSACTION, Entity, encode
+from activities.storage.table_bytes import LARGEST_TRANSACTION, Entity, encode, packed
 from tests.support.failed_records import incompressible
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)

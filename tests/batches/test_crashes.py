@@ -11,7 +11,7 @@ import pytest_asyncio
 
 from activities.batches.worker import MOST_DELIVERIES
 from activities.errors import ErrorCode, TransientError
-from activities.execution import together
+from activities.execution import sending
 from activities.execution.result import Outcome, Result
 from activities.graph import translation
 from tests.support.batch_stage import Ports, Stage, batch_stage, chunk_at, course, courses
@@ -24,7 +24,7 @@ CREATED, UNCHANGED = "created", "unchanged"
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """The pauses before a look-up have their own tests."""
-    monkeypatch.setattr(together, "LOOK_UP_PAUSES_SECONDS", (0.0, 0.0))
+    monkeypatch.setattr(sending, "LOOK_UP_PAUSES_SECONDS", (0.0, 0.0))
 
 
 @pytest_asyncio.fixture
@@ -103,7 +103,7 @@ class TestDying:
         await stage.batches.tell(chunk_at(batch, 1), [Result(1, Outcome.CREATED)])
         await stage.worker.handle(replace(message.delivery, deliveries=2))
         assert stage.graph.contents == ["content-0", "content-2"]
-        assert stage.graph.batch_sizes == [2]
+        assert stage.graph.sizes == [2]
 
     async def test_one_chunk_in_two_processes_at_once_is_done_once(self, stage: Stage) -> None:
         batch = await stage.accept(courses(5))

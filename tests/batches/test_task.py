@@ -15,10 +15,9 @@ from hypothesis import strategies as st
 from activities.batches.chunks import Chunk
 from activities.batches.task import Task
 from activities.batches.worker import CHUNKS_AT_ONCE
-from activities.contract.models import ActivityRequest
+from activities.contract.models import ActivityRequest, StoredActivity
 from activities.errors import ActivityError, ErrorCode, PermanentError
-from activities.execution import together
-from activities.execution.gateway import StoredActivity
+from activities.execution import sending
 from activities.graph import translation
 from activities.queueing.messages import Delivery
 from tests.support.batch_stage import ASSIGNER, LEARNER, Ports, Stage, StageGraph, batch_stage, course, courses
@@ -34,7 +33,7 @@ SECRETS = (LEARNER, ASSIGNER, NOTE, "ann@contoso.com")
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """The pauses before a look-up have their own tests."""
-    monkeypatch.setattr(together, "LOOK_UP_PAUSES_SECONDS", (0.0, 0.0))
+    monkeypatch.setattr(sending, "LOOK_UP_PAUSES_SECONDS", (0.0, 0.0))
 
 
 @pytest_asyncio.fixture
@@ -87,7 +86,7 @@ class ClosedGraph(StageGraph):
     full: asyncio.Event = field(default_factory=asyncio.Event)
     inside: int = 0
 
-    async def create_activities(
+    async def create(
         self, requests: Sequence[ActivityRequest], *, timeout_seconds: float
     ) -> list[StoredActivity | ActivityError]:
         """Wait. See ``FakeGraph``."""
@@ -95,7 +94,7 @@ class ClosedGraph(StageGraph):
         if self.inside == CHUNKS_AT_ONCE:
             self.full.set()
         await self.gate.wait()
-        return await super().create_activities(requests, timeout_seconds=timeout_seconds)
+        return await super().create(requests, timeout_seconds=timeout_seconds)
 
 
 async def test_a_process_works_at_a_few_chunks_at_a_time(storage_ports: Ports) -> None:

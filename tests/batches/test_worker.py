@@ -11,10 +11,10 @@ from activities.batches.task import Task
 from activities.contract.models import ActivityRequest
 from activities.contract.validation import parse_activity
 from activities.errors import ErrorCode, PermanentError, TransientError
-from activities.execution import together
+from activities.execution import sending
+from activities.execution.once import content_hash
 from activities.execution.patience import BUG_ATTEMPTS, PATIENCE
 from activities.execution.result import Outcome, Result
-from activities.execution.sameness import content_hash
 from activities.graph import translation
 from tests.support.batch_stage import Ports, Stage, batch_stage, chunk_at, course, courses
 from tests.support.fakes import OTHER_REGISTRATION_ID, REGISTRATION_ID, Fault
@@ -27,7 +27,7 @@ CREATED, UNCHANGED = "created", "unchanged"
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """The pauses before a look-up have their own tests."""
-    monkeypatch.setattr(together, "LOOK_UP_PAUSES_SECONDS", (0.0, 0.0))
+    monkeypatch.setattr(sending, "LOOK_UP_PAUSES_SECONDS", (0.0, 0.0))
 
 
 @pytest_asyncio.fixture
@@ -71,7 +71,7 @@ class TestEnds:
         assert await stage.run_dry() == 8
         assert await stage.outcomes(batch) == [CREATED] * 130
         assert stage.graph.contents == sorted(f"content-{number}" for number in range(130))
-        assert stage.graph.batch_sizes == [20] * 6 + [10]
+        assert stage.graph.sizes == [20] * 6 + [10]
 
     async def test_the_same_record_twice_in_a_batch_is_two_activities_unless_it_has_an_external_id(
         self, stage: Stage
@@ -104,8 +104,8 @@ class TestWaiting:
         await stage.run_dry()
         assert await stage.outcomes(batch) == [CREATED] * 3
         # Graph may have done what it said to be too busy for: so it is asked first.
-        assert stage.graph.calls[-3:] == ["findBatch", "findBatch", "createBatch"]
-        assert stage.graph.batch_sizes[-1] == 1
+        assert stage.graph.calls[-3:] == ["find", "find", "create"]
+        assert stage.graph.sizes[-1] == 1
 
     async def test_a_provider_that_is_throttled_costs_neither_a_claim_nor_a_call(self, stage: Stage) -> None:
         stage.graph.closed = {OTHER_REGISTRATION_ID: THROTTLED}
@@ -131,7 +131,7 @@ class TestWaiting:
         await stage.run_dry()
         assert await stage.outcomes(batch) == [UNCHANGED if executed else CREATED, CREATED]
         assert stage.graph.contents == ["content-0", "content-1"]
-        assert stage.graph.calls[1] == "findBatch"
+        assert stage.graph.calls[1] == "find"
 
     async def test_after_a_day_a_record_fails_with_the_last_reason(self, stage: Stage) -> None:
         stage.graph.arm("create", [Fault(THROTTLED), Fault()])
@@ -149,7 +149,7 @@ class TestWaiting:
         assert await stage.outcomes(batch) == [CREATED]
 
     async def test_while_the_ledger_is_not_there_nothing_is_sent(self, stage: Stage) -> None:
-        stage.ledger.failures["claimAll"] = TransientError(
+        stage.ledger.failures["claim"] = TransientError(
             ErrorCode.STORAGE_UNAVAILABLE, "Down.", retry_after_seconds=30.0
         )
         batch = await stage.accept(courses(2))
@@ -178,7 +178,7 @@ class TestBugs:
         stage.graph.arm("create", [Fault(THROTTLED)] * 3 * throttled)
         for _ in range(1 + throttled):
             await stage.deliver_next()
-        monkeypatch.setattr("activities.execution.together.content_hash", break_at_one)
+        monkeypatch.setattr("activities.execution.once.content_hash", break_at_one)
         await stage.run_dry()
         assert await stage.outcomes(batch) == [CREATED, "internalError", CREATED]
         _, results = await stage.report(batch)

@@ -8,15 +8,14 @@ import pytest
 from hypothesis import given
 
 from activities.batches.results import Batch, Progress
-from activities.contract.models import Assignment, CourseActivity, Json, SelfInitiatedCourse
+from activities.contract.models import Assignment, CourseActivity, Json, SelfInitiatedCourse, StoredActivity
 from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
 from activities.execution import sending
-from activities.execution.gateway import StoredActivity
 from activities.execution.result import Outcome, Result
 from activities.execution.sending import Creation
 from activities.health import Report
 from activities.queueing.messages import Delivery, Failure, Record
-from activities.web import answers, batch_answers, http
+from activities.web import activities, answers, batch_answers, http
 from activities.web.batch_answers import ResultPage
 from activities.web.failures import parse_selection
 from connector import examples, schemas
@@ -103,7 +102,7 @@ def test_a_flat_answer_fits_and_has_every_key(kind: type[CourseActivity], outcom
     for sent in (record(kind), examples.of_requests()[kind.__name__]["example"]["value"]):
         wanted = parse(sent, kind)
         stored = StoredActivity({**wanted.activity.to_graph(), "id": "1", "completedDateTime": None})
-        said = body_of(answers.encode_flat(Creation(outcome, wanted, stored), REQUEST))
+        said = body_of(activities.encode_flat(Creation(outcome, wanted, stored), REQUEST))
         name = f"Created{kind.__name__}"
         assert problems_in_both(said, name) == []
         for document in (API["components"]["schemas"], CONNECTOR["definitions"]):
@@ -114,7 +113,7 @@ def test_a_flat_answer_fits_and_has_every_key(kind: type[CourseActivity], outcom
 def test_the_entity_of_graph_fits(kind: type[CourseActivity]) -> None:
     wanted = parse(record(kind), kind)
     created = Creation(sending.Outcome.CREATED, wanted, StoredActivity({**wanted.activity.to_graph(), "id": "1"}))
-    assert problems_in_api(body_of(answers.encode_graph(created, REQUEST)), "LearningCourseActivity") == []
+    assert problems_in_api(body_of(activities.encode_graph(created, REQUEST)), "LearningCourseActivity") == []
 
 
 @pytest.mark.parametrize("has_more", [False, True])

@@ -10,13 +10,12 @@ from hypothesis import strategies as st
 from activities.contract.models import ActivityRequest
 from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
 from activities.execution import sending
-from activities.execution.sending import Outcome, identify
+from activities.execution.once import identify
+from activities.execution.sending import FOR_A_CALLER, Outcome, Sender
 from activities.graph import translation
 from tests.support.fakes import FOR_EVER, OTHER_REGISTRATION_ID, FakeGraph, Fault, activity_request, assignment_request
+from tests.support.world import ABC, EXISTS, NO_READING, REFUSED, creation_in, error_in, outcomes
 
-EXISTS = PermanentError(ErrorCode.ACTIVITY_EXISTS, "taken")
-REFUSED = PermanentError(ErrorCode.LEARNER_NOT_LICENSED, "no licence")
-NO_READING = PermanentError(ErrorCode.GRAPH_PERMISSION_MISSING, "no permission")
 HANGS = Fault(seconds=FOR_EVER)
 UNREACHABLE = Fault(translation.unreachable())
 # Whatever may have been executed although nobody said so.
@@ -34,14 +33,16 @@ def busy(code: ErrorCode = ErrorCode.THROTTLED, *, seconds: float) -> Fault:
     return Fault(TransientError(code, "later", retry_after_seconds=seconds))
 
 
+async def ends_of(graph: FakeGraph, *requests: ActivityRequest) -> list[sending.End]:
+    return await Sender(graph=graph, effort=FOR_A_CALLER, clock=graph.time.clock).create(requests)
+
+
 async def create(graph: FakeGraph, request: ActivityRequest | None = None) -> sending.Creation:
-    return await sending.create(request or activity_request(), graph=graph, clock=graph.time.clock)
+    return creation_in(await ends_of(graph, request or activity_request()))
 
 
 async def failure(graph: FakeGraph, request: ActivityRequest | None = None) -> ActivityError:
-    with pytest.raises(ActivityError) as caught:
-        await create(graph, request)
-    return caught.value
+    return error_in(await ends_of(graph, request or activity_request()))
 
 
 class TestIdentify:
@@ -132,7 +133,7 @@ class TestSending:
         graph = FakeGraph()
         graph.arm("create", [fault] * 10)
         await failure(graph)
-        assert 1 < graph.calls.count("create") <= sending.SENDS
+        assert 1 < graph.calls.count("create") <= FOR_A_CALLER.sends
 
     @pytest.mark.parametrize("seconds", [2.001, 7, 120, 86_400])
     @pytest.mark.parametrize("code", [ErrorCode.THROTTLED, ErrorCode.GRAPH_UNAVAILABLE])
@@ -206,8 +207,8 @@ class TestLostAnswers:
 
     async def test_absence_counts_when_the_last_look_up_says_so(self, lost: str) -> None:
         graph = FakeGraph()
-        graph.arm("create", [Fault(LOST[lost])] * sending.SENDS)
-        graph.arm("find", [Fault(LOST["status 502"]), Fault()] * sending.SENDS)
+        graph.arm("create", [Fault(LOST[lost])] * FOR_A_CALLER.sends)
+        graph.arm("find", [Fault(LOST["status 502"]), Fault()] * FOR_A_CALLER.sends)
         assert (await failure(graph)).code is not ErrorCode.OUTCOME_UNKNOWN
 
     async def test_an_activity_with_other_content_is_named(self, lost: str) -> None:
@@ -222,13 +223,13 @@ class TestLostAnswers:
         assert graph.calls == ["create", "create", "find"]
 
 
-async def test_the_permission_that_looking_up_needs_is_named() -> None:
+async def test_what_an_admin_does_so_that_it_can_be_looked_up_is_told() -> None:
     graph = FakeGraph()
     graph.arm("create", [HANGS])
     graph.arm("find", [Fault(NO_READING)] * 2)
     error = await failure(graph)
     assert error.code is ErrorCode.OUTCOME_UNKNOWN
-    assert "LearningSelfInitiatedCourse.Read.All" in error.message
+    assert error.message.endswith(f" {NO_READING.message}")
 
 
 async def test_an_outcome_that_every_look_up_settled_is_not_called_unknown() -> None:
@@ -238,6 +239,25 @@ async def test_an_outcome_that_every_look_up_settled_is_not_called_unknown() -> 
     error = await failure(graph)
     assert isinstance(error, TransientError)
     assert (error.code, error.may_have_executed) == (ErrorCode.GRAPH_UNAVAILABLE, True)
+
+
+class TestSeveral:
+    async def test_only_what_was_not_created_is_sent_again_after_the_longest_pause(self) -> None:
+        graph = FakeGraph()
+        graph.arm("create", [busy(ErrorCode.GRAPH_UNAVAILABLE, seconds=1), Fault(REFUSED), UNREACHABLE])
+        assert outcomes(await ends_of(graph, *ABC)) == ["created", "learnerNotLicensed", "created"]
+        assert (graph.calls, graph.sizes) == (["createBatch", "createBatch"], [3, 2])
+        assert graph.time.pauses == [2.0]
+
+    async def test_what_has_no_end_is_looked_up_together_and_each_has_its_own(self) -> None:
+        graph = FakeGraph()
+        answered = await create(graph, ABC[1])
+        lost = translation.unanswered()
+        graph.arm("create", [Fault(lost, executed=True), Fault(EXISTS), Fault(lost)])
+        ends = await ends_of(graph, *ABC)
+        assert outcomes(ends) == ["created", "unchanged", "created"]
+        assert ends[1] == sending.Creation(Outcome.UNCHANGED, ABC[1], answered.stored)
+        assert graph.calls == ["create", "createBatch", "findBatch", "find", "create"]
 
 
 class TestTaken:

@@ -5,10 +5,12 @@ from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
-from activities.errors import ActivityError, ErrorCode, TransientError
+from activities.errors import ErrorCode, TransientError
 from activities.execution import sending
+from activities.execution.sending import FOR_A_CALLER, Sender
 from activities.graph import translation
 from tests.support.fakes import FOR_EVER, FakeGraph, Fault, activity_request
+from tests.support.world import outcomes
 
 # A flow's HTTP action waits this long; the host and the network between need some of it.
 # Source: https://learn.microsoft.com/azure/logic-apps/logic-apps-limits-and-config
@@ -64,10 +66,8 @@ def faults_on(path: Path) -> Callable[[str], Fault]:
 
 
 async def outcome_of(graph: FakeGraph) -> str:
-    try:
-        return (await sending.create(activity_request(), graph=graph, clock=graph.time.clock)).outcome
-    except ActivityError as error:
-        return error.code
+    ends = await Sender(graph=graph, effort=FOR_A_CALLER, clock=graph.time.clock).create([activity_request()])
+    return outcomes(ends)[0]
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ async def test_the_answer_always_comes_in_time_and_nothing_is_created_twice() ->
         graph = FakeGraph(choose_fault=faults_on(path))
         outcomes[await outcome_of(graph)] += 1
         longest = max(longest, graph.time.seconds)
-        assert graph.calls.count("create") <= sending.SENDS
+        assert graph.calls.count("create") <= FOR_A_CALLER.sends
         assert len(graph.stored) <= 1, f"created twice: {graph.calls}"
     assert longest <= sending.TOTAL_SECONDS <= FLOW_SECONDS - SHARE_OF_HOST_AND_NETWORK
     # The walk met every end there is, so the bounds above bind every branch.

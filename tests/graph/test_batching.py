@@ -2,18 +2,18 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
-from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
-from activities.execution.gateway import StoredActivity
+from activities.contract.models import StoredActivity
+from activities.errors import ActivityError, ErrorCode, TransientError
 from activities.graph import translation
-from activities.graph.batching import SINGLES_AT_ONCE, Answer, Batching, Part
+from activities.graph.batching import SINGLES_AT_ONCE, Batching, Part
+from activities.graph.sdk import Answer
 from tests.support.fakes import activity_request
-from tests.support.gateways import Emulated, emulated
+from tests.support.gateways import Emulated
 
 PARTS = [Part("POST", f"/{place}", {}, b"{}") for place in range(3)]
 REQUESTS = [activity_request(f"course-{number}") for number in range(10)]
@@ -38,7 +38,7 @@ class Door:
         return whole(*({"id": one["id"], "status": 201} for one in json.loads(body)["requests"]))
 
     async def together(self, parts: Sequence[Part] = tuple(PARTS)) -> list[Answer | ActivityError] | None:
-        return await self.batching.together(lambda: parts, timeout_seconds=5)
+        return await self.batching.together(parts, timeout_seconds=5)
 
 
 def whole(*responses: dict[str, Any], status: int = 200) -> Answer:
@@ -74,12 +74,12 @@ class TestRefusal:
     async def test_no_answer_at_all_is_none(self, log: pytest.LogCaptureFixture) -> None:
         failures = [translation.unreachable(), translation.unanswered()]
 
-        async def post(_: bytes, __: float) -> Answer:
-            raise failures.pop()
+        async def post(_: bytes, __: float) -> TransientError:
+            return failures.pop()
 
         batching = Batching(post)
         for code in (ErrorCode.OUTCOME_UNKNOWN, ErrorCode.GRAPH_UNAVAILABLE):
-            ends = await batching.together(lambda: PARTS, timeout_seconds=5)
+            ends = await batching.together(PARTS, timeout_seconds=5)
             assert [end.code for end in ends or [] if isinstance(end, TransientError)] == [code] * 3
         assert refusals_in(log) == 0
 
@@ -98,12 +98,6 @@ class TestRefusal:
         assert await asyncio.gather(*(door.together() for _ in range(5))) == [None] * 5
         assert await door.together() is None
         assert (door.sent, refusals_in(log)) == (5, 1)
-
-    async def test_nothing_is_sent_for_nothing_and_says_nothing_about_batches(self) -> None:
-        """Graph refuses an empty batch."""
-        door = Door()
-        assert await door.together([]) == []
-        assert door.sent == 0
 
     async def test_what_is_refused_inside_a_batch_was_not_done_and_is_sent_singly_the_next_time(
         self, log: pytest.LogCaptureFixture
@@ -136,16 +130,6 @@ class TestSingly:
         assert ends == [list(range(20))] * 3
         assert most == SINGLES_AT_ONCE
 
-    async def test_what_one_raises_stands_in_its_place(self) -> None:
-        refused = PermanentError(ErrorCode.LEARNER_NOT_LICENSED, "no licence")
-
-        async def call(number: int) -> int:
-            if number == 1:
-                raise refused
-            return number
-
-        assert await Door().batching.singly(call(number) for number in range(3)) == [0, refused, 2]
-
     async def test_a_bug_is_no_end(self) -> None:
         async def call() -> int:
             raise ZeroDivisionError
@@ -154,18 +138,12 @@ class TestSingly:
             await Door().batching.singly([call()])
 
 
-@pytest_asyncio.fixture
-async def subject(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Emulated]:
-    async with emulated(monkeypatch) as given:
-        yield given
+async def create(emulator: Emulated) -> list[StoredActivity | ActivityError]:
+    return await emulator.gateway.create(REQUESTS, timeout_seconds=5)
 
 
-async def create(subject: Emulated) -> list[StoredActivity | ActivityError]:
-    return await subject.gateway.create_activities(REQUESTS, timeout_seconds=5)
-
-
-def http_requests(subject: Emulated) -> list[str]:
-    return [call.operation for call in subject.emulator.calls if not call.batched and call.operation != "token"]
+def http_requests(emulator: Emulated) -> list[str]:
+    return [call.operation for call in emulator.emulator.calls if not call.batched and call.operation != "token"]
 
 
 def external_ids(ends: Sequence[object]) -> list[str]:
@@ -177,37 +155,37 @@ class TestWithGraph:
 
     @pytest.mark.parametrize("fault", [{"name": "batch-refused"}, *({"status": status} for status in REFUSALS)])
     async def test_each_is_created_singly_and_once(
-        self, subject: Emulated, log: pytest.LogCaptureFixture, fault: dict[str, Any]
+        self, emulator: Emulated, log: pytest.LogCaptureFixture, fault: dict[str, Any]
     ) -> None:
-        subject.emulator.faults.arm({"operation": "batch", **fault})
+        emulator.emulator.faults.arm({"operation": "batch", **fault})
         wanted = [request.activity.external_course_activity_id for request in REQUESTS]
-        assert external_ids(await create(subject)) == wanted
-        assert subject.count() == len(REQUESTS)
-        found = await subject.gateway.find_activities(REQUESTS, timeout_seconds=5)
+        assert external_ids(await create(emulator)) == wanted
+        assert emulator.count() == len(REQUESTS)
+        found = await emulator.gateway.find(REQUESTS, timeout_seconds=5)
         assert external_ids(found) == wanted
-        assert http_requests(subject) == ["batch"] + ["create"] * 10 + ["find"] * 10
+        assert http_requests(emulator) == ["batch"] + ["create"] * 10 + ["find"] * 10
         assert refusals_in(log) == 1
 
-    async def test_look_ups_that_are_refused_together_are_made_singly(self, subject: Emulated) -> None:
-        subject.emulator.faults.arm({"name": "batch-refused"})
-        assert await subject.gateway.find_activities(REQUESTS, timeout_seconds=5) == [None] * 10
-        assert http_requests(subject) == ["batch"] + ["find"] * 10
+    async def test_look_ups_that_are_refused_together_are_made_singly(self, emulator: Emulated) -> None:
+        emulator.emulator.faults.arm({"name": "batch-refused"})
+        assert await emulator.gateway.find(REQUESTS, timeout_seconds=5) == [None] * 10
+        assert http_requests(emulator) == ["batch"] + ["find"] * 10
 
-    async def test_a_failure_among_the_single_ones_is_only_its_own(self, subject: Emulated) -> None:
-        subject.emulator.faults.arm({"name": "batch-refused"})
-        subject.throttle(1.5)
-        throttled, *created = await create(subject)
+    async def test_a_failure_among_the_single_ones_is_only_its_own(self, emulator: Emulated) -> None:
+        emulator.emulator.faults.arm({"name": "batch-refused"})
+        emulator.throttle(1.5)
+        throttled, *created = await create(emulator)
         assert isinstance(throttled, TransientError)
         # Outside of a batch Graph executes nothing that it throttles.
         assert (throttled.code, throttled.may_have_executed) == (ErrorCode.THROTTLED, False)
-        assert len(external_ids(created)) == subject.count() == 9
+        assert len(external_ids(created)) == emulator.count() == 9
 
-    async def test_what_is_refused_inside_a_batch_is_created_by_the_next_attempt(self, subject: Emulated) -> None:
-        subject.emulator.faults.arm({"status": 400, "body": REFUSAL})
-        refused, *created = await create(subject)
+    async def test_what_is_refused_inside_a_batch_is_created_by_the_next_attempt(self, emulator: Emulated) -> None:
+        emulator.emulator.faults.arm({"status": 400, "body": REFUSAL})
+        refused, *created = await create(emulator)
         assert isinstance(refused, TransientError)
-        assert len(external_ids(created)) == subject.count() == 9
-        (again,) = await subject.gateway.create_activities(REQUESTS[:1], timeout_seconds=5)
+        assert len(external_ids(created)) == emulator.count() == 9
+        (again,) = await emulator.gateway.create(REQUESTS[:1], timeout_seconds=5)
         assert isinstance(again, StoredActivity)
-        assert http_requests(subject) == ["batch", "create"]
-        assert subject.count() == 10
+        assert http_requests(emulator) == ["batch", "create"]
+        assert emulator.count() == 10

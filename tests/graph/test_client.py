@@ -1,80 +1,62 @@
-"""What the real gateway sends to Microsoft Graph and reads from it: the official SDK, on a transport of the test."""
+"""What the real gateway sends to Microsoft Graph and reads from it: the official SDK, on a wire of the test.
+
+Rules about one request are asked of a request alone, which is a POST or a GET, and of several in one ``$batch``; what
+is so only in a batch is in ``test_client_batches``.
+"""
 
 import asyncio
 import json
 import re
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import unquote
 
-import httpx
 import pytest
-import pytest_asyncio
 from aiohttp import web
+from azure.core.credentials import AccessToken
+from azure.identity.aio import ManagedIdentityCredential
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from activities import telemetry
-from activities.contract.models import ActivityRequest, Defaults
+from activities.contract.models import ActivityRequest, Defaults, StoredActivity
 from activities.contract.validation import parse_activity
-from activities.errors import ActivityError, ErrorCode, TransientError
+from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
+from activities.graph import client, sdk
 from activities.graph.client import MicrosoftGraph
-from tests.support.endpoints import TOKEN, IdentityEndpoint, identity_endpoint, peer, read_request, reply
+from tests.support.endpoints import TOKEN, IdentityEndpoint, peer, read_request, reply
 from tests.support.fakes import REGISTRATION_ID, activity_request, assignment_request
 from tests.support.over_httpx import OverHttpx
+from tests.support.wire import CREATED, GRAPH, Wire
 
 ROOT = Path(__file__).parents[2]
-GRAPH = "https://graph.microsoft.com/v1.0"
-CREATED = b'{"id":"learner:activity","status":"inProgress"}'
+COURSE = activity_request()
+texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(str.strip)
 
-type Reply = Callable[[httpx.Request], httpx.Response]
-
-
-class Wire(httpx.AsyncBaseTransport):
-    """Keeps what was sent, and answers with ``reply``."""
-
-    def __init__(self) -> None:
-        self.sent: list[httpx.Request] = []
-        self.reply: Reply = lambda _: httpx.Response(201, content=CREATED)
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        self.sent.append(request)
-        response = self.reply(request)
-        response.request = request
-        return response
+type Call = Callable[[MicrosoftGraph, Sequence[ActivityRequest]], Awaitable[list[Any]]]
 
 
-@pytest_asyncio.fixture
-async def identity(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[IdentityEndpoint]:
-    async with identity_endpoint(monkeypatch) as endpoint:
-        yield endpoint
+async def create(graph: MicrosoftGraph, requests: Sequence[ActivityRequest] = (COURSE,)) -> list[Any]:
+    return await graph.create(requests, timeout_seconds=30)
 
 
-@pytest.fixture
-def wire() -> Wire:
-    return Wire()
+async def find(graph: MicrosoftGraph, requests: Sequence[ActivityRequest] = (COURSE,)) -> list[Any]:
+    return await graph.find(requests, timeout_seconds=30)
 
 
-@pytest_asyncio.fixture
-async def graph(identity: IdentityEndpoint, wire: Wire) -> AsyncIterator[MicrosoftGraph]:
-    assert identity
-    gateway = MicrosoftGraph(base_url=GRAPH, client_id=None, transport=OverHttpx(wire))
-    yield gateway
-    await gateway.close()
-
-
-async def create(graph: MicrosoftGraph, request: ActivityRequest | None = None) -> None:
-    await graph.create_activity(request or activity_request(), timeout_seconds=30)
+CALLS = pytest.mark.parametrize("call", [create, find])
+MANY = pytest.mark.parametrize("requests", [[COURSE], [COURSE] * 3], ids=["alone", "in a batch"])
 
 
 @pytest.mark.parametrize("example", ["assignment", "self-initiated"])
 async def test_the_documented_example_is_sent_as_documented(graph: MicrosoftGraph, wire: Wire, example: str) -> None:
     documented = json.loads((ROOT / "tests" / "samples" / f"{example}.request.json").read_text(encoding="utf-8"))
     request = parse_activity(documented, kind=None, defaults=Defaults(registration_id=REGISTRATION_ID))
-    await create(graph, request)
+    await create(graph, [request])
     (sent,) = wire.sent
     assert json.loads(sent.content) == documented
     assert sent.method == "POST"
@@ -83,9 +65,6 @@ async def test_the_documented_example_is_sent_as_documented(graph: MicrosoftGrap
     assert sent.headers["authorization"] == f"Bearer {TOKEN}"
     assert sent.headers["accept"].startswith("application/json")
     assert sent.headers["prefer"] == "include-unknown-enum-members"
-
-
-texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(str.strip)
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
@@ -104,44 +83,58 @@ async def test_the_sdk_changes_nothing_of_an_activity(
 ) -> None:
     """The SDK's typed attributes would drop values, rename nulls and turn texts that look like GUIDs into others."""
     request = assignment_request(**properties)
-    await create(graph, request)
+    await create(graph, [request])
     assert json.loads(wire.sent[-1].content) == request.activity.to_graph()
 
 
-async def test_graph_is_told_the_invocation_that_asks(graph: MicrosoftGraph, wire: Wire) -> None:
+@MANY
+async def test_graph_is_told_the_invocation_that_asks(
+    graph: MicrosoftGraph, wire: Wire, requests: list[ActivityRequest]
+) -> None:
     """Microsoft's support finds the request by it."""
     with telemetry.invocation("the-invocation", {}):
-        await graph.create_activity(activity_request(), timeout_seconds=5)
+        await create(graph, requests)
     assert wire.sent[0].headers["client-request-id"] == "the-invocation"
 
 
-async def test_the_answer_is_kept_as_graph_wrote_it(graph: MicrosoftGraph, wire: Wire) -> None:
+@MANY
+async def test_the_answer_is_kept_as_graph_wrote_it(
+    graph: MicrosoftGraph, wire: Wire, requests: list[ActivityRequest]
+) -> None:
     entity = {
         "id": "a:b",
         "assignmentType": "peerRecommended",
         "x": {"y": [1.5, None]},
         "d": "2022-09-22T16:05:00.0000000",
     }
-    wire.reply = lambda _: httpx.Response(201, json=entity, headers={"request-id": "r-1"})
-    stored = await graph.create_activity(activity_request(), timeout_seconds=30)
-    assert (stored.entity, stored.id, stored.graph_request_id) == (entity, "a:b", "r-1")
+    wire.each = wire.answer(201, entity, {"request-id": "r-1"})
+    assert await create(graph, requests) == [StoredActivity(entity, "r-1")] * len(requests)
 
 
 class TestToken:
-    async def test_it_is_for_microsoft_graph_wherever_graph_is(self, identity: IdentityEndpoint, wire: Wire) -> None:
+    @MANY
+    async def test_it_is_for_microsoft_graph_wherever_graph_is(
+        self, identity: IdentityEndpoint, wire: Wire, requests: list[ActivityRequest]
+    ) -> None:
+        """And it is kept: the credential is not asked for every request."""
         gateway = MicrosoftGraph(base_url="http://127.0.0.1:1/v1.0", client_id=None, transport=OverHttpx(wire))
-        await create(gateway)
+        for _ in range(3):
+            await create(gateway, requests)
         await gateway.close()
         assert [request.query["resource"] for request in identity.requests] == ["https://graph.microsoft.com"]
-        assert wire.sent[0].headers["authorization"] == f"Bearer {TOKEN}"
+        assert {str(sent.url).partition("/v1.0/")[0] for sent in wire.sent} == {"http://127.0.0.1:1"}
+        assert [sent.headers["authorization"] for sent in wire.sent] == [f"Bearer {TOKEN}"] * 3
 
+    @MANY
     @pytest.mark.parametrize(
         "elsewhere", ["https://graph.microsoft.com.example.org/v1.0", "https://graph.microsoft.us/v1.0"]
     )
-    async def test_another_host_gets_none(self, graph: MicrosoftGraph, wire: Wire, elsewhere: str) -> None:
+    async def test_another_host_gets_none(
+        self, graph: MicrosoftGraph, wire: Wire, requests: list[ActivityRequest], elsewhere: str
+    ) -> None:
         # Nothing in the gateway changes the host; this asks what protects the token if something ever did.
         graph._adapter.base_url = elsewhere  # noqa: SLF001 (there is no public way to another host)
-        await create(graph)
+        await create(graph, requests)
         assert str(wire.sent[0].url).startswith(elsewhere)
         assert "authorization" not in wire.sent[0].headers
 
@@ -149,31 +142,101 @@ class TestToken:
         self, graph: MicrosoftGraph, wire: Wire, identity: IdentityEndpoint
     ) -> None:
         challenge = {"WWW-Authenticate": 'Bearer error="insufficient_claims", claims="eyJhIjoxfQ=="'}
-        wire.reply = lambda _: httpx.Response(401, headers=challenge)
-        with pytest.raises(TransientError) as caught:
-            await create(graph)
-        assert caught.value.code is ErrorCode.IDENTITY_UNAVAILABLE
+        wire.each = wire.answer(401, headers=challenge)
+        (error,) = await create(graph)
+        assert error.code is ErrorCode.IDENTITY_UNAVAILABLE
         assert (len(wire.sent), len(identity.requests)) == (2, 2)
 
+    async def test_the_credential_is_asked_once_a_minute_however_many_requests_there_are(
+        self, wire: Wire, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Its cache is searched anew each time, which would cost every request as much as its JSON."""
+        clock, asked = [0.0], [0]
 
+        class Counting(ManagedIdentityCredential):
+            async def get_token(self, *_: str, **__: object) -> AccessToken:
+                asked[0] += 1
+                return AccessToken(f"token {asked[0]}", 2**40)
+
+        monkeypatch.setattr(client, "managed_identity", lambda _: Counting())
+        monkeypatch.setattr(sdk, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+        graph = MicrosoftGraph(base_url=GRAPH, client_id=None, transport=OverHttpx(wire))
+        for _ in range(50):
+            await create(graph)
+        clock[0] += sdk.KEPT_SECONDS
+        await create(graph)
+        await graph.close()
+        assert [sent.headers["authorization"] for sent in wire.sent] == ["Bearer token 1"] * 50 + ["Bearer token 2"]
+
+    @MANY
+    async def test_a_failing_identity_sends_nothing(
+        self, graph: MicrosoftGraph, wire: Wire, identity: IdentityEndpoint, requests: list[ActivityRequest]
+    ) -> None:
+        async def refuse(_: object) -> web.Response:
+            return web.json_response({"message": "no"}, status=400)
+
+        identity.answer = refuse
+        for error in await create(graph, requests):
+            assert (error.code, error.may_have_executed) == (ErrorCode.IDENTITY_UNAVAILABLE, False)
+        assert wire.sent == []
+
+
+@MANY
 @pytest.mark.parametrize("status", [200, 202, 301, 302, 303, 307, 308, 400, 403, 408, 409, 429, 500, 502, 503, 504])
-@pytest.mark.parametrize("operation", ["create", "find"])
+@CALLS
 async def test_every_answer_is_the_answer_to_one_send(
-    graph: MicrosoftGraph, wire: Wire, operation: str, status: int
+    graph: MicrosoftGraph, wire: Wire, call: Call, status: int, requests: list[ActivityRequest]
 ) -> None:
     """The SDK's own retry would create twice after a 504, its redirects would create elsewhere."""
-    headers = {"Location": f"{GRAPH}/elsewhere", "Retry-After": "0"}
-    wire.reply = lambda _: httpx.Response(status, headers=headers)
-    with pytest.raises(ActivityError):
-        await (create(graph) if operation == "create" else graph.find_activity(REGISTRATION_ID, "x", timeout_seconds=5))
+    wire.each = wire.answer(status, headers={"Location": f"{GRAPH}/elsewhere", "Retry-After": "0"})
+    assert all(isinstance(end, ActivityError) for end in await call(graph, requests))
     assert len(wire.sent) == 1
 
 
-async def test_graphs_own_delay_arrives(graph: MicrosoftGraph, wire: Wire) -> None:
-    wire.reply = lambda _: httpx.Response(429, headers={"RETRY-AFTER": "7.5"})
-    with pytest.raises(TransientError) as caught:
-        await create(graph)
-    assert (caught.value.code, caught.value.retry_after_seconds) == (ErrorCode.THROTTLED, 7.5)
+@MANY
+@pytest.mark.parametrize("body", [{}, {"error": {}}, "<html>", None, {"id": 7}])
+async def test_a_success_that_holds_no_activity_may_have_been_executed(
+    graph: MicrosoftGraph, wire: Wire, requests: list[ActivityRequest], body: Any
+) -> None:
+    wire.each = wire.answer(201, body)
+    for end in await create(graph, requests):
+        assert isinstance(end, TransientError)
+        assert end.may_have_executed
+
+
+@MANY
+@pytest.mark.parametrize(
+    ("answer", "seconds"),
+    [
+        (Wire.answer(429, headers={"RETRY-AFTER": "7.5"}), 7.5),
+        (Wire.answer(429, {"message": "Retry after 2 minutes"}, {"Retry-After": "9"}), 9),
+        (Wire.answer(503, {"code": "tooManyRequests", "message": "Retry after 2 minutes"}), 120),
+    ],
+)
+async def test_graphs_own_delay_arrives_in_every_form(
+    graph: MicrosoftGraph, wire: Wire, requests: list[ActivityRequest], answer: dict[str, Any], seconds: float
+) -> None:
+    wire.each = answer
+    assert [end.retry_after_seconds for end in await create(graph, requests)] == [seconds] * len(requests)
+
+
+@MANY
+@pytest.mark.parametrize("kind", [activity_request, assignment_request])
+async def test_a_refusal_for_want_of_a_permission_names_it_and_what_it_is_for(
+    graph: MicrosoftGraph, wire: Wire, kind: Callable[[], ActivityRequest], requests: list[ActivityRequest]
+) -> None:
+    """Creating and looking up need different ones."""
+    wire.each = wire.answer(403, {"error": {"code": "Authorization_RequestDenied", "message": "Insufficient"}})
+    name = "LearningAssignedCourse" if kind is assignment_request else "LearningSelfInitiatedCourse"
+    for call, permission, purpose in [
+        (create, f"{name}.ReadWrite.All", "creating"),
+        (find, f"{name}.Read.All", "finding out whether"),
+    ]:
+        for error in await call(graph, [kind()] * len(requests)):
+            assert isinstance(error, PermanentError)
+            assert error.code is ErrorCode.GRAPH_PERMISSION_MISSING
+            assert permission in error.message
+            assert purpose in error.message
 
 
 IDS = [
@@ -196,6 +259,12 @@ IDS = [
 ]
 
 
+def named(external_id: str) -> ActivityRequest:
+    """Return a request with this very external id; from outside, none comes with a space at its ends."""
+    activity = COURSE.activity.model_copy(update={"external_course_activity_id": external_id})
+    return ActivityRequest(REGISTRATION_ID, activity)
+
+
 def asked_for(target: str) -> tuple[str, str]:
     """Read a look-up's address as a server does: split at the slashes, decode, undouble the quotes of the key."""
     *path, last = target.split("/")
@@ -212,9 +281,9 @@ class TestLookUp:
     async def test_any_external_id_is_asked_for_as_it_is(
         self, graph: MicrosoftGraph, wire: Wire, external_id: str
     ) -> None:
-        wire.reply = lambda _: httpx.Response(200, content=CREATED)
-        found = await graph.find_activity(REGISTRATION_ID, external_id, timeout_seconds=5)
-        assert found is not None
+        wire.each = wire.answer(200, CREATED)
+        (found,) = await find(graph, [named(external_id)])
+        assert isinstance(found, StoredActivity)
         sent = wire.sent[-1]
         assert sent.method == "GET"
         assert asked_for(sent.url.raw_path.decode()) == (self.FOLDER, external_id)
@@ -228,43 +297,40 @@ class TestLookUp:
             for _ in IDS:
                 first, _ = await read_request(reader)
                 targets.append(first.split()[1])
-                writer.write(reply("200 OK", CREATED))
+                writer.write(reply("200 OK", json.dumps(CREATED).encode()))
 
         async with peer(answer) as url:
             gateway = MicrosoftGraph(base_url=url, client_id=None)
             for external_id in IDS:
-                await gateway.find_activity(REGISTRATION_ID, external_id, timeout_seconds=5)
+                await find(gateway, [named(external_id)])
             await gateway.close()
         assert [asked_for(target) for target in targets] == [(self.FOLDER, external_id) for external_id in IDS]
 
-    async def test_graphs_404_means_that_there_is_none(self, graph: MicrosoftGraph, wire: Wire) -> None:
-        wire.reply = lambda _: httpx.Response(404, json={"error": {"code": "notFound"}})
-        assert await graph.find_activity(REGISTRATION_ID, "x", timeout_seconds=5) is None
-
-    @pytest.mark.parametrize("body", [b"", b"<html>Not found</html>", b"{}", b'{"error":{}}'])
-    async def test_a_404_that_is_not_graphs_own_does_not_mean_absent(
-        self, graph: MicrosoftGraph, wire: Wire, body: bytes
+    @MANY
+    async def test_graphs_404_means_that_there_is_none(
+        self, graph: MicrosoftGraph, wire: Wire, requests: list[ActivityRequest]
     ) -> None:
-        wire.reply = lambda _: httpx.Response(404, content=body)
-        with pytest.raises(ActivityError):
-            await graph.find_activity(REGISTRATION_ID, "external", timeout_seconds=5)
+        wire.each = wire.answer(404, {"error": {"code": "notFound"}})
+        assert await find(graph, requests) == [None] * len(requests)
 
-    @pytest.mark.parametrize("status", [200, 204, 302, 400, 401, 403, 410, 429, 500, 503])
-    async def test_no_other_answer_means_absent(self, graph: MicrosoftGraph, wire: Wire, status: int) -> None:
-        wire.reply = lambda _: httpx.Response(status)
-        with pytest.raises(ActivityError):
-            await graph.find_activity(REGISTRATION_ID, "x", timeout_seconds=5)
-
-
-async def test_a_failing_identity_sends_nothing(graph: MicrosoftGraph, wire: Wire, identity: IdentityEndpoint) -> None:
-    async def refuse(_: object) -> web.Response:
-        return web.json_response({"message": "no"}, status=400)
-
-    identity.answer = refuse
-    with pytest.raises(TransientError) as caught:
-        await create(graph)
-    assert (caught.value.code, caught.value.may_have_executed) == (ErrorCode.IDENTITY_UNAVAILABLE, False)
-    assert wire.sent == []
+    @MANY
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            (404, None),
+            (404, "<html>Not found</html>"),
+            (404, "PGh0bWw+"),
+            (404, {}),
+            (404, {"error": {}}),
+            *((status, None) for status in (200, 204, 302, 400, 401, 403, 410, 429, 500, 503)),
+        ],
+    )
+    async def test_no_other_answer_means_absent(
+        self, graph: MicrosoftGraph, wire: Wire, requests: list[ActivityRequest], answer: tuple[int, Any]
+    ) -> None:
+        """Nor does a 404 that is not Graph's own."""
+        wire.each = wire.answer(*answer)
+        assert all(isinstance(end, ActivityError) for end in await find(graph, requests))
 
 
 MODULES_AFTER_FIRST_CREATE = """
@@ -286,7 +352,7 @@ async def main():
     entity = {"id": "a", "@odata.type": "#microsoft.graph.user"}
     answer = OverHttpx(httpx.MockTransport(lambda _: httpx.Response(201, json=entity)))
     gateway = client.MicrosoftGraph(base_url="https://graph.microsoft.com/v1.0", client_id=None, transport=answer)
-    assert (await gateway.create_activity(activity_request(), timeout_seconds=60)).id == "a"
+    assert [one.id for one in await gateway.create([activity_request()], timeout_seconds=60)] == ["a"]
     await gateway.close()
 
 asyncio.run(main())

@@ -2,21 +2,20 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
 from contextlib import suppress
 from types import SimpleNamespace
 
 import aiohttp
 import pytest
-import pytest_asyncio
 
+from activities.contract.models import StoredActivity
 from activities.errors import ErrorCode, TransientError
 from activities.graph.client import MicrosoftGraph
-from activities.graph.transport import AiohttpTransport, Transport, translate_failure
-from tests.support.endpoints import IdentityEndpoint, identity_endpoint, peer, read_request, reply
+from activities.graph.sdk import AiohttpTransport, Transport, translate_failure
+from tests.support.endpoints import peer, read_request, reply
 from tests.support.fakes import activity_request
+from tests.support.wire import GRAPH
 
-GRAPH = "https://graph.microsoft.com/v1.0"
 # A test that waits longer has found that nothing limits the waiting.
 HOPELESS_SECONDS = 20
 CREATED = b'{"id":"learner:activity"}'
@@ -100,21 +99,15 @@ def test_only_what_was_never_sent_is_called_not_executed(error: type[Exception])
     assert failure.code is (ErrorCode.OUTCOME_UNKNOWN if failure.may_have_executed else ErrorCode.GRAPH_UNAVAILABLE)
 
 
-@pytest_asyncio.fixture
-async def identity(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[IdentityEndpoint]:
-    async with identity_endpoint(monkeypatch) as endpoint:
-        yield endpoint
-
-
 async def failure(url: str, *, seconds: float = 30, transport: Transport | None = None) -> TransientError:
     gateway = MicrosoftGraph(base_url=url, client_id=None, transport=transport)
     try:
-        with pytest.raises(TransientError) as caught:
-            async with asyncio.timeout(HOPELESS_SECONDS):
-                await gateway.create_activity(activity_request(), timeout_seconds=seconds)
+        async with asyncio.timeout(HOPELESS_SECONDS):
+            (error,) = await gateway.create([activity_request()], timeout_seconds=seconds)
     finally:
         await gateway.close()
-    return caught.value
+    assert isinstance(error, TransientError)
+    return error
 
 
 @pytest.mark.usefixtures("identity")
@@ -186,11 +179,11 @@ class TestSockets:
 
         async with peer(answer_the_first) as url:
             gateway = MicrosoftGraph(base_url=url, client_id=None)
-            assert (await gateway.create_activity(activity_request(), timeout_seconds=30)).id == "learner:activity"
-            with pytest.raises(TransientError) as caught:
-                await gateway.create_activity(activity_request(), timeout_seconds=30)
+            (first,), (second,) = [await gateway.create([activity_request()], timeout_seconds=30) for _ in range(2)]
             await gateway.close()
-        assert caught.value.may_have_executed
+        assert isinstance(first, StoredActivity)
+        assert isinstance(second, TransientError)
+        assert second.may_have_executed
         assert [line.split()[0] for line in received] == ["POST", "POST"]
 
     async def test_closing_closes_the_connection_that_was_kept(self) -> None:
@@ -204,7 +197,7 @@ class TestSockets:
 
         async with peer(answer_and_wait) as url, asyncio.timeout(HOPELESS_SECONDS):
             gateway = MicrosoftGraph(base_url=url, client_id=None)
-            await gateway.create_activity(activity_request(), timeout_seconds=30)
+            await gateway.create([activity_request()], timeout_seconds=30)
             assert not gone.is_set()
             await gateway.close()
             await gone.wait()

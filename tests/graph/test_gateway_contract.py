@@ -1,17 +1,20 @@
 """One contract, two gateways: ``FakeGraph``, and the real one (azure-identity, msgraph-sdk) against the emulator.
 
-What the use case is tested with must behave like what it runs with.
+What the use case is tested with must behave like what it runs with, for one request as for several: most rules are
+asked of a request alone, and of the same with another in its company. Faults are used up in the order of the requests.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from uuid import uuid4
 
 import pytest
 import pytest_asyncio
 
+from activities.contract.models import ActivityRequest, StoredActivity
 from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
-from activities.execution import sameness, sending
-from activities.execution.sending import Outcome
+from activities.execution import sameness
+from activities.execution.sending import FOR_A_CALLER, Sender
 from tests.support.fakes import (
     LEARNER_ID,
     OTHER_REGISTRATION_ID,
@@ -21,6 +24,14 @@ from tests.support.fakes import (
     assignment_request,
 )
 from tests.support.gateways import GATEWAYS, Subject, subject_named
+from tests.support.world import outcomes
+
+type End = StoredActivity | ActivityError | None
+
+COURSE = activity_request()
+# Found by no look-up, and refused for nothing that this file lets Graph refuse.
+COMPANY = activity_request("company", learnerUserId=str(uuid4()))
+AWKWARD_IDS = ["it's", "''", "a/b", "..", "100%", "%2F", "a b#c?d=e&f", "Prüfung", "\N{GRADUATION CAP}", "(')", '"\\']
 
 
 @pytest_asyncio.fixture(params=GATEWAYS)
@@ -29,17 +40,64 @@ async def subject(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
         yield given
 
 
-async def failure(call: Awaitable[object]) -> ActivityError:
-    with pytest.raises(ActivityError) as caught:
-        await call
-    return caught.value
+@dataclass
+class Caller:
+    """Sends requests, alone or with others behind them."""
+
+    subject: Subject
+    company: Sequence[ActivityRequest]
+
+    async def create(self, *requests: ActivityRequest) -> list[End]:
+        ends = await self.subject.gateway.create([*requests, *self.company], timeout_seconds=5)
+        return [*ends[: len(requests)]]
+
+    async def find(self, *requests: ActivityRequest) -> list[End]:
+        return (await self.subject.gateway.find([*requests, *self.company], timeout_seconds=5))[: len(requests)]
+
+    def count(self) -> int:
+        """Return how many were created, without the company of a single call."""
+        return self.subject.count() - len(self.company)
 
 
-FULL = {
-    "completionPercentage": 20,
-    "completedDateTime": None,
-    "learningProviderId": REGISTRATION_ID,
-}
+@pytest.fixture(params=[[], [COMPANY]], ids=["alone", "in company"])
+def caller(request: pytest.FixtureRequest, subject: Subject) -> Caller:
+    return Caller(subject, request.param)
+
+
+async def create(subject: Subject, *requests: ActivityRequest) -> list[End]:
+    return [*await subject.gateway.create(requests, timeout_seconds=5)]
+
+
+async def find(subject: Subject, *requests: ActivityRequest) -> list[End]:
+    return await subject.gateway.find(requests, timeout_seconds=5)
+
+
+def courses(count: int) -> list[ActivityRequest]:
+    return [activity_request(f"course-{number}") for number in range(count)]
+
+
+def answers(ends: Sequence[End]) -> list[str]:
+    """Return each end in a word: the external id, or the error's code."""
+    return [
+        "absent"
+        if end is None
+        else end.code
+        if isinstance(end, ActivityError)
+        else end.entity["externalCourseActivityId"]
+        for end in ends
+    ]
+
+
+def ids(ends: Sequence[End]) -> list[str]:
+    return [end.id for end in ends if isinstance(end, StoredActivity)]
+
+
+def failures(ends: Sequence[End]) -> list[tuple[str, bool]]:
+    """Return each code, and whether the activity might exist nevertheless."""
+    return [(end.code, end.may_have_executed) for end in ends if isinstance(end, TransientError)]
+
+
+FULL = {"completionPercentage": 20, "completedDateTime": None, "learningProviderId": REGISTRATION_ID}
 REQUESTS = {
     "assignment": assignment_request(
         "course-1",
@@ -54,119 +112,170 @@ REQUESTS = {
 
 
 @pytest.mark.parametrize("kind", REQUESTS)
-async def test_what_is_created_is_told_as_it_was_sent_and_with_an_id(subject: Subject, kind: str) -> None:
+async def test_what_is_created_is_told_as_it_was_sent_and_found_as_the_same(caller: Caller, kind: str) -> None:
     request = REQUESTS[kind]
-    stored = await subject.gateway.create_activity(request, timeout_seconds=5)
+    (stored,) = await caller.create(request)
+    assert isinstance(stored, StoredActivity)
     assert stored.id
     assert stored.graph_request_id
     assert request.activity.to_graph().items() <= stored.entity.items()
-    assert subject.count() == 1
-
-
-@pytest.mark.parametrize("kind", REQUESTS)
-async def test_what_was_created_is_found_and_is_the_same(subject: Subject, kind: str) -> None:
-    request = REQUESTS[kind]
-    stored = await subject.gateway.create_activity(request, timeout_seconds=5)
-    found = await subject.gateway.find_activity(REGISTRATION_ID.upper(), "course-1", timeout_seconds=5)
-    assert found is not None
+    assert caller.count() == 1
+    (found,) = await caller.find(request)
+    assert isinstance(found, StoredActivity)
     assert found.id == stored.id
     assert sameness.differences(request.activity.to_graph(), found.entity) == []
 
 
-@pytest.mark.parametrize("external_id", ["it's", "a/b", "100%", "a b#c?d=e&f", "Prüfung", "\N{GRADUATION CAP}", "(')"])
-async def test_any_external_id_can_be_found(subject: Subject, external_id: str) -> None:
-    stored = await subject.gateway.create_activity(activity_request(external_id), timeout_seconds=5)
-    found = await subject.gateway.find_activity(REGISTRATION_ID, external_id, timeout_seconds=5)
-    assert found is not None
-    assert found.id == stored.id
+async def test_what_was_created_alone_is_found_together_and_the_other_way_round(subject: Subject) -> None:
+    first, second = courses(2)
+    alone, together = await create(subject, first), await create(subject, second, COMPANY)
+    assert ids(await find(subject, second)) == ids(together[:1])
+    assert ids(await find(subject, first, second)) == ids([*alone, *together[:1]])
+
+
+async def test_twenty_are_answered_in_the_order_of_the_requests(subject: Subject) -> None:
+    """Graph answers in any order, and the emulator in the opposite one."""
+    kinds = (activity_request, assignment_request)
+    requests = [kinds[number % 2](f"course-{number}", notes=None) for number in range(20)]
+    ends = await create(subject, *requests)
+    assert answers(ends) == [f"course-{number}" for number in range(20)]
+    assert all(end.graph_request_id for end in ends if isinstance(end, StoredActivity))
+    assert subject.count() == len(set(ids(ends))) == 20
+    assert ids(await find(subject, *requests[::-1])) == ids(ends)[::-1]
+
+
+async def test_nothing_sent_is_nothing_answered(subject: Subject) -> None:
+    assert await create(subject) == []
+    assert await find(subject) == []
+    assert answers(await create(subject, *courses(2))) == ["course-0", "course-1"]
+
+
+async def test_any_external_id_can_be_found(caller: Caller) -> None:
+    requests = [activity_request(external_id) for external_id in AWKWARD_IDS]
+    assert answers(await caller.create(*requests)) == AWKWARD_IDS
+    assert answers(await caller.find(*requests)) == AWKWARD_IDS
+    for request in requests:
+        assert answers(await caller.find(request)) == [request.activity.external_course_activity_id]
 
 
 @pytest.mark.parametrize(
-    ("registration_id", "external_id"),
-    [(REGISTRATION_ID, "course-2"), (REGISTRATION_ID, "Course-1"), (OTHER_REGISTRATION_ID, "course-1")],
+    "another", [{"external_id": "course-2"}, {"external_id": "Course-1"}, {"registrationId": OTHER_REGISTRATION_ID}]
 )
-async def test_another_id_or_another_provider_finds_nothing(
-    subject: Subject, registration_id: str, external_id: str
-) -> None:
-    await subject.gateway.create_activity(activity_request("course-1"), timeout_seconds=5)
-    assert await subject.gateway.find_activity(registration_id, external_id, timeout_seconds=5) is None
+async def test_another_id_or_another_provider_finds_nothing(caller: Caller, another: dict[str, str]) -> None:
+    await caller.create(COURSE)
+    assert await caller.find(activity_request(**another)) == [None]
+
+
+async def test_each_provider_has_its_own_activities(caller: Caller) -> None:
+    mine, other = COURSE, activity_request(registrationId=OTHER_REGISTRATION_ID)
+    first, second = await caller.create(mine, other)
+    found = await caller.find(other, mine, activity_request(registrationId=REGISTRATION_ID.upper()))
+    assert ids(found) == ids([second, first, first])
+    assert first != second
 
 
 async def test_the_gateway_itself_prevents_no_double_and_finds_the_first(subject: Subject) -> None:
-    first, second = [await subject.gateway.create_activity(activity_request(), timeout_seconds=5) for _ in range(2)]
-    found = await subject.gateway.find_activity(REGISTRATION_ID, "course-1", timeout_seconds=5)
-    assert found is not None
-    assert first.id == found.id != second.id
+    """Nobody but the ledger does; in one batch as in two calls."""
+    ends = [*await create(subject, COURSE), *await create(subject, COURSE, COURSE)]
+    assert subject.count() == len(set(ids(ends))) == 3
+    assert ids(await find(subject, COURSE)) == ids(ends[:1])
+
+
+async def test_every_request_has_an_end_of_its_own(subject: Subject) -> None:
+    subject.throttle(1.5)
+    subject.fail("create")
+    subject.lose("create", executed=False, hang=False)
+    ends = await create(subject, *courses(5))
+    assert answers(ends) == ["throttled", "graphFault", "outcomeUnknown", "course-3", "course-4"]
+    assert subject.count() == 2
 
 
 async def test_a_throttled_create_is_not_executed_and_says_for_how_long(subject: Subject) -> None:
     subject.throttle(1.5)
-    error = await failure(subject.gateway.create_activity(activity_request(), timeout_seconds=5))
+    (error,) = await create(subject, COURSE)
     assert isinstance(error, TransientError)
     assert (error.code, error.retry_after_seconds, error.may_have_executed) == (ErrorCode.THROTTLED, 1.5, False)
     assert subject.count() == 0
 
 
-async def test_a_refused_create_is_permanent(subject: Subject) -> None:
-    subject.take_licence()
-    error = await failure(subject.gateway.create_activity(activity_request(), timeout_seconds=5))
-    assert isinstance(error, PermanentError)
-    assert error.code is ErrorCode.LEARNER_NOT_LICENSED
-    assert subject.count() == 0
+@pytest.mark.parametrize("executed", [True, False])
+async def test_what_is_throttled_in_a_batch_says_for_how_long_and_may_have_been_executed(
+    subject: Subject, *, executed: bool
+) -> None:
+    subject.throttle(1.5, executed=executed)
+    subject.throttle(120, executed=executed)
+    ends = await create(subject, *courses(3))
+    assert [end.retry_after_seconds for end in ends if isinstance(end, TransientError)] == [1.5, 120]
+    assert failures(ends) == [(ErrorCode.THROTTLED, True)] * 2
+    assert [one is not None for one in await find(subject, *courses(3))] == [executed, executed, True]
+
+
+async def test_a_refusal_is_permanent_and_only_that_requests(caller: Caller) -> None:
+    caller.subject.take_licence()
+    (refused,) = await caller.create(COURSE)
+    assert isinstance(refused, PermanentError)
+    assert refused.code is ErrorCode.LEARNER_NOT_LICENSED
+    assert caller.count() == 0
 
 
 @pytest.mark.parametrize("hang", [True, False])
 @pytest.mark.parametrize("executed", [True, False])
-async def test_a_lost_answer_leaves_the_outcome_open(subject: Subject, *, executed: bool, hang: bool) -> None:
-    subject.lose("create", executed=executed, hang=hang)
-    error = await failure(subject.gateway.create_activity(activity_request(), timeout_seconds=5))
-    assert isinstance(error, TransientError)
-    assert (error.code, error.may_have_executed) == (ErrorCode.OUTCOME_UNKNOWN, True)
-    assert (await subject.gateway.find_activity(REGISTRATION_ID, "course-1", timeout_seconds=5) is None) is not executed
+async def test_a_lost_answer_leaves_only_that_outcome_open(caller: Caller, *, executed: bool, hang: bool) -> None:
+    caller.subject.lose("create", executed=executed, hang=hang)
+    assert failures(await caller.create(COURSE)) == [(ErrorCode.OUTCOME_UNKNOWN, True)]
+    assert caller.count() == executed
+    assert (await caller.find(COURSE) == [None]) is not executed
+
+
+async def test_a_fault_of_graph_may_have_executed(caller: Caller) -> None:
+    caller.subject.fail("create")
+    assert failures(await caller.create(COURSE)) == [(ErrorCode.GRAPH_FAULT, True)]
 
 
 @pytest.mark.parametrize(
-    "breaking",
+    ("breaking", "code"),
     [
-        lambda subject: subject.lose("find", executed=False, hang=True),
-        lambda subject: subject.lose("find", executed=True, hang=False),
-        lambda subject: subject.fail("find"),
+        (lambda subject: subject.lose("find", executed=False, hang=True), ErrorCode.OUTCOME_UNKNOWN),
+        (lambda subject: subject.lose("find", executed=True, hang=False), ErrorCode.OUTCOME_UNKNOWN),
+        (lambda subject: subject.fail("find"), ErrorCode.GRAPH_FAULT),
     ],
 )
-async def test_a_look_up_that_fails_does_not_say_absent(subject: Subject, breaking: Callable[[Subject], None]) -> None:
-    breaking(subject)
-    await failure(subject.gateway.find_activity(REGISTRATION_ID, "course-1", timeout_seconds=5))
+async def test_a_look_up_that_fails_does_not_say_absent(
+    caller: Caller, breaking: Callable[[Subject], None], code: ErrorCode
+) -> None:
+    breaking(caller.subject)
+    assert answers(await caller.find(COURSE)) == [code]
 
 
-async def test_a_fault_of_graph_may_have_executed(subject: Subject) -> None:
-    subject.fail("create")
-    error = await failure(subject.gateway.create_activity(activity_request(), timeout_seconds=5))
-    assert isinstance(error, TransientError)
-    assert (error.code, error.may_have_executed) == (ErrorCode.GRAPH_FAULT, True)
+async def test_a_look_up_of_several_tells_found_from_absent_and_from_failed(subject: Subject) -> None:
+    await create(subject, *courses(2))
+    subject.fail("find")
+    assert answers(await find(subject, *courses(3))) == ["graphFault", "course-1", "absent"]
 
 
-async def test_without_a_token_nothing_is_sent(subject: Subject) -> None:
-    subject.stop_identity()
-    calls: list[Awaitable[Any]] = [
-        subject.gateway.check_identity(),
-        subject.gateway.create_activity(activity_request(), timeout_seconds=5),
-        subject.gateway.find_activity(REGISTRATION_ID, "course-1", timeout_seconds=5),
-    ]
-    errors = [await failure(call) for call in calls]
-    assert {error.code for error in errors} == {ErrorCode.IDENTITY_UNAVAILABLE}
-    assert subject.count() == 0
+async def test_without_a_token_nothing_is_sent(caller: Caller) -> None:
+    caller.subject.stop_identity()
+    ends = [*await caller.create(*courses(3)), *await caller.find(*courses(3))]
+    assert failures(ends) == [(ErrorCode.IDENTITY_UNAVAILABLE, False)] * 6
+    assert caller.subject.count() == 0
+    with pytest.raises(TransientError) as caught:
+        await caller.subject.gateway.check_identity()
+    assert caught.value.code is ErrorCode.IDENTITY_UNAVAILABLE
 
 
 async def test_a_working_identity_passes_its_check(subject: Subject) -> None:
     await subject.gateway.check_identity()
 
 
+def test_a_gateway_that_knows_of_no_throttling_is_open(subject: Subject) -> None:
+    subject.gateway.check_open(REGISTRATION_ID)
+
+
 @pytest.mark.parametrize("hang", [True, False])
 @pytest.mark.parametrize("executed", [True, False])
-async def test_the_use_case_makes_one_activity_of_a_lost_answer(
-    subject: Subject, *, executed: bool, hang: bool
-) -> None:
-    subject.lose("create", executed=executed, hang=hang)
-    created = await sending.create(activity_request(), graph=subject.gateway, clock=FakeTime().clock)
-    assert created.outcome is Outcome.CREATED
-    assert subject.count() == 1
+async def test_the_use_case_makes_one_activity_of_a_lost_answer(caller: Caller, *, executed: bool, hang: bool) -> None:
+    caller.subject.lose("create", executed=executed, hang=hang)
+    requests = [COURSE, *caller.company]
+    ends = await Sender(graph=caller.subject.gateway, effort=FOR_A_CALLER, clock=FakeTime().clock).create(requests)
+    assert outcomes(ends) == ["created"] * len(requests)
+    assert caller.count() == 1

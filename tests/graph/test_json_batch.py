@@ -8,7 +8,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from activities.graph import batching
-from activities.graph.batching import LARGEST_BATCH, Answer, Part
+from activities.graph.batching import LARGEST_BATCH, Part
+from activities.graph.sdk import Answer
 from tests.support.strategies import json_values
 
 COUNT = 3
@@ -119,7 +120,7 @@ def test_a_body_is_its_json_or_the_text_that_stands_for_something_else(body: Any
 def test_header_names_are_in_lower_case_and_numbers_are_texts() -> None:
     headers = {"Retry-After": 7, "REQUEST-ID": "r", "odd": {}, "empty": None}
     assert batching.decode(answer(of("0", headers=headers)), count=1) == [
-        Answer(201, {"retry-after": "7", "request-id": "r"}, b"")
+        Answer(201, {"retry-after": "7", "request-id": "r"}, b"", in_batch=True)
     ]
 
 

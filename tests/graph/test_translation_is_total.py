@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from activities.errors import PermanentError, TransientError
 from activities.graph import translation
+from activities.graph.sdk import Answer
 from activities.web import answers, http
 
 NOW = datetime(2026, 11, 22, 10, 0, 0, tzinfo=UTC)
@@ -64,18 +65,18 @@ def test_every_answer_means_exactly_one_error_that_can_be_told(
 @example(status=201, body=b"[" * 100_000)
 @example(status=201, body=b'{"id":' + b"9" * 5000 + b"}")
 def test_reading_an_entity_never_fails(status: int, body: bytes) -> None:
-    entity = translation.entity(status, body)
+    entity = Answer(status, {}, body).entity
     assert entity is None or isinstance(entity["id"], str)
 
 
 class TestEntity:
     def test_a_success_with_an_id_is_an_entity(self) -> None:
-        assert translation.entity(201, b'{"id":"a:b"}') == {"id": "a:b"}
+        assert Answer(201, {}, b'{"id":"a:b"}').entity == {"id": "a:b"}
 
     @pytest.mark.parametrize("body", [b"", b"null", b"[]", b'"id"', b"{}", b'{"id":7}', b'{"id":null}', b"<html>"])
     def test_a_success_without_an_id_is_none(self, body: bytes) -> None:
-        assert translation.entity(201, body) is None
+        assert Answer(201, {}, body).entity is None
 
     @pytest.mark.parametrize("status", [100, 199, 300, 302, 400, 404, 500])
     def test_no_other_status_is_a_success(self, status: int) -> None:
-        assert translation.entity(status, b'{"id":"a:b"}') is None
+        assert Answer(status, {}, b'{"id":"a:b"}').entity is None

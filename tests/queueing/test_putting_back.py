@@ -12,7 +12,7 @@ from activities.errors import ErrorCode, TransientError
 from activities.execution import patience, sending
 from activities.execution.patience import LONGEST_DELAY_SECONDS, PATIENCE
 from activities.queueing.messages import Record, encode
-from tests.support.fakes import Fault
+from tests.support.fakes import REGISTRATION_ID, Fault
 from tests.support.queue_fakes import BEGIN
 from tests.support.queue_stage import ADMIN, COURSE, SECRET, TRANSIENT, Stage, delivery, error_of
 
@@ -76,6 +76,17 @@ class TestDelays:
         record = Record(COURSE, "message-1:0", BEGIN, BEGIN + PATIENCE, attempts=50)
         await stage.worker.handle(delivery(encode(record)))
         assert stage.queue.delays == [30.0]
+
+    @pytest.mark.parametrize("external_id", [None, "course-1"])
+    async def test_a_provider_that_is_throttled_costs_neither_a_claim_nor_a_call(
+        self, stage: Stage, external_id: str | None
+    ) -> None:
+        error = error_of(ErrorCode.THROTTLED, 600.0)
+        assert isinstance(error, TransientError)
+        stage.graph.closed = {REGISTRATION_ID: error}
+        await stage.send({**COURSE, "externalCourseActivityId": external_id}, COURSE)
+        assert (stage.ledger.calls, stage.graph.calls) == ([], [])
+        assert stage.queue.delays == [600.0] * 2
 
     @pytest.mark.parametrize("seconds", [WEEK_SECONDS, WEEK_SECONDS * 0.9, 1e300, float("inf")])
     async def test_no_delay_is_longer_than_a_queue_can_hide_a_message(self, stage: Stage, seconds: float) -> None:

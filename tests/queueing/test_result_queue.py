@@ -81,7 +81,7 @@ class TestEnds:
     async def test_what_is_refused_for_good_is_told_and_what_is_put_back_is_not(
         self, stage: Stage, code: ErrorCode
     ) -> None:
-        stage.fail(error_of(code))
+        stage.fail(error_of(code, 3600.0))
         await stage.send(NAMED)
         assert [(one["errorCode"], one["externalCourseActivityId"]) for one in stage.told] == (
             [(code, "safety-2026-0042")] if code in SET_ASIDE else []

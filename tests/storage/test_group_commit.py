@@ -5,13 +5,14 @@ import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 import pytest
 
 from activities import telemetry
 from activities.storage.group_commit import LARGEST_GROUP_BYTES, GroupCommit
 from activities.storage.table_bytes import LARGEST_TRANSACTION, Operation, Verb
-from activities.storage.tables import TransactionConflictError
+from activities.storage.tables import Table, TransactionConflictError
 
 
 class ExistsError(Exception):
@@ -60,7 +61,7 @@ def storage() -> Storage:
 
 @pytest.fixture
 def commits(storage: Storage) -> GroupCommit:
-    return GroupCommit(storage)
+    return GroupCommit(cast("Table", storage))
 
 
 def create(row: str, partition: str = "p", **properties: object) -> Operation:

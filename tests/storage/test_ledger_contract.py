@@ -1,6 +1,6 @@
 """One contract, two ledgers: ``FakeLedger``, and the real one (azure-data-tables) against Azurite.
 
-What ``create_once`` is tested with must behave like what it runs with.
+What ``once`` is tested with must behave like what it runs with, for one activity as for several.
 """
 
 import asyncio
@@ -13,11 +13,26 @@ from uuid import uuid4
 import pytest
 import pytest_asyncio
 
-from activities.contract.models import ActivityRequest
-from activities.errors import ActivityError, ErrorCode, PermanentError
-from activities.execution.ledger import Claim, Ledger
+from activities.contract.models import ActivityRequest, StoredActivity
+from activities.errors import ErrorCode, PermanentError
+from activities.execution.ledger import Claim, Completed, Ledger, Released
 from tests.support.fakes import OTHER_REGISTRATION_ID, REGISTRATION_ID, activity_request
-from tests.support.ledgers import CONTENT, LEASE_SECONDS, LEDGERS, Subject, in_progress, stored, subject_for
+from tests.support.ledgers import (
+    LEASE_SECONDS,
+    LEDGERS,
+    Subject,
+    claim,
+    codes_in,
+    held,
+    in_progress,
+    remembered,
+    settle,
+    stored,
+    subject_for,
+    wanted,
+)
+
+FREE, UNKNOWN = Released(outcome_known=True), Released(outcome_known=False)
 
 
 @pytest_asyncio.fixture(params=LEDGERS)
@@ -27,13 +42,30 @@ async def subject(request: pytest.FixtureRequest) -> AsyncIterator[Subject]:
 
 
 @pytest.fixture
+def ledger(subject: Subject) -> Ledger:
+    return subject.ledger
+
+
+@pytest.fixture(params=[1, 3])
+def requests(request: pytest.FixtureRequest) -> list[ActivityRequest]:
+    """One activity, or several, that nobody has asked for before."""
+    return wanted(request.param)
+
+
+@pytest.fixture
 def request_() -> ActivityRequest:
     """An activity that nobody has asked for before."""
-    return activity_request(str(uuid4()))
+    return wanted(1)[0]
 
 
-async def test_a_new_activity_can_be_claimed(subject: Subject, request_: ActivityRequest) -> None:
-    await subject.held(request_)
+async def test_new_activities_can_be_claimed_and_completed(ledger: Ledger) -> None:
+    for requests in (wanted(1), wanted(20)):
+        claims = await held(ledger, *requests)
+        assert len({one.owner for one in claims}) == len({one.key for one in claims}) == len(requests)
+        answers = [stored(request) for request in requests]
+        await settle(ledger, claims, *answers)
+        known = await remembered(ledger, *requests[::-1])
+        assert [one.entity for one in known] == [answer.entity for answer in answers[::-1]]
 
 
 def incompressible(size: int) -> str:
@@ -56,103 +88,155 @@ async def test_a_completed_activity_is_told_exactly_as_the_first_time(
     subject: Subject, request_: ActivityRequest, properties: dict[str, Any]
 ) -> None:
     first = stored(request_, **properties)
-    await subject.ledger.complete(await subject.held(request_), first)
+    await settle(subject.ledger, await held(subject.ledger, request_), first)
     for _ in range(2):
-        assert json.dumps((await subject.answer(request_)).entity) == json.dumps(first.entity)
+        (answer,) = await remembered(subject.ledger, request_)
+        assert json.dumps(answer.entity) == json.dumps(first.entity)
     subject.expire()
-    assert (await subject.answer(request_)).entity == first.entity
+    (answer,) = await remembered(subject.ledger, request_)
+    assert answer.entity == first.entity
 
 
-async def test_an_answer_that_nothing_can_hold_is_told_by_its_id(subject: Subject, request_: ActivityRequest) -> None:
+async def test_an_answer_that_nothing_can_hold_is_told_by_its_id(ledger: Ledger, request_: ActivityRequest) -> None:
     first = stored(request_, notes=incompressible(4_000_000))
-    await subject.ledger.complete(await subject.held(request_), first)
-    answer = await subject.answer(request_)
+    await settle(ledger, await held(ledger, request_), first)
+    (answer,) = await remembered(ledger, request_)
     assert answer.id == first.id
     assert request_.activity.to_graph().items() <= answer.entity.items()
 
 
-async def test_other_content_is_refused_with_the_id_of_the_first(subject: Subject, request_: ActivityRequest) -> None:
-    first = stored(request_)
-    await subject.ledger.complete(await subject.held(request_), first)
-    with pytest.raises(PermanentError) as caught:
-        await subject.ledger.claim(request_, "another hash")
-    assert (caught.value.code, caught.value.target) == (ErrorCode.ACTIVITY_EXISTS, "externalCourseActivityId")
-    assert first.id in caught.value.message
-
-
-@pytest.mark.parametrize("content", [CONTENT, "another hash"])
-async def test_while_somebody_is_at_it_others_are_told_when_to_come_back(
-    subject: Subject, request_: ActivityRequest, content: str
+async def test_other_content_is_refused_with_the_id_of_the_first(
+    ledger: Ledger, requests: list[ActivityRequest]
 ) -> None:
-    await subject.held(request_)
-    assert 1 <= (await in_progress(subject.ledger.claim(request_, content))).retry_after_seconds <= 5
+    answers = [stored(request) for request in requests]
+    await settle(ledger, await held(ledger, *requests), *answers)
+    for end, answer in zip(await claim(ledger, *requests, content="another hash"), answers, strict=True):
+        assert isinstance(end, PermanentError)
+        assert (end.code, end.target) == (ErrorCode.ACTIVITY_EXISTS, "externalCourseActivityId")
+        assert answer.id in end.message
+
+
+async def test_every_activity_has_an_end_of_its_own(subject: Subject) -> None:
+    ledger = subject.ledger
+    new, completed, other_content, taken, abandoned = requests = wanted(5)
+    await held(ledger, abandoned)
+    subject.expire()
+    await settle(
+        ledger, await held(ledger, completed, other_content), first := stored(completed), stored(other_content)
+    )
+    await held(ledger, taken)
+    ends = await ledger.claim(
+        [(one, "another hash" if one is other_content else "the hash of the content") for one in requests]
+    )
+    assert isinstance(ends[0], Claim)
+    assert not ends[0].left_behind
+    assert isinstance(ends[1], Completed)
+    assert ends[1].stored.entity == first.entity
+    assert codes_in(ends[2:4]) == [ErrorCode.ACTIVITY_EXISTS, ErrorCode.CREATE_IN_PROGRESS]
+    assert isinstance(ends[4], Claim)
+    assert ends[4].left_behind
+    answers = [stored(new), stored(abandoned)]
+    await settle(ledger, [ends[0], ends[4]], *answers)
+    known = await remembered(ledger, new, abandoned)
+    assert [one.entity for one in known] == [answer.entity for answer in answers]
+
+
+async def test_several_providers_are_claimed_and_settled_together(ledger: Ledger) -> None:
+    mine = wanted(2)
+    others = [
+        activity_request(one.activity.external_course_activity_id, registrationId=OTHER_REGISTRATION_ID) for one in mine
+    ]
+    requests = [mine[0], others[1], others[0], mine[1]]
+    answers = [stored(request) for request in requests]
+    await settle(ledger, await held(ledger, *requests), *answers)
+    assert [one.id for one in await remembered(ledger, *requests)] == [answer.id for answer in answers]
+
+
+@pytest.mark.parametrize("content", ["the hash of the content", "another hash"])
+async def test_while_somebody_is_at_it_others_are_told_when_to_come_back(
+    subject: Subject, requests: list[ActivityRequest], content: str
+) -> None:
+    await held(subject.ledger, *requests)
+    for error in await in_progress(subject.ledger, *requests, content=content):
+        assert 1 <= error.retry_after_seconds <= 5
     subject.time.pass_by(LEASE_SECONDS - 2)
-    assert 0 < (await in_progress(subject.ledger.claim(request_, content))).retry_after_seconds <= 2
+    for error in await in_progress(subject.ledger, *requests, content=content):
+        assert 0 < error.retry_after_seconds <= 2
 
 
-async def test_a_lease_that_is_renewed_does_not_run_out(subject: Subject, request_: ActivityRequest) -> None:
-    claim = await subject.held(request_)
+async def test_a_lease_that_is_renewed_does_not_run_out(subject: Subject, requests: list[ActivityRequest]) -> None:
+    claims = await held(subject.ledger, *requests)
     for _ in range(3):
         subject.time.pass_by(LEASE_SECONDS - 1)
-        await subject.ledger.renew(claim)
+        for one in claims:
+            await subject.ledger.renew(one)
     subject.time.pass_by(LEASE_SECONDS - 1)
-    await in_progress(subject.ledger.claim(request_, CONTENT))
-    await subject.ledger.complete(claim, first := stored(request_))
-    assert (await subject.answer(request_)).id == first.id
+    await in_progress(subject.ledger, *requests)
+    answers = [stored(request) for request in requests]
+    await settle(subject.ledger, claims, *answers)
+    assert [one.id for one in await remembered(subject.ledger, *requests)] == [answer.id for answer in answers]
 
 
-async def test_a_lease_that_ran_out_was_left_behind(subject: Subject, request_: ActivityRequest) -> None:
-    await subject.held(request_)
+async def test_a_lease_that_ran_out_was_left_behind(subject: Subject, requests: list[ActivityRequest]) -> None:
+    await held(subject.ledger, *requests)
     subject.expire()
-    claim = await subject.held(request_, left_behind=True)
-    await in_progress(subject.ledger.claim(request_, CONTENT))
-    await subject.ledger.renew(claim)
-    await subject.ledger.complete(claim, first := stored(request_))
-    assert (await subject.answer(request_)).id == first.id
+    claims = await held(subject.ledger, *requests, left_behind=True)
+    await in_progress(subject.ledger, *requests)
+    await subject.ledger.renew(claims[0])
+    answers = [stored(request) for request in requests]
+    await settle(subject.ledger, claims, *answers)
+    assert [one.id for one in await remembered(subject.ledger, *requests)] == [answer.id for answer in answers]
 
 
-async def test_who_takes_over_can_leave_it_behind_too(subject: Subject, request_: ActivityRequest) -> None:
+async def test_who_takes_over_can_leave_it_behind_too(subject: Subject, requests: list[ActivityRequest]) -> None:
     for left_behind in (False, True, True):
-        await subject.held(request_, left_behind=left_behind)
+        await held(subject.ledger, *requests, left_behind=left_behind)
         subject.expire()
 
 
 async def test_the_content_counts_of_who_took_over(subject: Subject, request_: ActivityRequest) -> None:
-    await subject.ledger.claim(request_, "another hash")
+    await claim(subject.ledger, request_, content="another hash")
     subject.expire()
-    await subject.ledger.complete(await subject.held(request_, left_behind=True), first := stored(request_))
-    assert (await subject.answer(request_)).id == first.id
-    with pytest.raises(PermanentError):
-        await subject.ledger.claim(request_, "another hash")
+    await settle(subject.ledger, await held(subject.ledger, request_, left_behind=True), first := stored(request_))
+    assert [one.id for one in await remembered(subject.ledger, request_)] == [first.id]
+    assert codes_in(await claim(subject.ledger, request_, content="another hash")) == [ErrorCode.ACTIVITY_EXISTS]
+
+
+async def test_each_claim_comes_to_the_end_that_it_is_given(ledger: Ledger) -> None:
+    created, refused, unknown = requests = wanted(3)
+    await settle(ledger, await held(ledger, *requests), stored(created), FREE, UNKNOWN)
+    await remembered(ledger, created)
+    assert isinstance((await claim(ledger, refused, content="a corrected request"))[0], Claim)
+    await held(ledger, unknown, left_behind=True)
 
 
 @pytest.mark.parametrize("left_behind", [False, True])
 async def test_a_release_lets_anybody_begin_anew(
-    subject: Subject, request_: ActivityRequest, *, left_behind: bool
+    subject: Subject, requests: list[ActivityRequest], *, left_behind: bool
 ) -> None:
-    claim = await subject.held(request_)
+    claims = await held(subject.ledger, *requests)
     if left_behind:
         subject.expire()
-        claim = await subject.held(request_, left_behind=True)
-    await subject.ledger.renew(claim)
-    await subject.ledger.release(claim, outcome_known=True)
-    assert isinstance(await subject.ledger.claim(request_, "a corrected request"), Claim)
+        claims = await held(subject.ledger, *requests, left_behind=True)
+    await subject.ledger.renew(claims[0])
+    await settle(subject.ledger, claims, *[FREE] * len(claims))
+    assert codes_in(await claim(subject.ledger, *requests, content="a corrected request")) == []
 
 
 async def test_a_release_without_a_known_outcome_is_left_behind_at_once(
-    subject: Subject, request_: ActivityRequest
+    ledger: Ledger, requests: list[ActivityRequest]
 ) -> None:
-    claim = await subject.held(request_)
+    claims = await held(ledger, *requests)
     for _ in range(2):
-        await subject.ledger.release(claim, outcome_known=False)
-        claim = await subject.held(request_, left_behind=True)
+        await settle(ledger, claims, *[UNKNOWN] * len(claims))
+        claims = await held(ledger, *requests, left_behind=True)
 
 
 LATE: dict[str, Callable[[Ledger, Claim, ActivityRequest], Awaitable[None]]] = {
-    "completes": lambda ledger, claim, request: ledger.complete(claim, stored(request)),
-    "releases": lambda ledger, claim, _: ledger.release(claim, outcome_known=True),
-    "leaves it open": lambda ledger, claim, _: ledger.release(claim, outcome_known=False),
-    "renews": lambda ledger, claim, _: ledger.renew(claim),
+    "completes": lambda ledger, late, request: settle(ledger, [late], stored(request)),
+    "releases": lambda ledger, late, _: settle(ledger, [late], FREE),
+    "leaves it open": lambda ledger, late, _: settle(ledger, [late], UNKNOWN),
+    "renews": lambda ledger, late, _: ledger.renew(late),
 }
 
 
@@ -160,23 +244,49 @@ LATE: dict[str, Callable[[Ledger, Claim, ActivityRequest], Awaitable[None]]] = {
 async def test_who_lost_the_lease_takes_nothing_from_the_one_who_has_it(
     subject: Subject, request_: ActivityRequest, late: str
 ) -> None:
-    lost = await subject.held(request_)
+    (lost,) = await held(subject.ledger, request_)
     subject.expire()
-    claim = await subject.held(request_, left_behind=True)
+    claims = await held(subject.ledger, request_, left_behind=True)
     await LATE[late](subject.ledger, lost, request_)
-    await in_progress(subject.ledger.claim(request_, CONTENT))
-    await subject.ledger.complete(claim, first := stored(request_))
+    await in_progress(subject.ledger, request_)
+    await settle(subject.ledger, claims, first := stored(request_))
     await LATE[late](subject.ledger, lost, request_)
-    assert (await subject.answer(request_)).id == first.id
+    assert [one.id for one in await remembered(subject.ledger, request_)] == [first.id]
 
 
 @pytest.mark.parametrize("late", LATE)
 async def test_who_lost_the_lease_brings_nothing_back(subject: Subject, request_: ActivityRequest, late: str) -> None:
-    lost = await subject.held(request_)
+    (lost,) = await held(subject.ledger, request_)
     subject.expire()
-    await subject.ledger.release(await subject.held(request_, left_behind=True), outcome_known=True)
+    await settle(subject.ledger, await held(subject.ledger, request_, left_behind=True), FREE)
     await LATE[late](subject.ledger, lost, request_)
-    await subject.held(request_)
+    await held(subject.ledger, request_)
+
+
+@pytest.mark.parametrize("late", [stored(activity_request()), FREE, UNKNOWN])
+async def test_who_lost_one_of_its_leases_still_settles_the_others(
+    subject: Subject, late: StoredActivity | Released
+) -> None:
+    ledger = subject.ledger
+    lost, kept = requests = wanted(2)
+    claims = await held(ledger, *requests)
+    subject.expire()
+    taken_over = await held(ledger, lost, left_behind=True)
+    await settle(ledger, claims, late, answer := stored(kept))
+    assert [one.id for one in await remembered(ledger, kept)] == [answer.id]
+    await in_progress(ledger, lost)
+    await settle(ledger, taken_over, first := stored(lost))
+    await settle(ledger, claims[:1], late)
+    assert [one.id for one in await remembered(ledger, lost)] == [first.id]
+
+
+async def test_who_lost_a_lease_among_several_brings_nothing_back(subject: Subject) -> None:
+    requests = wanted(2)
+    claims = await held(subject.ledger, *requests)
+    subject.expire()
+    await settle(subject.ledger, await held(subject.ledger, requests[0], left_behind=True), FREE)
+    await settle(subject.ledger, claims, stored(requests[0]), FREE)
+    await held(subject.ledger, *requests)
 
 
 @pytest.mark.parametrize(
@@ -184,41 +294,46 @@ async def test_who_lost_the_lease_brings_nothing_back(subject: Subject, request_
     ["Prüfung \N{GRADUATION CAP}", "a/b\\c", "#?%2F&", "..", "it's", "'", "a\tb\nc", "x" * 10_000, "x" * 9_999 + "y"],
     ids=["unicode", "slashes", "reserved", "dots", "apostrophe", "quote", "controls", "10,000 x", "9,999 x and y"],
 )
-async def test_any_external_id_is_a_key(subject: Subject, external_id: str) -> None:
+async def test_any_external_id_is_a_key(ledger: Ledger, external_id: str) -> None:
     request = activity_request(external_id, registrationId=str(uuid4()))
-    await subject.ledger.complete(await subject.held(request), first := stored(request))
-    assert (await subject.answer(request)).entity == first.entity
-    await subject.held(activity_request(f"{external_id}.", registrationId=request.registration_id))
+    await settle(ledger, await held(ledger, request), first := stored(request))
+    assert [one.entity for one in await remembered(ledger, request)] == [first.entity]
+    await held(ledger, activity_request(f"{external_id}.", registrationId=request.registration_id))
 
 
-async def test_external_ids_that_differ_in_case_are_two(subject: Subject, request_: ActivityRequest) -> None:
+async def test_external_ids_that_differ_in_case_are_two(ledger: Ledger, request_: ActivityRequest) -> None:
     external_id = request_.activity.external_course_activity_id or ""
-    await subject.held(request_)
-    await subject.held(activity_request(f"A{external_id}"))
-    await subject.held(activity_request(f"a{external_id}"))
+    await held(ledger, request_, activity_request(f"A{external_id}"), activity_request(f"a{external_id}"))
 
 
-async def test_each_provider_has_its_own_activities(subject: Subject, request_: ActivityRequest) -> None:
+async def test_each_provider_has_its_own_activities(ledger: Ledger, request_: ActivityRequest) -> None:
     external_id = request_.activity.external_course_activity_id
-    await subject.held(request_)
-    await subject.held(activity_request(external_id, registrationId=OTHER_REGISTRATION_ID))
-    same = activity_request(external_id, registrationId=REGISTRATION_ID.upper())
-    await in_progress(subject.ledger.claim(same, CONTENT))
+    await held(ledger, request_)
+    await held(ledger, activity_request(external_id, registrationId=OTHER_REGISTRATION_ID))
+    await in_progress(ledger, activity_request(external_id, registrationId=REGISTRATION_ID.upper()))
 
 
 @pytest.mark.parametrize("left_behind", [False, True])
-async def test_of_many_who_claim_at_the_same_moment_exactly_one_wins(
-    subject: Subject, request_: ActivityRequest, *, left_behind: bool
+@pytest.mark.parametrize("overlapping", [False, True])
+async def test_of_many_who_claim_at_the_same_moment_exactly_one_gets_each(
+    subject: Subject, *, overlapping: bool, left_behind: bool
 ) -> None:
+    requests = wanted(8 if overlapping else 1)
+    lists = [requests[:5], requests[3:], requests[::-1], requests] if overlapping else [requests] * 30
     if left_behind:
-        await subject.held(request_)
+        await held(subject.ledger, *requests)
         subject.expire()
-    ends = await asyncio.gather(*(subject.ledger.claim(request_, CONTENT) for _ in range(30)), return_exceptions=True)
-    (claim,) = [end for end in ends if isinstance(end, Claim)]
-    assert claim.left_behind is left_behind
-    errors = [end for end in ends if isinstance(end, ActivityError)]
-    assert [error.code for error in errors] == [ErrorCode.CREATE_IN_PROGRESS] * 29
+    ends = [end for some in await asyncio.gather(*(claim(subject.ledger, *one) for one in lists)) for end in some]
+    claims = [end for end in ends if isinstance(end, Claim)]
+    assert len(claims) == len({one.key for one in claims}) == len(requests)
+    assert {one.left_behind for one in claims} == {left_behind}
+    assert codes_in(ends) == [ErrorCode.CREATE_IN_PROGRESS] * (sum(map(len, lists)) - len(requests))
 
 
-async def test_storage_that_answers_passes_its_check(subject: Subject) -> None:
-    await subject.ledger.check()
+async def test_nothing_is_claimed_and_nothing_settled(ledger: Ledger) -> None:
+    assert await claim(ledger) == []
+    await ledger.settle([])
+
+
+async def test_storage_that_answers_passes_its_check(ledger: Ledger) -> None:
+    await ledger.check()

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from activities.storage import table_bytes
-from activities.storage.table_bytes import BOUNDARY, Answer, Entity, Operation, Verb
+from activities.storage.table_bytes import BOUNDARY, Entity, Operation, Transacted, Verb
 from local.environment import storage_connection_string
 
 CONNECTION = storage_connection_string(1, 2, 3)
@@ -144,23 +144,23 @@ class TestAnswer:
         said = answer(
             part(204, "ETag: first"), part(204, "Cache-Control: no-cache"), part(204, "DataServiceId: x", "etag:third")
         )
-        assert table_bytes.decode(said) == Answer(["first", "", "third"])
+        assert table_bytes.decode(said) == Transacted(["first", "", "third"])
 
     @pytest.mark.parametrize("status", [400, 404, 409, 412, 413, 500, 503])
     def test_it_tells_what_failed(self, status: int) -> None:
         said = answer(part(status, "Content-ID: 2", body='{"odata.error":{"code":"X"}}'))
-        assert table_bytes.decode(said) == Answer(failed_status=status)
+        assert table_bytes.decode(said) == Transacted(failed_status=status)
 
     def test_of_several_failures_the_first_counts(self) -> None:
         said = answer(part(204, "ETag: e"), part(412), part(500))
-        assert table_bytes.decode(said) == Answer(failed_status=412)
+        assert table_bytes.decode(said) == Transacted(failed_status=412)
 
     @pytest.mark.parametrize(
         "message", ["ETag: not one", "\\r\\nETag: not one", "HTTP/1.1 204 No Content", "\\nHTTP/1.1 204 No Content"]
     )
     def test_what_an_error_says_is_not_taken_for_headers(self, message: str) -> None:
         body = json.dumps({"odata.error": {"message": {"value": message}}})
-        assert table_bytes.decode(answer(part(409, body=body))) == Answer(failed_status=409)
+        assert table_bytes.decode(answer(part(409, body=body))) == Transacted(failed_status=409)
 
     @given(st.binary(max_size=200) | st.binary(max_size=50).map(answer(part(204, "ETag: e")).__add__))
     def test_any_bytes_can_be_read(self, body: bytes) -> None:
@@ -170,8 +170,8 @@ class TestAnswer:
 
     @pytest.mark.parametrize("body", [b"", b"<html>", b"{}", b'{"odata.error":{"code":"ServerBusy"}}'])
     def test_what_is_no_answer_to_a_transaction_says_that_nothing_was_done(self, body: bytes) -> None:
-        assert table_bytes.decode(body) == Answer([])
+        assert table_bytes.decode(body) == Transacted([])
 
     def test_an_etag_of_any_bytes_is_a_text(self) -> None:
         body = answer(part(204, "ETag: ?")).replace(b"?", b"\xff")
-        assert table_bytes.decode(body) == Answer(["\N{REPLACEMENT CHARACTER}"])
+        assert table_bytes.decode(body) == Transacted(["\N{REPLACEMENT CHARACTER}"])

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from activities.errors import ErrorCode, TransientError
+from activities.identity import managed_identity
 from activities.settings import Storage
 from activities.storage import tables
 from activities.storage.table_bytes import LARGEST_TRANSACTION, Entity, Operation, Verb
@@ -233,3 +234,22 @@ class TestUnavailable:
         stored = Stored(Table(Storage(connection), "transactions", credential=None), "p")
         await stored.unavailable(*stored.create("a"))
         await stored.table.close()
+
+
+KEPT = {"StorageHeadersPolicy", "StorageHosts", "AsyncTablesRetryPolicy"}
+
+
+@pytest.mark.parametrize(
+    ("storage", "signing"),
+    [
+        (Storage("UseDevelopmentStorage=true"), "SharedKeyCredentialPolicy"),
+        (Storage(None, "https://a.table.core.windows.net", "https://a"), "AsyncBearerTokenChallengePolicy"),
+    ],
+)
+async def test_the_librarys_pipeline_holds_what_the_app_takes_it_for(storage: Storage, signing: str) -> None:
+    """It is private: what signs, dates and repeats an operation has to be there, and nothing that nobody looked at."""
+    table = Table(storage, "any", credential=managed_identity(None))
+    policies = table._connection.client._policies  # noqa: SLF001 (there is no public way to them)
+    assert {type(one).__name__ for one in policies if not isinstance(one, tables._IDLE)} == KEPT | {signing}  # noqa: SLF001
+    assert all(any(isinstance(one, idle) for one in policies) for idle in tables._IDLE)  # noqa: SLF001
+    await table.close()

@@ -17,9 +17,8 @@ from activities.batches.records import SentRecord
 from activities.batches.results import Batch, Progress
 from activities.batches.store import BatchStore
 from activities.batches.task import Task
-from activities.contract.models import ActivityRequest
+from activities.contract.models import ActivityRequest, StoredActivity
 from activities.errors import ActivityError, TransientError
-from activities.execution.gateway import StoredActivity
 from activities.execution.ledger import Claim, Completed, Released
 from activities.execution.result import Result
 from activities.health import Health
@@ -99,13 +98,13 @@ class StageGraph(FakeGraph):
 
     life: Steps = field(default_factory=Steps)
 
-    async def create_activities(
+    async def create(
         self, requests: Sequence[ActivityRequest], *, timeout_seconds: float
     ) -> list[StoredActivity | ActivityError]:
         """Store several activities. See ``FakeGraph``."""
 
         async def send() -> list[StoredActivity | ActivityError]:
-            return await super(StageGraph, self).create_activities(requests, timeout_seconds=timeout_seconds)
+            return await super(StageGraph, self).create(requests, timeout_seconds=timeout_seconds)
 
         return await (send() if self.life.storage_fails else self.life.step(send))
 
@@ -121,9 +120,9 @@ class StageLedger(FakeLedger):
 
     life: Steps = field(default_factory=Steps)
 
-    async def claim_all(self, wanted: Sequence[tuple[ActivityRequest, str]]) -> list[Claim | Completed | ActivityError]:
+    async def claim(self, wanted: Sequence[tuple[ActivityRequest, str]]) -> list[Claim | Completed | ActivityError]:
         """Claim several activities. See ``FakeLedger``."""
-        return await self.life.step(lambda: super(StageLedger, self).claim_all(wanted))
+        return await self.life.step(lambda: super(StageLedger, self).claim(wanted))
 
     async def settle(self, ends: Sequence[tuple[Claim, StoredActivity | Released]]) -> None:
         """Complete or release several claims. See ``FakeLedger``."""
@@ -164,7 +163,7 @@ class Stage:
         self.store: Store = replace(
             parts, batch_worker=self.worker, batch_acceptor=BatchAcceptor(parts.batches, self.worker)
         )
-        self.runtime = Runtime(lambda: App(DEFAULTS, self.graph, Health(self.graph, None), self.store))
+        self.runtime = Runtime(lambda: App(DEFAULTS, self.graph, Health(self.graph, None), lambda: self.store))
         self.deaths = 0  # How many deliveries were not ended.
         self._deliveries: Counter[str] = Counter()
 

@@ -9,10 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
-from activities.contract.models import ActivityRequest, Defaults
+from activities.contract.models import ActivityRequest, Defaults, StoredActivity
 from activities.contract.validation import parse_activity
 from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
-from activities.execution.gateway import StoredActivity
 from activities.execution.ledger import Claim, Completed, Released
 from activities.execution.sending import Clock
 from activities.graph import translation
@@ -87,15 +86,15 @@ class Fault:
 class FakeGraph:
     """Implements ``GraphGateway``: keeps activities by provider and external id, and fails on demand.
 
-    ``calls`` says in which order what was asked: "create", "find", "createBatch", "findBatch", "check", "close";
-    ``batch_sizes`` how many were in each batch. As in the emulator the same external id twice makes two activities, so
-    that a double becomes visible; a look-up gives the first; and each one in a batch has faults of its own.
+    ``calls`` says in which order what was asked: "create" and "find" of one, "createBatch" and "findBatch" of several,
+    "check", "close"; ``sizes`` of how many. As in the emulator the same external id twice makes two activities, so that
+    a double becomes visible; a look-up gives the first; and each one in a batch has faults of its own.
     """
 
     time: FakeTime = field(default_factory=FakeTime)
     calls: list[str] = field(default_factory=list)
     stored: list[tuple[str, StoredActivity]] = field(default_factory=list)
-    batch_sizes: list[int] = field(default_factory=list)
+    sizes: list[int] = field(default_factory=list)
     identity_failure: ActivityError | None = None
     permissions: frozenset[str] | None = frozenset(NEEDED_FOR)
     # What ``check_open`` raises for a provider.
@@ -108,34 +107,17 @@ class FakeGraph:
         """Let the next calls of an operation come to this, one fault each."""
         self._faults[operation].extend(faults)
 
-    async def create_activity(self, request: ActivityRequest, *, timeout_seconds: float) -> StoredActivity:
-        """Store the activity. See ``GraphGateway``."""
-        self._begin("create")
-        return self._create(request, timeout_seconds)
-
-    async def find_activity(
-        self, registration_id: str, external_id: str, *, timeout_seconds: float
-    ) -> StoredActivity | None:
-        """Find the first one that was stored. See ``GraphGateway``."""
-        self._begin("find")
-        return self._find(registration_id, external_id, timeout_seconds)
-
-    async def create_activities(
+    async def create(
         self, requests: Sequence[ActivityRequest], *, timeout_seconds: float
     ) -> list[StoredActivity | ActivityError]:
-        """Store several activities. See ``GraphGateway``."""
-        return self._together("createBatch", requests, lambda one: self._create(one, timeout_seconds))
+        """Store activities. See ``GraphGateway``."""
+        return self._answer("create", requests, lambda one: self._create(one, timeout_seconds))
 
-    async def find_activities(
+    async def find(
         self, requests: Sequence[ActivityRequest], *, timeout_seconds: float
     ) -> list[StoredActivity | ActivityError | None]:
-        """Find several activities. See ``GraphGateway``."""
-
-        def find(request: ActivityRequest) -> StoredActivity | None:
-            external_id = request.activity.external_course_activity_id or ""
-            return self._find(request.registration_id, external_id, timeout_seconds)
-
-        return self._together("findBatch", requests, find)
+        """Find for each the first one that was stored. See ``GraphGateway``."""
+        return self._answer("find", requests, lambda one: self._find(one, timeout_seconds))
 
     def check_open(self, registration_id: str) -> None:
         """Refuse as told. See ``GraphGateway``."""
@@ -151,15 +133,18 @@ class FakeGraph:
         """Remember it. See ``GraphGateway``."""
         self.calls.append("close")
 
-    def _together[End](
+    def _answer[End](
         self, operation: str, requests: Sequence[ActivityRequest], do: Callable[[ActivityRequest], End]
     ) -> list[End | ActivityError]:
         """Do each; it takes as long as the longest."""
-        self.batch_sizes.append(len(requests))
+        if not requests:
+            return []
+        alone = len(requests) == 1
+        self.sizes.append(len(requests))
         begun = latest = self.time.seconds
         ends: list[End | ActivityError] = []
         try:
-            self._begin(operation)
+            self._begin(operation if alone else f"{operation}Batch")
         except ActivityError as error:
             return [error] * len(requests)
         for request in requests:
@@ -167,7 +152,7 @@ class FakeGraph:
             try:
                 ends.append(do(request))
             except ActivityError as error:
-                ends.append(_in_batch(error))
+                ends.append(error if alone else _in_batch(error))
             latest = max(latest, self.time.seconds)
         self.time.seconds = latest
         return ends
@@ -181,10 +166,10 @@ class FakeGraph:
         self._end(fault, timeout_seconds)
         return activity
 
-    def _find(self, registration_id: str, external_id: str, timeout_seconds: float) -> StoredActivity | None:
+    def _find(self, request: ActivityRequest, timeout_seconds: float) -> StoredActivity | None:
         fault = self._fault("find")
         self._end(fault, timeout_seconds)
-        key = (registration_id.casefold(), external_id)
+        key = (request.registration_id.casefold(), request.activity.external_course_activity_id)
         found = [one for provider, one in self.stored if (provider, one.entity["externalCourseActivityId"]) == key]
         return found[0] if found and not fault.absent else None
 
@@ -230,8 +215,7 @@ class _Record:
 class FakeLedger:
     """Implements ``Ledger``: keeps its records in memory, by its own clock, and fails on demand.
 
-    ``calls`` says in which order what was asked: "claim", "renew", "complete", "release", "claimAll", "settle",
-    "check".
+    ``calls`` says in which order what was asked: "claim", "renew", "settle", "check".
     """
 
     time: FakeTime = field(default_factory=FakeTime)
@@ -241,37 +225,19 @@ class FakeLedger:
     failures: dict[str, ActivityError] = field(default_factory=dict)
     _records: dict[tuple[str, str], _Record] = field(default_factory=dict)
 
-    async def claim(self, request: ActivityRequest, content_hash: str) -> Claim | Completed:
-        """Claim an activity. See ``Ledger``."""
-        self._begin("claim")
-        return self._claim(request, content_hash)
-
-    async def claim_all(self, wanted: Sequence[tuple[ActivityRequest, str]]) -> list[Claim | Completed | ActivityError]:
-        """Claim several activities. See ``Ledger``."""
-        self._begin("claimAll")
-        ends: list[Claim | Completed | ActivityError] = []
-        for request, content_hash in wanted:
-            try:
-                ends.append(self._claim(request, content_hash))
-            except ActivityError as error:
-                ends.append(error)
-        return ends
+    async def claim(self, wanted: Sequence[tuple[ActivityRequest, str]]) -> list[Claim | Completed | ActivityError]:
+        """Claim activities. See ``Ledger``."""
+        try:
+            self._begin("claim")
+        except ActivityError as error:
+            return [error] * len(wanted)
+        return [self._claim(*one) for one in wanted]
 
     async def renew(self, claim: Claim) -> None:
         """Extend a lease. See ``Ledger``."""
         self._begin("renew")
         if self._holds(claim):
             self._write(claim, lease_until=self.time.seconds + self.lease_seconds)
-
-    async def complete(self, claim: Claim, stored: StoredActivity) -> None:
-        """Remember an answer. See ``Ledger``."""
-        self._begin("complete")
-        self._settle(claim, stored)
-
-    async def release(self, claim: Claim, *, outcome_known: bool) -> None:
-        """Give a claim up. See ``Ledger``."""
-        self._begin("release")
-        self._settle(claim, Released(outcome_known))
 
     async def settle(self, ends: Sequence[tuple[Claim, StoredActivity | Released]]) -> None:
         """Complete or release several claims. See ``Ledger``."""
@@ -288,7 +254,7 @@ class FakeLedger:
         if operation in self.failures:
             raise self.failures[operation]
 
-    def _claim(self, request: ActivityRequest, content_hash: str) -> Claim | Completed:
+    def _claim(self, request: ActivityRequest, content_hash: str) -> Claim | Completed | ActivityError:
         key = (request.registration_id.casefold(), request.activity.external_course_activity_id or "")
         claim = Claim(key, str(uuid4()), content_hash, etag="")
         record = self._records.get(key)
@@ -298,7 +264,7 @@ class FakeLedger:
             remaining = record.lease_until - self.time.seconds
             if remaining > 0:
                 message = "Somebody else is at it."
-                raise TransientError(ErrorCode.CREATE_IN_PROGRESS, message, retry_after_seconds=min(remaining, 5.0))
+                return TransientError(ErrorCode.CREATE_IN_PROGRESS, message, retry_after_seconds=min(remaining, 5.0))
             claim.left_behind = True
         self._write(claim, lease_until=self.time.seconds + self.lease_seconds)
         return claim
@@ -321,8 +287,8 @@ class FakeLedger:
         claim.etag = str(uuid4())
         self._records[claim.key] = _Record(claim.content_hash, claim.etag, lease_until, stored)
 
-    def _completed(self, record: _Record, stored: StoredActivity, content_hash: str) -> Completed:
+    def _completed(self, record: _Record, stored: StoredActivity, content_hash: str) -> Completed | PermanentError:
         if record.content_hash == content_hash:
             return Completed(stored)
         message = f"Created before (id {stored.id}), with other content."
-        raise PermanentError(ErrorCode.ACTIVITY_EXISTS, message, target="externalCourseActivityId")
+        return PermanentError(ErrorCode.ACTIVITY_EXISTS, message, target="externalCourseActivityId")

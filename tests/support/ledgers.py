@@ -1,6 +1,6 @@
 """The two ledgers that are held to one contract: ``FakeLedger``, and the real one (azure-data-tables) on Azurite."""
 
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -9,19 +9,20 @@ from uuid import uuid4
 
 import pytest
 
-from activities.contract.models import ActivityRequest
-from activities.errors import ErrorCode, TransientError
-from activities.execution.gateway import StoredActivity
-from activities.execution.ledger import Claim, Completed, Ledger
+from activities.contract.models import ActivityRequest, StoredActivity
+from activities.errors import ActivityError, ErrorCode, TransientError
+from activities.execution.ledger import Claim, Completed, Ledger, Released
 from activities.settings import Storage
 from activities.storage.ledger import TABLE, TableLedger
 from activities.storage.tables import Table
 from local.environment import storage_connection_string
-from tests.support.fakes import FakeLedger, FakeTime
+from tests.support.fakes import FakeLedger, FakeTime, activity_request
 
 LEDGERS = ["FakeLedger", "TableLedger"]
 LEASE_SECONDS = 60.0
 CONTENT = "the hash of the content"
+
+type End = Claim | Completed | ActivityError
 
 
 @dataclass
@@ -30,19 +31,6 @@ class Subject:
 
     ledger: Ledger
     time: FakeTime
-
-    async def held(self, request: ActivityRequest, *, left_behind: bool = False) -> Claim:
-        """Claim what must be free."""
-        claim = await self.ledger.claim(request, CONTENT)
-        assert isinstance(claim, Claim)
-        assert claim.left_behind is left_behind
-        return claim
-
-    async def answer(self, request: ActivityRequest) -> StoredActivity:
-        """Ask for what must be completed."""
-        completed = await self.ledger.claim(request, CONTENT)
-        assert isinstance(completed, Completed)
-        return completed.stored
 
     def expire(self) -> None:
         """Let every lease run out."""
@@ -64,14 +52,48 @@ async def subject_for(request: pytest.FixtureRequest) -> AsyncIterator[Subject]:
     await table.close()
 
 
+def wanted(count: int, **properties: object) -> list[ActivityRequest]:
+    """Return activities that nobody has asked for before."""
+    return [activity_request(str(uuid4()), **properties) for _ in range(count)]
+
+
 def stored(request: ActivityRequest, **properties: Any) -> StoredActivity:
     """Return a request's activity as Graph would tell it."""
     return StoredActivity({**request.activity.to_graph(), "id": f"id-{uuid4()}", **properties}, "graph-request-id")
 
 
-async def in_progress(claiming: Awaitable[object]) -> TransientError:
-    """Return the refusal of a claim because somebody else is at it."""
-    with pytest.raises(TransientError) as caught:
-        await claiming
-    assert caught.value.code is ErrorCode.CREATE_IN_PROGRESS
-    return caught.value
+async def claim(ledger: Ledger, *requests: ActivityRequest, content: str = CONTENT) -> list[End]:
+    """Claim activities."""
+    return await ledger.claim([(request, content) for request in requests])
+
+
+async def held(ledger: Ledger, *requests: ActivityRequest, left_behind: bool = False) -> list[Claim]:
+    """Claim what must be free."""
+    claims = [end for end in await claim(ledger, *requests) if isinstance(end, Claim)]
+    assert [one.left_behind for one in claims] == [left_behind] * len(requests)
+    return claims
+
+
+async def remembered(ledger: Ledger, *requests: ActivityRequest) -> list[StoredActivity]:
+    """Ask for what must be completed."""
+    ends = [end for end in await claim(ledger, *requests) if isinstance(end, Completed)]
+    assert len(ends) == len(requests)
+    return [end.stored for end in ends]
+
+
+async def settle(ledger: Ledger, claims: Sequence[Claim], *ends: StoredActivity | Released) -> None:
+    """Bring claims to their ends."""
+    await ledger.settle(list(zip(claims, ends, strict=True)))
+
+
+async def in_progress(ledger: Ledger, *requests: ActivityRequest, content: str = CONTENT) -> list[TransientError]:
+    """Claim what somebody else must be at, and return the refusals."""
+    ends = await claim(ledger, *requests, content=content)
+    refusals = [end for end in ends if isinstance(end, TransientError)]
+    assert [one.code for one in refusals] == [ErrorCode.CREATE_IN_PROGRESS] * len(requests)
+    return refusals
+
+
+def codes_in(ends: Sequence[End]) -> list[ErrorCode]:
+    """Return the errors' codes."""
+    return [end.code for end in ends if isinstance(end, ActivityError)]

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import httpx
 
 from activities.graph import translation
-from activities.graph.batching import Answer
+from activities.graph.sdk import Answer
 
 
 class OverHttpx:

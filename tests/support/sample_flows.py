@@ -7,12 +7,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from activities.batches.results import Batch, Progress
-from activities.contract.models import Assignment, CourseActivity, SelfInitiatedCourse
+from activities.contract.models import Assignment, CourseActivity, SelfInitiatedCourse, StoredActivity
 from activities.errors import ErrorCode, PermanentError, Problem
-from activities.execution.gateway import StoredActivity
 from activities.execution.sending import Creation
 from activities.execution.sending import Outcome as CreationOutcome
-from activities.web import answers, http
+from activities.web import activities, answers, http
 from local.lifecycle import ROOT
 from tests.support.records import LEARNER, PROVIDER, parse, record
 
@@ -141,7 +140,7 @@ def answered(action: str) -> Json:
     said: Json = json.loads(answers.encode_error(refusal, http.Request()).body)
     if kind := KIND_OF.get(action):
         creation = Creation(CreationOutcome.CREATED, parse(record(kind), kind), StoredActivity({}))
-        return {**said, **json.loads(answers.encode_flat(creation, http.Request()).body)}
+        return {**said, **json.loads(activities.encode_flat(creation, http.Request()).body)}
     if action in {"Send_many_activities", "Get_the_report_of_a_batch"}:
         return {**said, **Progress(Batch("0" * 32, 1, datetime.now(UTC))).to_json([])}
     others: dict[str, Json] = {"Get_user_profile_(V2)": {"id": LEARNER}, "Get_items": {"value": []}}

@@ -38,7 +38,7 @@ class Operator:
         self.failures = FakeFailures(self.queue)
         graph = FakeGraph()
         store = store_of(graph=graph, failures=self.failures, queue=self.queue)
-        self.runtime = Runtime(lambda: App(Defaults(), graph, Health(graph, None), store))
+        self.runtime = Runtime(lambda: App(Defaults(), graph, Health(graph, None), lambda: store))
 
     async def has(self, *failures: Failure) -> None:
         for failure in failures:

@@ -58,8 +58,10 @@ class Builder:
         self.built += 1
         if self.error is not None:
             raise self.error
-        store = store_with(self.ledger) if self.ledger else None
-        return App(Defaults(registration_id=REGISTRATION_ID), self.graph, Health(self.graph, self.ledger), store)
+        app = App(Defaults(registration_id=REGISTRATION_ID), self.graph, Health(self.graph, self.ledger))
+        if self.ledger:
+            app.store = store_with(self.ledger)
+        return app
 
 
 @pytest.fixture
@@ -202,7 +204,7 @@ class TestEnvironment:
     async def test_an_app_is_built_from_an_empty_environment(self) -> None:
         app = build_app()
         assert app.defaults == Defaults()
-        assert app.store is None
+        assert "store" not in vars(app)
         await app.close()
 
     @pytest.mark.parametrize(
@@ -228,7 +230,7 @@ class TestEnvironment:
         for name, value in {**storage, "CLAIM_LEASE_SECONDS": "7"}.items():
             monkeypatch.setenv(name, value)
         app = build_app()
-        assert app.required_store().ledger.lease_seconds == 7
+        assert app.store.ledger.lease_seconds == 7
         await app.close()
 
     @pytest.mark.parametrize(("storage_identity", "credentials"), [(REGISTRATION_ID, 1), (LEARNER_ID, 2), ("", 2)])
@@ -247,7 +249,7 @@ class TestEnvironment:
         monkeypatch.setenv("AzureWebJobsStorage__accountName", "contoso")
         monkeypatch.setenv("AzureWebJobsStorage__clientId", storage_identity)
         app = build_app()
-        app.required_store()
+        assert app.store
         await app.close()
         assert made == [REGISTRATION_ID, storage_identity or None][:credentials]
 

@@ -3,17 +3,16 @@
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from activities.contract.models import ActivityRequest
-from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
-from activities.execution.gateway import StoredActivity
+from activities.contract.models import ActivityRequest, StoredActivity
+from activities.errors import ActivityError, TransientError
+from activities.execution import once
 from activities.execution.ledger import Claim, Completed
-from activities.execution.sending import Creation, Outcome
-from activities.execution.together import End, create_all_once
+from activities.execution.sending import FOR_A_CHUNK, FOR_A_MESSAGE, Creation, Effort, End, Outcome, Sender
 from activities.graph import translation
 from activities.graph.throttling import ThrottledGraph
 from tests.support.fakes import (
@@ -25,16 +24,14 @@ from tests.support.fakes import (
     Fault,
     activity_request,
 )
+from tests.support.world import BROKEN, NO_STORAGE, REFUSED, THROTTLED
 
 PROVIDERS = (REGISTRATION_ID, OTHER_REGISTRATION_ID)
 REQUESTS = [activity_request(f"course-{number}", registrationId=PROVIDERS[number % 2]) for number in range(6)]
 LEASE_SECONDS = 10_000.0
-NO_STORAGE = TransientError(ErrorCode.STORAGE_UNAVAILABLE, "no storage", retry_after_seconds=30)
-THROTTLED = TransientError(ErrorCode.THROTTLED, "later", retry_after_seconds=7)
-BROKEN = TransientError(ErrorCode.GRAPH_FAULT, "broken", retry_after_seconds=30, may_have_executed=True)
 CREATES = [
     Fault(),
-    Fault(PermanentError(ErrorCode.LEARNER_NOT_LICENSED, "no licence")),
+    Fault(REFUSED),
     Fault(translation.unreachable()),
     *(
         Fault(error, executed=executed)
@@ -56,25 +53,30 @@ class BusyGraph(FakeGraph):
 
     fate: str = "lives"
 
-    async def create_activities(
+    def _fault(self, operation: str) -> Fault:
+        """Outside of a batch Graph executes nothing that it throttles."""
+        fault = super()._fault(operation)
+        return replace(fault, executed=False) if fault.error is THROTTLED and self.sizes[-1] == 1 else fault
+
+    async def create(
         self, requests: Sequence[ActivityRequest], *, timeout_seconds: float
     ) -> list[StoredActivity | ActivityError]:
         """Store several activities. See ``GraphGateway``."""
         await asyncio.sleep(0)
         if self.fate == "dies before it sends":
             raise DiedError
-        ends = await super().create_activities(requests, timeout_seconds=timeout_seconds)
+        ends = await super().create(requests, timeout_seconds=timeout_seconds)
         await asyncio.sleep(0)
         if self.fate == "dies after it sent":
             raise DiedError
         return ends
 
-    async def find_activities(
+    async def find(
         self, requests: Sequence[ActivityRequest], *, timeout_seconds: float
     ) -> list[StoredActivity | ActivityError | None]:
         """Find several activities. See ``GraphGateway``."""
         await asyncio.sleep(0)
-        found = await super().find_activities(requests, timeout_seconds=timeout_seconds)
+        found = await super().find(requests, timeout_seconds=timeout_seconds)
         await asyncio.sleep(0)
         return found
 
@@ -82,9 +84,9 @@ class BusyGraph(FakeGraph):
 class BusyLedger(FakeLedger):
     """Lets others go on after each claim."""
 
-    async def claim_all(self, wanted: Sequence[tuple[ActivityRequest, str]]) -> list[Claim | Completed | ActivityError]:
+    async def claim(self, wanted: Sequence[tuple[ActivityRequest, str]]) -> list[Claim | Completed | ActivityError]:
         """Claim several activities. See ``Ledger``."""
-        ends = await super().claim_all(wanted)
+        ends = await super().claim(wanted)
         await asyncio.sleep(0)
         return ends
 
@@ -95,6 +97,7 @@ class Attempt:
 
     places: list[int]
     fate: str
+    effort: Effort
 
 
 @dataclass
@@ -113,10 +116,11 @@ class World:
         graph.choose_fault = self.graph.choose_fault
         ledger = BusyLedger(self.time, LEASE_SECONDS, _records=self.ledger._records)  # noqa: SLF001 (one storage, two doors)
         if attempt.fate.startswith("cannot"):
-            ledger.failures[{"cannot settle": "settle", "cannot claim": "claimAll"}[attempt.fate]] = NO_STORAGE
+            ledger.failures[{"cannot settle": "settle", "cannot claim": "claim"}[attempt.fate]] = NO_STORAGE
         behind = ThrottledGraph(graph, now=lambda: self.time.seconds)
         requests = [REQUESTS[place] for place in attempt.places]
-        ends = await create_all_once(requests, graph=behind, ledger=ledger, clock=self.time.clock)
+        sender = Sender(graph=behind, effort=attempt.effort, clock=self.time.clock)
+        ends = await once.create(requests, sender=sender, ledger=ledger)
         self.told_created.update(
             place
             for place, end in zip(attempt.places, ends, strict=True)
@@ -131,7 +135,8 @@ class World:
         assert max(self.told_created.values(), default=0) <= 1
 
 
-attempts = st.builds(Attempt, st.lists(st.integers(0, len(REQUESTS) - 1), max_size=8), st.sampled_from(FATES))
+efforts = st.sampled_from([FOR_A_CHUNK, FOR_A_MESSAGE])
+attempts = st.builds(Attempt, st.lists(st.integers(0, len(REQUESTS) - 1), max_size=8), st.sampled_from(FATES), efforts)
 
 
 @settings(max_examples=150)
@@ -167,7 +172,7 @@ async def _live_through(rounds: list[tuple[list[Attempt], bool]], chance: list[i
             world.time.pass_by(LEASE_SECONDS + 1)
     world.graph.choose_fault = None
     world.time.pass_by(LEASE_SECONDS + 1)
-    everything = Attempt(list(range(len(REQUESTS))), "lives")
+    everything = Attempt(list(range(len(REQUESTS))), "lives", FOR_A_CHUNK)
     for outcomes in ({Outcome.CREATED, Outcome.UNCHANGED}, {Outcome.UNCHANGED}):
         for end in await world.run(everything):
             assert isinstance(end, Creation)
