@@ -15,6 +15,7 @@ from activities.contract.validation import parse_activity
 from activities.errors import ErrorCode
 from activities.execution.result import Result
 from activities.queueing.messages import Failure, Record
+from activities.queueing.result_queue import encode
 from activities.settings import Settings
 from activities.storage import ledger
 from activities.web import answers
@@ -85,7 +86,7 @@ def test_the_property_table_has_every_property_of_both_kinds() -> None:
 
 def test_every_queue_and_table_is_named() -> None:
     queue = Settings().activity_queue
-    names = {queue, f"{queue}-failed", f"{queue}-poison"}
+    names = {queue, *(f"{queue}-{end}" for end in ("failed", "poison", "results"))}
     assert {name for name in names if f"`{name}`" not in QUEUE} == set()
     assert {name for name in (ledger.TABLE, store.TABLE) if f"`{name}`" not in README} == set()
 
@@ -96,6 +97,12 @@ def test_every_property_of_a_failure_stands_in_its_example() -> None:
     now = datetime.now(UTC)
     failure = Failure("id", "code", "message", (), 1, now, now, record=Record({}, "origin", now, now))
     assert example.keys() == failure.to_json().keys()
+
+
+def test_every_property_of_a_result_stands_in_its_example() -> None:
+    example = json.loads(re.findall(r"```json\n(.*?)```", section(QUEUE, "An answer for each record"), re.DOTALL)[0])
+    told = encode(Result.from_json(example), message_id=example["messageId"])
+    assert list(json.loads(told).items()) == list(example.items())
 
 
 def test_every_property_of_a_report_stands_in_its_example() -> None:

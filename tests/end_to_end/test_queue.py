@@ -129,7 +129,7 @@ def test_a_message_that_cannot_be_read_is_told_with_all_that_is_known(stack: Que
 def test_a_failure_is_replayed_after_its_cause_is_repaired(stack: QueueStack) -> None:
     stack.change_tenant(contents={FOREIGN: OTHER_PROVIDER})
     activity = assignment(learningContentId=FOREIGN, externalCourseActivityId=str(uuid4()), learningProviderId=PROVIDER)
-    other = {"nothing": "to create"}
+    other = {"status": "nothing to create"}
     stack.send(json.dumps(activity), json.dumps(other))
     stack.wait_until_empty()
     assert stack.created() == []

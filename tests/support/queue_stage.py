@@ -15,6 +15,7 @@ from tests.support.records import sample
 
 COURSE = {**sample("self-initiated.request"), "externalCourseActivityId": None}
 SECRET = "the note of a learner"
+MOST_DELIVERIES = 20_000  # A day of delays of ten seconds has fewer; a delay of none would fill the memory.
 # What is tried again, and how long the first wait is at least when nobody names a time.
 PUT_BACK_AFTER_SECONDS = {
     ErrorCode.THROTTLED: 0.0,
@@ -94,6 +95,7 @@ class Stage:
         for again in self.queue.received():
             await self.worker.handle(again)
             deliveries += 1
+            assert deliveries < MOST_DELIVERIES, "it comes back for ever"
         return deliveries
 
     @property
