@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from activities.batches.results import Batch, Outcome, Progress, Result
 from activities.contract.advice import ADVICE, Actor, advice_on
 from activities.errors import ErrorCode
-from activities.web.page import page_assets, render
+from activities.web.page import frame, render
 from tests.support.batch_pages import (
     ALL_SUCCEEDED,
     BATCH,
@@ -390,9 +390,9 @@ class TestSafety:
     @every_stage
     def test_style_and_script_are_the_same_for_every_batch(self, progress: Progress, failed: list[Result]) -> None:
         root = rendered(progress, failed)
-        assert root.one("style").raw_text == page_assets.STYLE
-        assert root.one("script").raw_text == page_assets.SCRIPT
-        assert "</" not in page_assets.STYLE + page_assets.SCRIPT
+        assert root.one("style").raw_text == frame.text_of("page.css")
+        assert root.one("script").raw_text == frame.text_of("page.js")
+        assert "</" not in frame.text_of("page.css") + frame.text_of("page.js")
 
     def test_the_policy_allows_the_pages_own_style_and_script_and_nothing_else(self) -> None:
         root = rendered()
@@ -484,8 +484,8 @@ class TestDocument:
     def test_nothing_moves_for_readers_who_want_no_motion(self) -> None:
         moving = re.compile(r"transition|animation|scroll-behavior")
         allowed = re.compile(r"@media \(prefers-reduced-motion: no-preference\) \{.*?\n\}", re.DOTALL)
-        calm = allowed.sub("", page_assets.STYLE)
-        assert moving.search(page_assets.STYLE)
+        calm = allowed.sub("", frame.text_of("page.css"))
+        assert moving.search(frame.text_of("page.css"))
         assert not moving.search(calm)
 
     def test_a_thousand_failures_make_a_page_that_can_be_sent_every_few_seconds(self) -> None:
@@ -501,4 +501,4 @@ class TestUnknown:
         assert root.all("script") + root.all("noscript") == []
 
     def test_it_is_styled_under_the_same_policy(self) -> None:
-        assert parse(render.render_unknown()).one("style").raw_text == page_assets.STYLE
+        assert parse(render.render_unknown()).one("style").raw_text == frame.text_of("page.css")
