@@ -84,10 +84,9 @@ PURE = {
     "web.batch_answers",
     "web.callers",
     "web.http",
-    "web.page.page_assets",
     "web.page.page_failures",
     "web.page.render",
-    "web.page.wording",
+    "web.page.spoken",
 }
 # The standard library's ways to the outside, and to the time.
 IMPURE = {

@@ -82,6 +82,14 @@ def test_what_funcignore_names_is_not_deployed(app: Path) -> None:
     assert {path.as_posix() for path in deployed_files(app)} == EXPECTED - {"activities"} | {"activities/models.py"}
 
 
+def test_of_what_is_no_code_only_what_the_app_serves_is_deployed() -> None:
+    served = {
+        path.as_posix() for path in deployed_files(ROOT) if path.parts[0] == "activities" and path.suffix != ".py"
+    }
+    page = {f"activities/web/page/{name}" for name in ("batch.html", "page.css", "page.html", "page.js")}
+    assert served == {"activities/web/openapi.json", *page}
+
+
 @pytest.mark.parametrize("name", ["notes.txt", "keys/storage.txt"])
 def test_what_nobody_named_stops_the_build_because_it_may_be_a_secret(app: Path, name: str) -> None:
     (app / name).parent.mkdir(exist_ok=True)

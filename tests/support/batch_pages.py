@@ -1,7 +1,7 @@
 """Batches as the page of a batch is given them: one of every stage, realistic enough to be shown.
 
-``python -m tests.batch_pages docs/batch-page.png`` takes the picture of the running one for the documents, with the
-fonts of the machine (Debian's fonts-liberation); ``pngquant --ext .png --force 64`` makes it small.
+``python -m tests.support.batch_pages docs/batch-page.png`` takes the picture of the running one for the documents,
+with the fonts of the machine (Debian's fonts-liberation); ``pngquant --ext .png --force 64`` makes it small.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""The part of a batch's page that tells what failed, why, and what to do about it. Pure.
+"""The part of a batch's page that tells what failed, why, and what to do about it.
 
 Every text of a caller or of Graph passes ``escape``.
 """
@@ -8,47 +8,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from html import escape
-from string import Template
 
 from activities.batches.results import Progress
 from activities.contract.advice import advice_on
 from activities.execution.result import Result
-from activities.web.page.wording import counted
+from activities.web.page import frame
+from activities.web.page.spoken import counted
 
 DOWNLOAD_QUERY = "?failedOnly=true&format=csv"
 # Few enough to be shown without a click.
 _ROWS_SHOWN_AT_ONCE = 5
 # In a spreadsheet the first record stands below the headings, and rows count from 1.
 _FIRST_SPREADSHEET_ROW = 2
-
-_FAILURES = Template(
-    """<section class="failed" data-key="failed" aria-labelledby="failed">
-<h2 id="failed">$heading</h2>
-<div class="download" data-key="download">
-<p><a class="button" href="$href">Download what failed as CSV</a></p>
-<p class="quiet">Correct the rows in the file and send it again. Everybody who has the address of this page can read
-the file, so the ids of learners and assigners and the notes are left out of it: leave those cells empty, and the app
-fills them in again when the file is sent.</p>
-</div>
-$more$reasons</section>
-"""
-)
-_REASON = Template(
-    """<section class="reason" data-key="$key" aria-labelledby="$key">
-<header><h3 id="$key">$title: $count</h3> <code>$code</code></header>
-$message<p class="advice" data-key="advice"><b>$actor:</b> $advice</p>
-<details$open>
-<summary>$summary</summary>
-<table>
-<thead><tr>$headings</tr></thead>
-<tbody>
-$rows
-</tbody>
-</table>
-</details>
-</section>
-"""
-)
+_PARTS = "batch.html"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +39,10 @@ class _Reason:
 
 def render_failures(progress: Progress, failed: Sequence[Result], *, url: str) -> str:
     """Return the section about the failed records; parameters as for the whole page."""
-    more = ""
+    parts, more = frame.templates(_PARTS), ""
     if progress.failed > len(failed):
-        more = (
-            f'<p data-key="more">The first {len(failed):,} of {progress.failed:,} are shown here; '
-            "the download has all of them.</p>\n"
-        )
-    return _FAILURES.substitute(
+        more = parts["more"].substitute(shown=f"{len(failed):,}", failed=f"{progress.failed:,}")
+    return parts["failures"].substitute(
         heading=f"{progress.failed:,} failed" if progress.completed else f"{progress.failed:,} failed so far",
         href=escape(url + DOWNLOAD_QUERY),
         more=more,
@@ -104,7 +73,7 @@ def _reasons(failed: Sequence[Result]) -> list[_Reason]:
 
 
 def _reason(reason: _Reason, *, csv: bool) -> str:
-    advice = advice_on(reason.code)
+    parts, advice = frame.templates(_PARTS), advice_on(reason.code)
     with_target = any(result.error_target for result in reason.results)
     with_message = not reason.message and any(result.error_message for result in reason.results)
     headings = ["Row" if csv else "Index", "External id", *["Field"] * with_target, *["Message"] * with_message]
@@ -113,19 +82,19 @@ def _reason(reason: _Reason, *, csv: bool) -> str:
         place = result.index + _FIRST_SPREADSHEET_ROW if csv else result.index
         cells = [result.external_id, *[result.error_target] * with_target, *[result.error_message] * with_message]
         shown = "".join(f'<td dir="auto">{escape(cell) or "&ndash;"}</td>' for cell in cells)
-        rows.append(f'<tr data-key="{result.index}"><th scope="row">{place}</th>{shown}</tr>')
+        rows.append(parts["row"].substitute(index=result.index, place=place, cells=shown))
     noun = "row" if csv else "record"
     count = counted(len(reason.results), noun)
-    return _REASON.substitute(
+    return parts["reason"].substitute(
         key=reason.key,
         title=advice.title,
         count=count,
         code=escape(reason.code),
-        message=f'<p dir="auto" data-key="message">{escape(reason.message)}</p>\n' if reason.message else "",
+        message=parts["message"].substitute(message=escape(reason.message)) if reason.message else "",
         actor=advice.actor,
         advice=advice.text,
         open=" open" if len(reason.results) <= _ROWS_SHOWN_AT_ONCE else "",
         summary=f"The {noun}" if len(reason.results) == 1 else f"The {count}",
         headings="".join(f'<th scope="col">{heading}</th>' for heading in headings),
-        rows="\n".join(rows),
+        rows="".join(rows),
     )
