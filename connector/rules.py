@@ -130,7 +130,9 @@ def swagger_too_large(package: Package) -> Problems:
 
 def policy_operation_not_found(package: Package) -> Problems:
     """A policy is for operations that are there."""
-    known = {one.get("operationId") for item in package.swagger["paths"].values() for one in item.values()}
+    said = (one for item in package.swagger["paths"].values() for one in item.values())
+    # Beside the operations of a path there can be the list of their parameters.
+    known = {one.get("operationId") for one in said if isinstance(one, dict)}
     for policy in package.properties.get("policyTemplateInstances", []):
         for name in policy.get("parameters", {}).get("x-ms-apimTemplate-operationName", []):
             if name not in known:
