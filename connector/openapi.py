@@ -7,12 +7,12 @@ from http import HTTPStatus
 
 from activities.contract.advice import ADVICE
 from activities.errors import ErrorCode
-from connector import about, answers, examples
+from connector import components, examples, publisher
 from connector.operations import CSV, HTML, JSON, OPERATIONS, TAGS, Operation
 from connector.parameters import CLIENT_REQUEST, Parameter
 from connector.refusals import NO_KEY, by_status
-from connector.routes import Route, served
 from connector.schemas import Schema, number, ref, text
+from connector.served_routes import Route, served
 
 _HEADERS = {
     "x-ms-request-id": text(
@@ -44,30 +44,34 @@ def build() -> Schema:
     return {
         "openapi": "3.1.0",
         "info": {
-            "title": about.TITLE,
-            "version": about.version(),
-            "description": about.DESCRIPTION,
-            "contact": {"name": f"{about.PUBLISHER} support", "url": about.WEBSITE, "email": about.SUPPORT_EMAIL},
+            "title": publisher.TITLE,
+            "version": publisher.version(),
+            "description": publisher.DESCRIPTION,
+            "contact": {
+                "name": f"{publisher.PUBLISHER} support",
+                "url": publisher.WEBSITE,
+                "email": publisher.SUPPORT_EMAIL,
+            },
             "license": {"name": "MIT", "identifier": "MIT"},
         },
-        "servers": [{"url": about.BASE_PATH, "description": "The function app that serves this document."}],
+        "servers": [{"url": publisher.BASE_PATH, "description": "The function app that serves this document."}],
         "security": [{"functionKey": []}, {"entraId": []}],
         "tags": [{"name": name, "description": description} for name, description in TAGS.items()],
         "paths": paths,
         "components": {
-            "schemas": answers.components(),
+            "schemas": components.by_name(),
             "headers": {name: _header(name) for name in _HEADERS},
             "examples": examples.of_codes([code for code in ErrorCode if code in told]),
             "securitySchemes": {
                 "functionKey": {
                     "type": "apiKey",
                     "in": "header",
-                    "name": about.KEY_HEADER,
+                    "name": publisher.KEY_HEADER,
                     "description": "A key of the function app; its admin has it.",
                 },
                 "entraId": {
                     "type": "openIdConnect",
-                    "openIdConnectUrl": f"{about.SIGN_IN}/v2.0/.well-known/openid-configuration",
+                    "openIdConnectUrl": f"{publisher.SIGN_IN}/v2.0/.well-known/openid-configuration",
                     "description": "Where the admin has put a sign-in with Microsoft Entra ID in front of the app.",
                 },
             },

@@ -7,7 +7,7 @@ https://learn.microsoft.com/connectors/custom-connectors/policy-templates
 
 from typing import Any
 
-from connector import about
+from connector import publisher
 
 type Json = dict[str, Any]
 
@@ -30,9 +30,9 @@ def build(*, sign_in: bool) -> Json:
     by_key = {"hostName": _host(), "api_key": _key(required=True)}
     return {
         "properties": {
-            "iconBrandColor": about.BRAND_COLOUR,
+            "iconBrandColor": publisher.BRAND_COLOUR,
             "capabilities": [],
-            "publisher": about.PUBLISHER,
+            "publisher": publisher.PUBLISHER,
             "connectionParameters": by_key,
             **({"connectionParameterSets": _sets(by_key)} if sign_in else {}),
             "policyTemplateInstances": [
@@ -45,7 +45,7 @@ def build(*, sign_in: bool) -> Json:
                     "templateId": "setheader",
                     "title": "Send the function key",
                     "parameters": {
-                        "x-ms-apimTemplateParameter.name": about.KEY_HEADER,
+                        "x-ms-apimTemplateParameter.name": publisher.KEY_HEADER,
                         "x-ms-apimTemplateParameter.value": "@connectionParameters('api_key','')",
                         "x-ms-apimTemplateParameter.existsAction": "skip",
                         "x-ms-apimTemplate-policySection": "Request",

@@ -10,7 +10,7 @@ from activities.batches import requests
 from activities.contract import envelope
 from activities.contract.models import Assignment, CourseActivity, SelfInitiatedCourse
 from activities.contract.validation import ODATA_TYPE, TYPE
-from connector.wording import caption
+from connector.captions import caption
 
 type Schema = dict[str, Any]
 

@@ -7,13 +7,13 @@ from http import HTTPStatus
 from typing import Any
 
 from activities.contract.advice import ADVICE
-from connector import about, answers, schemas
+from connector import components, publisher, schemas
+from connector.captions import display_name
 from connector.operations import ADVANCED, IMPORTANT, JSON, OPERATIONS, TAGS, Operation
 from connector.parameters import Parameter
 from connector.refusals import NO_KEY, by_status
-from connector.routes import Route, served
 from connector.schemas import Schema
-from connector.wording import display_name
+from connector.served_routes import Route, served
 
 # What most makers fill in although they need not; the rest is among the advanced properties.
 _IMPORTANT = frozenset(
@@ -33,12 +33,12 @@ _IMPORTANT = frozenset(
 _NOT_ASKED = "learningProviderId"
 _KEY = "api_key"
 _SECURITY: Schema = {
-    _KEY: {"type": "apiKey", "in": "header", "name": about.KEY_HEADER},
+    _KEY: {"type": "apiKey", "in": "header", "name": publisher.KEY_HEADER},
     "entra_id": {
         "type": "oauth2",
         "flow": "accessCode",
-        "authorizationUrl": f"{about.SIGN_IN}/oauth2/authorize",
-        "tokenUrl": f"{about.SIGN_IN}/oauth2/token",
+        "authorizationUrl": f"{publisher.SIGN_IN}/oauth2/authorize",
+        "tokenUrl": f"{publisher.SIGN_IN}/oauth2/token",
         "scopes": {},
     },
 }
@@ -59,17 +59,21 @@ def build(*, sign_in: bool) -> Schema:
     paths: dict[str, Schema] = {}
     for operation in shown:
         route = routes[operation.function]
-        paths.setdefault(f"{about.BASE_PATH}{route.path}", {})[route.method] = _operation(operation, route)
+        paths.setdefault(f"{publisher.BASE_PATH}{route.path}", {})[route.method] = _operation(operation, route)
     tags = {operation.tag for operation in shown}
     return {
         "swagger": "2.0",
         "info": {
-            "title": about.TITLE,
-            "version": about.version(),
-            "description": about.DESCRIPTION,
-            "contact": {"name": f"{about.PUBLISHER} support", "url": about.WEBSITE, "email": about.SUPPORT_EMAIL},
+            "title": publisher.TITLE,
+            "version": publisher.version(),
+            "description": publisher.DESCRIPTION,
+            "contact": {
+                "name": f"{publisher.PUBLISHER} support",
+                "url": publisher.WEBSITE,
+                "email": publisher.SUPPORT_EMAIL,
+            },
         },
-        "host": about.PLACEHOLDER_HOST,
+        "host": publisher.PLACEHOLDER_HOST,
         "basePath": "/",
         "schemes": ["https"],
         "consumes": [JSON],
@@ -81,9 +85,9 @@ def build(*, sign_in: bool) -> Schema:
         "tags": [{"name": name, "description": words} for name, words in TAGS.items() if name in tags],
         "x-ms-capabilities": {"testConnection": {"operationId": "TestConnection", "parameters": {}}},
         "x-ms-connector-metadata": [
-            {"propertyName": "Website", "propertyValue": about.WEBSITE},
-            {"propertyName": "Privacy policy", "propertyValue": about.PRIVACY_POLICY},
-            {"propertyName": "Categories", "propertyValue": ";".join(about.CATEGORIES)},
+            {"propertyName": "Website", "propertyValue": publisher.WEBSITE},
+            {"propertyName": "Privacy policy", "propertyValue": publisher.PRIVACY_POLICY},
+            {"propertyName": "Categories", "propertyValue": ";".join(publisher.CATEGORIES)},
         ],
     }
 
@@ -128,15 +132,15 @@ def answer_schema(schema: Schema) -> Schema:
 
 
 def _definitions(shown: list[Operation]) -> Schema:
-    components = {**answers.components(), "Activity": schemas.flat_activity()}
+    schema_of = {**components.by_name(), "Activity": schemas.flat_activity()}
     definitions: Schema = {}
     for operation in shown:
         if body := operation.connector_body or operation.body:
-            definitions[body] = request_schema(components[body])
+            definitions[body] = request_schema(schema_of[body])
             for name, value in _DEFAULTS.get(body, {}).items():
                 definitions[body]["properties"][name]["default"] = value
         answer = operation.answers[HTTPStatus.OK]
-        definitions[answer.schema] = answer_schema(components[answer.schema])
+        definitions[answer.schema] = answer_schema(schema_of[answer.schema])
     return definitions
 
 

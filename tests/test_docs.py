@@ -19,7 +19,7 @@ from activities.queueing.result_queue import encode
 from activities.settings import Settings
 from activities.storage import ledger
 from activities.web import answers
-from connector.routes import served
+from connector.served_routes import served
 from local.lifecycle import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")

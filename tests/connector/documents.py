@@ -5,7 +5,8 @@ from typing import Any
 
 from jsonschema import Draft4Validator, Draft202012Validator
 
-from connector.__main__ import ACCESS_KEY, OPENAPI, SWAGGER
+from connector.__main__ import ACCESS_KEY, OPENAPI
+from connector.rules import SWAGGER
 
 API: dict[str, Any] = json.loads(OPENAPI.read_bytes())
 CONNECTOR: dict[str, Any] = json.loads((ACCESS_KEY / SWAGGER).read_bytes())

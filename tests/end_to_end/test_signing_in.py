@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from connector.routes import served
+from connector.served_routes import served
 from local.environment import app_environment
 from local.processes import started
 from tests.end_to_end.stack import Stack, own_example

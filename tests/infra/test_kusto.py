@@ -12,7 +12,7 @@ import pytest
 from activities import telemetry
 from activities.errors import ErrorCode
 from activities.execution.sending import Outcome
-from connector import routes
+from connector import served_routes
 from tests.infra import bicep
 
 ACTIVITIES = bicep.ROOT / "activities"
@@ -65,7 +65,7 @@ def fields_of(call: ast.Call, path: Path) -> set[str]:
 
 @cache
 def functions() -> set[str]:
-    return {str(function.get_function_name()) for function in routes.functions()}
+    return {str(function.get_function_name()) for function in served_routes.functions()}
 
 
 def queries() -> dict[str, str]:

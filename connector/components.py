@@ -4,17 +4,17 @@ from activities.contract.validation import ODATA_TYPE, TYPE
 from activities.errors import ErrorCode
 from activities.graph.permissions import NEEDED_FOR
 from activities.web.http import LARGEST_PAGE
-from connector import about, schemas
+from connector import publisher, schemas
 from connector.schemas import Schema, flag, listing, number, record, ref, text
 
-_APP = f"https://{about.PLACEHOLDER_HOST}{about.BASE_PATH}"
+_APP = f"https://{publisher.PLACEHOLDER_HOST}{publisher.BASE_PATH}"
 _BATCH_ID = "0b7c3b1e5d0f4a2c9e6d8f7a1b2c3d4e"
 _MOMENT = "2026-11-22T17:02:00+00:00"
 _EMPTY = "Empty if nothing failed."
 _NEXT = "The address of the next page; it is missing on the last one."
 
 
-def components() -> dict[str, Schema]:
+def by_name() -> dict[str, Schema]:
     """Return every schema by its name."""
     kinds = {schemas.name_of(kind): kind for kind in schemas.KINDS}
     return {
