@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from connector import about, icon, openapi, properties, rules, swagger
+from connector import about, icon, openapi, properties, queue_message, rules, swagger
 
 FOLDER = about.ROOT / "connector"
 # The connector in two forms: with the sign-in, paconn asks for a client secret when it creates it.
@@ -19,11 +19,12 @@ SETTINGS = "settings.json"
 ICON = "icon.png"
 README = FOLDER / "readme.md"
 OPENAPI = about.ROOT / "activities" / "web" / "openapi.json"
+QUEUE_MESSAGE = about.ROOT / "docs" / "queue-message.schema.json"
 
 
 def generated() -> dict[Path, bytes]:
     """Return every generated file and what should stand in it."""
-    files = {OPENAPI: encode(openapi.build())}
+    files = {OPENAPI: encode(openapi.build()), QUEUE_MESSAGE: encode(queue_message.build())}
     for folder, sign_in in SIGN_IN.items():
         files |= {
             folder / SWAGGER: encode(swagger.build(sign_in=sign_in)),
