@@ -3,7 +3,7 @@
 Azurite looks at a token's claims, not at its signature or at roles: https://github.com/Azure/Azurite#oauth-configuration
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -52,7 +52,7 @@ class IdentityStack(QueueStack):
 
 
 @contextmanager
-def identity_stack(logs: Path, **settings: str) -> Iterator[IdentityStack]:
+def identity_stack(logs: Path, settings: Mapping[str, str] | None = None) -> Iterator[IdentityStack]:
     """Run such a stack with one host, and read its log when the tests are done; certificates are in ``logs``."""
     ports = free_ports([0, 0, 0])
     storage_ports = (ports[0], ports[1], ports[2])
@@ -61,10 +61,10 @@ def identity_stack(logs: Path, **settings: str) -> Iterator[IdentityStack]:
         started("graph", "--port", "0", log=logs / "graph.log") as graph,
     ):
         environment = app_environment(graph.url, storage_ports=storage_ports, certificate=logs / CERTIFICATE)
-        stack = IdentityStack(graph.url, "", environment, logs)
+        stack = IdentityStack(graph.url, "", {**environment, **(settings or {})}, logs)
         stack.change_tenant(identities=[CLIENT_ID])
         with stack.queue() as queue, suppress(ResourceExistsError):
             queue.create_queue()
-        with stack.host(**settings):
+        with stack.host():
             yield stack
     stack.assert_discreet()

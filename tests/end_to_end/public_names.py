@@ -35,11 +35,11 @@ _ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 @dataclass
 class Application:
-    """An application that is registered in the tenant; a certificate is uploaded while it is used."""
+    """An application that is registered in the tenant, with the certificates (PEM) that were uploaded to it."""
 
     client_id: str
     secret: str
-    certificate: Path | None = None
+    certificates: list[bytes] = field(default_factory=list)
     signed_in_with: list[str] = field(default_factory=list)
 
     def sign_in(self, form: Mapping[str, str]) -> str:
@@ -48,12 +48,18 @@ class Application:
             return ""
         if "client_secret" in form:
             return "secret" if form["client_secret"] == self.secret else ""
-        if form.get("client_assertion_type") != _ASSERTION or self.certificate is None:
+        if form.get("client_assertion_type") != _ASSERTION:
             return ""
-        key = x509.load_pem_x509_certificate(self.certificate.read_bytes()).public_key()
+        return "certificate" if any(self._signed(form["client_assertion"], one) for one in self.certificates) else ""
+
+    def _signed(self, assertion: str, certificate: bytes) -> bool:
+        key = x509.load_pem_x509_certificate(certificate).public_key()
         assert isinstance(key, RSAPublicKey)
-        said = jwt.decode(form["client_assertion"], key, algorithms=["PS256", "RS256"], audience=TOKEN_ENDPOINT)
-        return "certificate" if said["iss"] == said["sub"] == self.client_id else ""
+        try:
+            said = jwt.decode(assertion, key, algorithms=["PS256", "RS256"], audience=TOKEN_ENDPOINT)
+        except jwt.InvalidTokenError:
+            return False
+        return bool(said["iss"] == said["sub"] == self.client_id)
 
 
 @contextmanager
