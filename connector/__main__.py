@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from connector import openapi, properties, publisher, rules, swagger
+from connector import openapi, properties, publisher, queue_message, rules, swagger
 from connector.rules import ICON, PROPERTIES, SETTINGS, SWAGGER
 
 FOLDER = publisher.ROOT / "connector"
@@ -16,11 +16,12 @@ ACCESS_KEY_OR_ENTRA_ID = FOLDER / "access-key-or-entra-id"
 SIGN_IN = {ACCESS_KEY: False, ACCESS_KEY_OR_ENTRA_ID: True}
 README = FOLDER / "readme.md"
 OPENAPI = publisher.ROOT / "activities" / "web" / "openapi.json"
+QUEUE_MESSAGE = publisher.ROOT / "docs" / "queue-message.schema.json"
 
 
 def generated() -> dict[Path, bytes]:
     """Return every generated file and what should stand in it."""
-    files = {OPENAPI: encode(openapi.build())}
+    files = {OPENAPI: encode(openapi.build()), QUEUE_MESSAGE: encode(queue_message.build())}
     for folder, sign_in in SIGN_IN.items():
         files |= {
             folder / SWAGGER: encode(swagger.build(sign_in=sign_in)),

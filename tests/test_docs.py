@@ -146,6 +146,7 @@ def test_every_file_that_the_documents_link_to_exists() -> None:
         "docs/requests.md",
         "docs/batches.md",
         "docs/for-admins.md",
+        "docs/for-integrators.md",
         "docs/for-makers.md",
         "docs/performance.md",
         "docs/queue.md",
