@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 DEPLOYED = {"activities", "function_app.py", "host.json", "requirements.txt"}
 NOT_IN_A_CHECKOUT = {".git", ".venv", "__pycache__", "dist", "node_modules"}
-PINNED_IN = {"dev": "requirements-dev.txt", "node": "local/azurite/requirements.txt"}
+PINNED_IN = {"dev": "requirements-dev.txt", "node": "local/stack/azurite/requirements.txt"}
 
 
 def repository_files() -> list[Path]:

@@ -10,7 +10,7 @@ import pytest
 
 from connector.__main__ import FOLDER, OPENAPI, SWAGGER
 from local.lifecycle import StartError
-from local.storage import find_node
+from local.stack.storage import find_node
 
 SPECTRAL = FOLDER / "lint" / "node_modules" / "@stoplight" / "spectral-cli" / "dist" / "index.js"
 RULES = FOLDER / "lint" / "spectral.json"

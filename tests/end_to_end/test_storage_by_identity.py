@@ -19,10 +19,10 @@ from azure.storage.queue import QueueClient
 from activities.app import build
 from activities.errors import ErrorCode
 from activities.settings import NAMES
-from local.certificates import CERTIFICATE
 from local.environment import CLIENT_ID, STORAGE_ACCOUNT, STORAGE_ACCOUNT_KEY, app_environment, storage_options
 from local.lifecycle import free_ports
-from local.processes import started
+from local.stack.certificates import CERTIFICATE
+from local.stack.processes import started
 from tests.end_to_end.batch_stack import activities, assert_report, ended, post
 from tests.end_to_end.queue_stack import QueueStack, assignment, wait_until
 from tests.end_to_end.stack import Json
