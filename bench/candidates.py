@@ -16,7 +16,7 @@ from typing import Any
 
 from local.environment import app_environment, storage_connection_string, storage_options
 from local.lifecycle import ROOT, free_ports
-from local.processes import Child, started
+from local.stack.processes import Child, started
 
 HERE = Path(__file__).parent
 ARCHIVE = ROOT / "dist" / "app.zip"

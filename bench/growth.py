@@ -6,7 +6,7 @@ More than fit into one batch go in several, one after the other.
 import asyncio
 import time
 
-from bench import batching, cases, load
+from bench import batch_rate, cases, load
 from bench.candidates import APP, APP_ONCE, EXAMPLE, Candidate, stage
 from bench.figures import Figures
 from bench.usage import Meter, resident_megabytes
@@ -26,16 +26,16 @@ def measure(figures: Figures, *, largest: int) -> None:
 def _grow(figures: Figures, way: str, activities: int) -> None:
     with stage(latency_seconds=0) as scene, scene.host(APP) as host:
         if way == BATCH:
-            batching.wake(scene, host)
+            batch_rate.wake(scene, host)
         else:
             _create(host.url, APP_ONCE, 1)
         meter = Meter({"host": [host.pid]})
         seconds, done = 0.0, 0
         while done < activities:
-            some = min(activities - done, batching.LARGEST)
+            some = min(activities - done, batch_rate.LARGEST)
             scene.forget()
             if way == BATCH:
-                seconds += batching.create(scene, host, activities=some)
+                seconds += batch_rate.create(scene, host, activities=some)
             else:
                 candidate = APP if way == APP.key else APP_ONCE
                 seconds += _create(host.url, candidate, some)

@@ -2,8 +2,8 @@
 
 from bench import cases
 from bench.figures import Figures
+from bench.markdown import TITLES, cell, number
 from bench.plots import Bar, Line, bars, lines
-from bench.tables import TITLES, cell, number
 
 _COLD = (
     (cases.VALID, ("app", "plain", "floor")),

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from bench.tables import number
+from bench.markdown import number
 
 _WIDTH, _MARGIN, _LABELS, _VALUES = 760, 16, 190, 150
 _BAR, _GAP, _HEAD = 18, 6, 30

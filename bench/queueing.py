@@ -12,8 +12,8 @@ from bench import cases
 from bench.candidates import APP, EXAMPLE, FLOOR, PLAIN, Candidate, Stage, stage
 from bench.figures import Figures, Row, in_turn
 from bench.usage import Meter, halted
-from local.processes import Child
-from local.queues import MAX_POLLING_SECONDS
+from local.host.queue_listener import MAX_POLLING_SECONDS
+from local.stack.processes import Child
 
 _LOOK_SECONDS = 0.05
 _WARMING_MESSAGES = 50

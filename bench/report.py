@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from bench.figures import Figures
+from bench.markdown import sections
 from bench.pictures import pictures
-from bench.tables import sections
 from local.lifecycle import ROOT
 
 DOCUMENT = ROOT / "docs" / "performance.md"

@@ -9,7 +9,7 @@ from bench import cases, load
 from bench.candidates import APP, APP_ONCE, EXAMPLE, FLOOR, PLAIN, Candidate, Stage, stage
 from bench.figures import Figures, Row, in_turn, percentile
 from bench.usage import Meter, with_children
-from local.processes import Child
+from local.stack.processes import Child
 
 WARMING_REQUESTS = 200
 _MOST_CALLERS = 32

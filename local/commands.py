@@ -11,15 +11,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from local.environment import BLOB_PORT, QUEUE_PORT, TABLE_PORT
+from local.host.loaded_modules import prefer_packages_of
 from local.lifecycle import ROOT, StartError
-from local.loaded_modules import prefer_packages_of
-from local.processes import ChildError
+from local.stack.processes import ChildError
 
 MODULES = {
-    "up": "local.up",
-    "host": "local.host",
-    "graph": "local.emulators",
-    "storage": "local.storage",
+    "up": "local.stack.up",
+    "host": "local.host.functions_host",
+    "graph": "local.emulators.emulator_server",
+    "storage": "local.stack.storage",
 }
 
 
@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         if options.command == "demo":
-            return importlib.import_module("local.demo").main() or 0
+            return importlib.import_module("local.stack.demo").main() or 0
         if options.command == "host":
             prefer_packages_of(Path(options.app))
         code: int = importlib.import_module(MODULES[options.command]).run(options)

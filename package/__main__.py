@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from package.build import ROOT, Package, build
-from package.errors import PackageError
+from package.package_error import PackageError
 
 _REPORT = """\
 {archive}: {megabytes:.1f} MB, {files:,} files, {unpacked:.1f} MB unpacked.

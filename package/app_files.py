@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pathspec import GitIgnoreSpec
 
-from package.errors import PackageError
+from package.package_error import PackageError
 
 EXPECTED = {"activities", "function_app.py", "host.json", "requirements.txt"}
 """The top level of the app. requirements.txt is only read by a remote build; here it says what is inside."""

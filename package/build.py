@@ -16,8 +16,8 @@ from package import left_out, native, reached, wheels
 from package.app_files import deployed_files
 from package.archive import write_zip
 from package.bytecode import compile_all
-from package.errors import PackageError
 from package.omissions import omission_of
+from package.package_error import PackageError
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = PurePosixPath(".python_packages/lib/site-packages")

@@ -12,7 +12,7 @@ import ast
 from collections.abc import Iterable
 from pathlib import Path
 
-from package.errors import PackageError
+from package.package_error import PackageError
 
 PACKAGE = "msgraph"
 LIST = Path(__file__).parent / "msgraph_modules.txt"

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from package.errors import PackageError
+from package.package_error import PackageError
 
 PYTHON_VERSION = "3.13"
 # Flex Consumption runs on x86-64 alone, on a Linux with a newer C library than this one.

@@ -9,7 +9,7 @@ from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
 from local.lifecycle import ROOT, free_ports
-from local.processes import started
+from local.stack.processes import started
 from package.build import build
 from tests.end_to_end.hosts import AppUnderTest
 

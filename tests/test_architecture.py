@@ -33,6 +33,9 @@ FLOORS = (
 )
 # Doors beside each other, and use cases that are handed what they need: below, but not theirs to know.
 UNKNOWN_TO = {"batches": {"graph", "identity"}, "queueing": {"graph", "identity"}, "storage": {"graph", "identity"}}
+# The rooms of local/, each with those that it may know; what all of them stand on lies beside them.
+LOCAL_ROOMS: dict[str, set[str]] = {"host": set(), "emulators": set(), "stack": {"host", "emulators"}}
+LOCAL_GROUND = {"environment", "lifecycle", "serving"}
 # Foreign libraries and the machine's own doors, each with the only rooms of the product that may use it.
 OWNERS = {
     "aiohttp": {"graph"},
@@ -134,6 +137,7 @@ def imports_under(folder: str) -> dict[str, set[str]]:
 
 
 ACTIVITIES = imports_under("activities")
+LOCAL = imports_under("local")
 PRODUCT = {**ACTIVITIES, "function_app": imports_of(ROOT / "function_app.py")}
 
 
@@ -160,9 +164,32 @@ def test_the_product_knows_neither_its_triggers_nor_its_tests_nor_the_local_stan
 def test_the_local_stand_ins_do_not_know_the_product() -> None:
     known = {
         module: [name for name in names if uses(name, "activities") or uses(name, "function_app")]
-        for module, names in imports_under("local").items()
+        for module, names in LOCAL.items()
     }
     assert {module: names for module, names in known.items() if names} == {}
+
+
+@pytest.mark.parametrize("module", LOCAL)
+def test_the_local_host_and_the_emulators_do_not_know_each_other(module: str) -> None:
+    """Only ``stack`` knows both, as the product and Graph meet nowhere but on a socket."""
+    room = module.split(".")[1]
+    if room in {"__main__", "commands"}:
+        return
+    known = {name.split(".")[1] for name in LOCAL[module] if uses(name, "local")}
+    assert known - {room} - LOCAL_GROUND - LOCAL_ROOMS.get(room, set()) == set()
+
+
+def test_the_local_stand_ins_import_in_no_circle() -> None:
+    known = {
+        module: {other for name in names for other in (name, name.rpartition(".")[0]) if other in LOCAL}
+        for module, names in LOCAL.items()
+    }
+    TopologicalSorter(known).prepare()
+
+
+def test_whoever_opens_the_local_stand_ins_sees_their_rooms() -> None:
+    tops = {module.split(".")[1] for module in LOCAL}
+    assert tops == {*LOCAL_ROOMS, *LOCAL_GROUND, "commands", "__main__", "__init__"}
 
 
 def room_of(module: str) -> str:
@@ -255,7 +282,16 @@ def test_decisions_reach_nothing_outside(module: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", [*(ROOT / "activities").rglob("*.py"), *(ROOT / "connector").glob("*.py")], ids=lambda path: path.name
+    "path",
+    [
+        *(
+            path
+            for folder in ("activities", "bench", "local", "package")
+            for path in sorted((ROOT / folder).rglob("*.py"))
+        ),
+        *sorted((ROOT / "connector").glob("*.py")),
+    ],
+    ids=lambda path: path.name,
 )
 def test_a_module_can_be_read_in_one_sitting(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) <= LONGEST_MODULE_LINES

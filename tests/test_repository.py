@@ -16,7 +16,7 @@ DEPLOYED = {"activities", "function_app.py", "host.json", "requirements.txt"}
 NOT_IN_A_CHECKOUT = {".git", ".venv", "__pycache__", "dist", "node_modules"}
 PINNED_IN = {
     "dev": "requirements-dev.txt",
-    "node": "local/azurite/requirements.txt",
+    "node": "local/stack/azurite/requirements.txt",
     "paconn": "tests/connector/paconn/requirements.txt",
 }
 

@@ -11,7 +11,7 @@ from bench import load
 from bench.candidates import APP, EXAMPLE, FLOOR, PLAIN, Candidate
 from local.environment import app_environment
 from local.lifecycle import free_ports
-from local.processes import Child, started
+from local.stack.processes import Child, started
 
 
 @pytest.fixture(scope="module")

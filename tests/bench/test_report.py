@@ -7,9 +7,9 @@ import pytest
 
 from bench import cases, report
 from bench.figures import Figures
+from bench.markdown import number, sections, table
 from bench.pictures import pictures
 from bench.plots import Bar, bars
-from bench.tables import number, sections, table
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from local.environment import app_environment
-from local.processes import started
+from local.stack.processes import started
 from tests.end_to_end.hosts import started_host
 from tests.end_to_end.stack import Stack, assert_discreet
 

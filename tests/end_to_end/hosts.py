@@ -7,7 +7,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from local.lifecycle import ROOT
-from local.processes import Child, started
+from local.stack.processes import Child, started
 from package.reached import LIST, of_msgraph, reached_modules
 
 

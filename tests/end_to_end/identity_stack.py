@@ -12,10 +12,10 @@ from azure.core.exceptions import ResourceExistsError
 from azure.data.tables import TableServiceClient
 from azure.storage.queue import QueueClient
 
-from local.certificates import CERTIFICATE
 from local.environment import CLIENT_ID, STORAGE_ACCOUNT, STORAGE_ACCOUNT_KEY, app_environment, storage_options
 from local.lifecycle import free_ports
-from local.processes import started
+from local.stack.certificates import CERTIFICATE
+from local.stack.processes import started
 from tests.end_to_end.queue_stack import QueueStack
 from tests.end_to_end.stack import Json
 from tests.support import plain_http

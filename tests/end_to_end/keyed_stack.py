@@ -11,7 +11,7 @@ from uuid import uuid4
 import httpx
 
 from local.environment import app_environment, storage_connection_string
-from local.processes import started
+from local.stack.processes import started
 from tests.end_to_end.queue_stack import QueueStack
 from tests.support import plain_http
 

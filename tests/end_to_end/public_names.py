@@ -24,9 +24,9 @@ import jwt
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from local.certificates import CERTIFICATE, KEY
-from local.identity import STORAGE_RESOURCE, TENANT_ID, Identity
+from local.emulators.identity_endpoint import STORAGE_RESOURCE, TENANT_ID, Identity
 from local.lifecycle import LOOPBACK
+from local.stack.certificates import CERTIFICATE, KEY
 
 SIGN_IN = "login.microsoftonline.com"
 TOKEN_ENDPOINT = f"https://{SIGN_IN}/{TENANT_ID}/oauth2/v2.0/token"

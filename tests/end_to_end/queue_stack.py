@@ -18,10 +18,10 @@ from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 from azure.data.tables import TableClient
 from azure.storage.queue import QueueClient
 
+from local.emulators.tenant import OTHER_LEARNING_PROVIDER_ID
 from local.environment import LEARNING_PROVIDER_ID, app_environment, storage_connection_string, storage_options
 from local.lifecycle import free_ports
-from local.processes import Child, started
-from local.tenant import OTHER_LEARNING_PROVIDER_ID
+from local.stack.processes import Child, started
 from tests.end_to_end.hosts import started_host
 from tests.end_to_end.stack import Json, Stack, assert_discreet
 from tests.support import plain_http

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from local.processes import Child
+from local.stack.processes import Child
 from tests.end_to_end import batch_stack
 from tests.end_to_end.batch_stack import self_initiated
 from tests.end_to_end.queue_stack import (

@@ -17,7 +17,7 @@ def refuse(*arguments, **options):
 
 async def index():
     socket.socket.connect = socket.socket.connect_ex = socket.getaddrinfo = refuse
-    from local.worker import load_app
+    from local.host.worker_library import load_app
     return await load_app(pathlib.Path(sys.argv[1]))
 
 functions = asyncio.run(index())

@@ -22,10 +22,10 @@ from azure.storage.queue import QueueClient
 
 from activities.errors import ErrorCode
 from activities.queueing.messages import LARGEST_MESSAGE_BYTES
+from local.emulators.identity_endpoint import TENANT_ID
+from local.emulators.schema import EXTERNAL_ID_SPELLINGS
+from local.emulators.tenant import OTHER_LEARNING_PROVIDER_ID
 from local.environment import STORAGE_ACCOUNT
-from local.identity import TENANT_ID
-from local.schema import EXTERNAL_ID_SPELLINGS
-from local.tenant import OTHER_LEARNING_PROVIDER_ID
 from tests.end_to_end.identity_stack import IdentityStack, identity_stack
 from tests.end_to_end.public_names import Application, public_names
 from tests.end_to_end.queue_stack import wait_until

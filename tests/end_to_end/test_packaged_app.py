@@ -10,7 +10,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from local.loaded_modules import PACKAGES
+from local.host.loaded_modules import PACKAGES
 from tests.end_to_end import batch_stack
 from tests.end_to_end.batch_stack import activities, assert_report
 from tests.end_to_end.keyed_stack import KEY, KEY_HEADER, forget, keyed_stack

@@ -15,7 +15,7 @@ from random import Random
 
 import pytest
 
-from local.processes import Child
+from local.stack.processes import Child
 from tests.end_to_end.queue_stack import (
     OTHER_PROVIDER,
     PROVIDER,

@@ -13,7 +13,7 @@ import pytest
 
 from local.environment import app_environment
 from local.lifecycle import free_ports
-from local.processes import Child
+from local.stack.processes import Child
 from tests.end_to_end.hosts import started_host
 from tests.end_to_end.stack import Json, Stack, assert_discreet, own_example
 from tests.support.error_shape import assert_error

@@ -7,7 +7,7 @@ import pytest
 
 from connector.served_routes import served
 from local.environment import app_environment
-from local.processes import started
+from local.stack.processes import started
 from tests.end_to_end.stack import Stack, own_example
 from tests.support import plain_http
 from tests.support.error_shape import assert_error

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from activities.errors import ErrorCode
 from activities.graph import permissions
-from local.tenant import Tenant
+from local.emulators.tenant import Tenant
 from tests.support.fakes import activity_request, assignment_request
 
 ALL = frozenset(permissions.NEEDED_FOR)

@@ -7,8 +7,9 @@ import httpx
 import pytest
 
 from local.environment import storage_connection_string
-from local.processes import Child, started
-from tests.local.calls import SAMPLE_APP, Graph
+from local.stack.processes import Child, started
+from tests.local.emulators.calls import Graph
+from tests.local.host.queue_calls import SAMPLE_APP
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ import pytest
 
 from local.commands import main
 from local.lifecycle import ROOT, free_ports
-from local.processes import ChildError, started
-from tests.local.calls import SAMPLE_APP
+from local.stack.processes import ChildError, started
+from tests.local.host.queue_calls import SAMPLE_APP
 from tests.support import plain_http
 
 LIMIT_SECONDS = 30
@@ -77,7 +77,7 @@ def test_nothing_outlives_a_parent_that_was_killed(command: tuple[str, ...]) -> 
     """Every descendant holds the pipe of standard error: its end means that all of them have ended."""
     program = (
         "import os, signal\n"
-        "from local.processes import started\n"
+        "from local.stack.processes import started\n"
         f"with started(*{command!r}):\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
     )
@@ -250,6 +250,6 @@ def test_every_childs_end_is_told(tmp_path: Path) -> None:
 
 
 def test_demo_imports_the_demo_only_when_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "local.demo", SimpleNamespace(main=lambda: 5))
+    monkeypatch.setitem(sys.modules, "local.stack.demo", SimpleNamespace(main=lambda: 5))
 
     assert main(["demo"]) == 5

@@ -16,9 +16,9 @@ from package.app_files import EXPECTED, deployed_files
 from package.archive import write_zip
 from package.build import PACKAGES, add_bytecode
 from package.bytecode import compiled
-from package.errors import PackageError
 from package.native import without_symbols
 from package.omissions import omission_of
+from package.package_error import PackageError
 from package.wheels import foreign_wheels
 
 SOURCE = '''

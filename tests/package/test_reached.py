@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from package import reached
-from package.errors import PackageError
+from package.package_error import PackageError
 
 INIT = "from ._version import VERSION\nfrom .client import Client\n"
 CLIENT = """

@@ -12,10 +12,10 @@ from activities.errors import ErrorCode, PermanentError, TransientError
 from activities.execution.gateway import GraphGateway
 from activities.graph import translation
 from activities.graph.client import MicrosoftGraph
-from local.emulators import EmulatorServer
+from local.emulators.emulator_server import EmulatorServer
+from local.emulators.emulator_transport import EmulatorTransport
+from local.emulators.graph_emulator import Emulator
 from local.environment import IDENTITY_HEADER
-from local.graph import Emulator
-from local.transport import EmulatorTransport
 from tests.support.endpoints import forget_identity
 from tests.support.fakes import FOR_EVER, LEARNER_ID, FakeGraph, Fault
 from tests.support.over_httpx import OverHttpx

@@ -1,0 +1,73 @@
+"""The Graph and identity emulators on a socket.
+
+It makes real what the core only describes: waiting, hanging, breaking a connection.
+"""
+
+import argparse
+import asyncio
+import os
+from datetime import UTC, datetime
+
+from aiohttp import web
+
+from local.emulators.control import Control
+from local.emulators.exchange import Ending, Request
+from local.emulators.graph_emulator import Emulator
+from local.environment import IDENTITY_HEADER
+from local.lifecycle import listen
+from local.serving import read_body, serve
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Serve the emulators until asked to stop; arguments `port`, `latency_seconds` and `lifeline`.
+
+    Raises:
+        StartError: the port is taken.
+    """
+    listener = listen(arguments.port)
+    core = Emulator(
+        identity_header=os.environ.get("IDENTITY_HEADER", IDENTITY_HEADER), latency_seconds=arguments.latency_seconds
+    )
+    server = EmulatorServer(core)
+    asyncio.run(serve(server.answer, listener, lifeline=arguments.lifeline, cancel_when_client_leaves=True))
+    return 0
+
+
+class EmulatorServer:
+    """Carries the core's requests and responses over HTTP."""
+
+    def __init__(self, core: Emulator) -> None:
+        self._control = Control(core)
+        self._hanging: set[asyncio.Event] = set()
+        core.faults.on_clear = self._let_go
+
+    async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer one request."""
+        response = self._control.handle(
+            Request.from_wire(
+                request.method,
+                request.raw_path,
+                headers=request.headers.items(),
+                body=await read_body(request),
+                now=datetime.now(UTC),
+            )
+        )
+        if response.delay_seconds:
+            await asyncio.sleep(response.delay_seconds)
+        if response.ending is Ending.HANG:
+            await self._hang()
+        if response.ending is not Ending.ANSWER and request.transport:
+            request.transport.abort()
+        return web.Response(status=response.status, headers=response.headers, body=response.body)
+
+    async def _hang(self) -> None:
+        released = asyncio.Event()
+        self._hanging.add(released)
+        try:
+            await released.wait()
+        finally:
+            self._hanging.discard(released)
+
+    def _let_go(self) -> None:
+        for released in self._hanging:
+            released.set()

@@ -1,0 +1,194 @@
+"""Microsoft Graph and the managed-identity endpoint, emulated: `Emulator.handle(request)` returns the response.
+
+A pure core over plain data, without sockets or clocks. `emulator_server` serves it, `emulator_transport` mounts it in
+httpx, both behind `control`, which shows and changes what is in here. It covers what the product calls.
+"""
+
+import re
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+from urllib.parse import unquote
+
+from local.emulators import json_batch
+from local.emulators.exchange import Ending, GraphError, Request, Response, json_response
+from local.emulators.faults import Faults
+from local.emulators.identity_endpoint import Identity
+from local.emulators.learning import CourseActivities
+from local.emulators.schema import EXTERNAL_ID_SPELLINGS
+from local.emulators.tenant import Tenant
+from local.environment import IDENTITY_HEADER
+
+_COLLECTION = "learningCourseActivities"
+_ALTERNATE_KEY = re.compile(rf"{_COLLECTION}\(({'|'.join(EXTERNAL_ID_SPELLINGS)})='((?:[^']|'')*)'\)")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call that reached Graph or the identity endpoint; `status` is None when nobody got an answer.
+
+    A `$batch` request is one call, and so is each request in it, which is `batched`: those that are not are the HTTP
+    requests, those for create and find are what was asked for, however it came.
+    """
+
+    time: datetime
+    method: str
+    path: str
+    operation: str
+    registration_id: str
+    status: int | None
+    authorized: bool
+    batched: bool
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the call as `GET /_emulator/requests` shows it."""
+        return {
+            "time": self.time.isoformat(),
+            "method": self.method,
+            "path": self.path,
+            "operation": self.operation or None,
+            "registrationId": self.registration_id or None,
+            "status": self.status,
+            "authorized": self.authorized,
+            "batched": self.batched,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class _Operation:
+    """What a request asks for: its name (empty when it is nothing we know), whose it is, and how to do it."""
+
+    name: str
+    registration_id: str
+    execute: Callable[[], Response]
+
+
+class Emulator:
+    """Graph and identity of one tenant.
+
+    Args:
+        identity_header: what the app must send for a token, as IDENTITY_HEADER tells it.
+        latency_seconds: how long every answer of Graph takes, that to a whole batch as well.
+    """
+
+    def __init__(self, *, identity_header: str = IDENTITY_HEADER, latency_seconds: float = 0) -> None:
+        self.tenant = Tenant()
+        self.activities = CourseActivities()
+        self.faults = Faults()
+        self.calls: list[Call] = []
+        self.identity = Identity(identity_header)
+        self._latency_seconds = latency_seconds
+
+    def handle(self, request: Request) -> Response:
+        """Answer one request, with whatever fault is armed for it."""
+        operation = self._operation(request)
+        fault = self.faults.take(operation.name, operation.registration_id, request.now)
+        position = len(self.calls)
+        response = fault.apply(operation.execute, request.now) if fault else operation.execute()
+        if request.batched and response.ending is not Ending.ANSWER:
+            # There is no connection of its own that could break or hang.
+            response = replace(_error(request, _NO_ANSWER), delay_seconds=response.delay_seconds)
+        self.calls.insert(  # A batch comes before its requests.
+            position,
+            Call(
+                time=request.now,
+                method=request.method,
+                path=request.path,
+                operation=operation.name,
+                registration_id=operation.registration_id,
+                status=response.status if response.ending is Ending.ANSWER else None,
+                authorized="authorization" in request.headers,
+                batched=request.batched,
+            ),
+        )
+        return response if request.batched or operation.name == "token" else self._as_graph(request, response)
+
+    def _as_graph(self, request: Request, response: Response) -> Response:
+        headers = {**_correlation(request), **response.headers}
+        return replace(response, headers=headers, delay_seconds=response.delay_seconds + self._latency_seconds)
+
+    def _operation(self, request: Request) -> _Operation:
+        # Split first, decode then: an external id may contain an encoded slash.
+        match request.method, [unquote(segment) for segment in request.path.split("/")]:
+            case "GET", ["", "msi", "token"]:
+                return _Operation("token", "", lambda: self._token(request))
+            case "POST", ["", "v1.0", "$batch"] if not request.batched:
+                return _Operation("batch", "", lambda: self._batch(request))
+            case method, ["", "v1.0", "employeeExperience", "learningProviders", provider, resource]:
+                registration_id = provider.lower()
+                key = _ALTERNATE_KEY.fullmatch(resource)
+                if resource == _COLLECTION and method == "POST":
+                    return _Operation("create", registration_id, lambda: self._create(request, registration_id))
+                if key and method == "GET":
+                    external_id = key[2].replace("''", "'")
+                    return _Operation(
+                        "find", registration_id, lambda: self._find(request, registration_id, external_id)
+                    )
+                if key or resource == _COLLECTION:
+                    return _Operation("", registration_id, lambda: _error(request, _WRONG_METHOD))
+        return _Operation("", "", lambda: _error(request, _WRONG_PATH))
+
+    def _token(self, request: Request) -> Response:
+        return self.identity.answer(request, self.tenant.roles, self.tenant.identities)
+
+    def _create(self, request: Request, registration_id: str) -> Response:
+        def create(roles: frozenset[str]) -> dict[str, Any]:
+            content_type = request.headers.get("content-type", "")
+            return self.activities.create(registration_id, request.body, content_type, tenant=self.tenant, roles=roles)
+
+        return self._authorized(request, 201, create)
+
+    def _find(self, request: Request, registration_id: str, external_id: str) -> Response:
+        def find(roles: frozenset[str]) -> dict[str, Any]:
+            return self.activities.find(registration_id, external_id, tenant=self.tenant, roles=roles)
+
+        return self._authorized(request, 200, find)
+
+    def _batch(self, request: Request) -> Response:
+        try:
+            self.identity.roles_of(request.headers.get("authorization", ""), request.now)
+            batched = json_batch.read(request)
+        except GraphError as refusal:
+            return _error(request, refusal)
+        return json_batch.to_response({request_id: self.handle(one) for request_id, one in batched.items()})
+
+    def _authorized(
+        self, request: Request, status: int, operation: Callable[[frozenset[str]], dict[str, Any]]
+    ) -> Response:
+        try:
+            roles = self.identity.roles_of(request.headers.get("authorization", ""), request.now)
+            return json_response(status, operation(roles))
+        except GraphError as refusal:
+            return _error(request, refusal)
+
+
+_WRONG_PATH = GraphError(404, "notFound", "There is no such resource.")
+# As Graph's gateway answers: an error without words.
+_NO_ANSWER = GraphError(504, "UnknownError", "")
+_WRONG_METHOD = GraphError(
+    405,
+    "methodNotAllowed",
+    "This method isn't supported for this entity type. See the Microsoft Graph documentation for the methods"
+    " applicable to this entity.",
+)
+
+
+def _error(request: Request, refusal: GraphError) -> Response:
+    """Return a refusal in Graph's form: https://learn.microsoft.com/graph/errors."""
+    correlation = _correlation(request)
+    error: dict[str, Any] = {"code": refusal.code, "message": refusal.message}
+    if refusal.details:
+        error["details"] = list(refusal.details)
+    error["innerError"] = {
+        "date": request.now.strftime("%Y-%m-%dT%H:%M:%S"),
+        "request-id": correlation["request-id"],
+        "client-request-id": correlation.get("client-request-id", correlation["request-id"]),
+    }
+    return json_response(refusal.status, {"error": error}, {**correlation, **refusal.headers})
+
+
+def _correlation(request: Request) -> Mapping[str, str]:
+    sent = request.headers.get("client-request-id")
+    return {"request-id": str(uuid.uuid4()), **({"client-request-id": sent} if sent else {})}
