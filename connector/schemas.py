@@ -102,10 +102,9 @@ def request_of(kind: type[CourseActivity], told_by: str = "") -> Schema:
     """Return what creates an activity of a kind; ``told_by`` is the property that has to say which kind it is."""
     values = {"": [], ODATA_TYPE: [kind.odata_type], TYPE: [kind.type_name]}[told_by]
     own = {told_by: _type_of(values, f"Says that this is {kind.spoken_name}.")} if values else {}
-    # Generated clients name their classes by titles: no two may be the same.
-    title = {"": "", ODATA_TYPE: " Activity", TYPE: " Record"}[told_by]
+    suffix = {"": "", ODATA_TYPE: " Activity", TYPE: " Record"}[told_by]  # Generated clients name classes by titles.
     return record(
-        f"{caption(name_of(kind))}{title}",
+        f"{caption(name_of(kind))}{suffix}",
         f"What creates {kind.spoken_name}.",
         {**own, **properties_of(kind)},
         required=(*own, *required_of(kind)),
