@@ -34,7 +34,7 @@ $ErrorActionPreference = 'Stop'
 
 $Graph = 'https://graph.microsoft.com/v1.0'
 $GraphAppId = '00000003-0000-0000-c000-000000000000'
-# What `azd up` calls the identity among its outputs.
+# What `azd provision` calls the identity among its outputs.
 $AzdOutput = 'IDENTITY_PRINCIPAL_ID'
 # Graph's lists lag behind its writes. Source: https://learn.microsoft.com/graph/api/serviceprincipal-list-approleassignments
 $ReadAttempts = 6
@@ -112,7 +112,7 @@ elseif (-not $PrincipalId) {
         $PrincipalId = & { $ErrorActionPreference = 'Continue'; "$(azd env get-value $AzdOutput 2>$null)".Trim() }
     }
     if (-not (Test-Guid $PrincipalId)) {
-        Stop-Script "No azure developer environment was found here. Run azd up first, or give -PrincipalId, or -ResourceGroup and -Identity." 2
+        Stop-Script "No azure developer environment was found here. Run azd provision first, or give -PrincipalId, or -ResourceGroup and -Identity." 2
     }
 }
 if (-not (Test-Guid $PrincipalId)) { Stop-Script "The identity has no principal ID: $PrincipalId" }

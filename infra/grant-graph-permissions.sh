@@ -7,7 +7,7 @@ set -euo pipefail
 
 GRAPH=https://graph.microsoft.com/v1.0
 GRAPH_APP_ID=00000003-0000-0000-c000-000000000000
-# What `azd up` calls the identity among its outputs.
+# What `azd provision` calls the identity among its outputs.
 AZD_OUTPUT=IDENTITY_PRINCIPAL_ID
 # Graph's lists lag behind its writes. Source: https://learn.microsoft.com/graph/api/serviceprincipal-list-approleassignments
 READ_ATTEMPTS=6
@@ -107,7 +107,7 @@ if [ -n "$identity" ]; then
     principal_id=$(ask identity show --resource-group "$resource_group" --name "$identity" --query principalId --output tsv) || explain
 elif [ -z "$principal_id" ]; then
     principal_id=$(azd env get-value "$AZD_OUTPUT" 2>/dev/null) || principal_id=''
-    is_guid "$principal_id" || fail "No azure developer environment was found here. Run azd up first, or give --principal-id, or --resource-group and --identity." 2
+    is_guid "$principal_id" || fail "No azure developer environment was found here. Run azd provision first, or give --principal-id, or --resource-group and --identity." 2
 fi
 is_guid "$principal_id" || fail "The identity has no principal ID: $principal_id"
 

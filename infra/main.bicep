@@ -1,4 +1,4 @@
-// Everything that the function app needs, in a resource group of its own. `azd up` deploys it:
+// Everything that the function app needs, in a resource group of its own. `azd provision` makes it:
 // https://learn.microsoft.com/azure/developer/azure-developer-cli/
 //
 // The person who deploys gets no role: the package reaches its container through the app's own identity, and shared
@@ -51,8 +51,11 @@ param allowedClientApplications string = ''
 @description('Whether to grant the Microsoft Graph permissions; the deployer then has to be a Privileged Role Administrator.')
 param grantGraphPermissions bool = false
 
-@description('Object ids of identities that may write to the activity queue, such as an LMS job, comma-separated.')
+@description('Object ids of who may write to the activity queue, such as an LMS job or a group, comma-separated.')
 param queueSenderPrincipalIds string = ''
+
+@description('Object ids of who may take messages of the queues of failures and of results, comma-separated.')
+param queueReaderPrincipalIds string = ''
 
 @description('Where alerts are mailed to.')
 param alertEmail string = ''
@@ -85,6 +88,9 @@ param claimLeaseSeconds int = 60
 @description('App setting BATCH_RETENTION_DAYS.')
 param batchRetentionDays int = 30
 
+@description('App setting QUEUE_RESULTS.')
+param queueResults bool = false
+
 @minValue(30)
 @maxValue(730)
 @description('How many days logs are kept.')
@@ -96,6 +102,7 @@ var functionAppName = 'func-viva-learning-${token}'
 // Lists are texts here, because azd puts nothing but texts into parameters of main.parameters.json.
 var callers = empty(allowedClientApplications) ? [] : map(split(allowedClientApplications, ','), id => trim(id))
 var queueSenders = empty(queueSenderPrincipalIds) ? [] : map(split(queueSenderPrincipalIds, ','), id => trim(id))
+var queueReaders = empty(queueReaderPrincipalIds) ? [] : map(split(queueReaderPrincipalIds, ','), id => trim(id))
 
 resource group 'Microsoft.Resources/resourceGroups@2024-03-01' = {
   name: 'rg-${environmentName}'
@@ -156,6 +163,7 @@ module roles 'modules/roles.bicep' = {
     activityQueue: activityQueue
     identityPrincipalId: identity.outputs.principalId
     queueSenderPrincipalIds: queueSenders
+    queueReaderPrincipalIds: queueReaders
   }
 }
 
@@ -198,6 +206,7 @@ module functionApp 'modules/function-app.bicep' = {
       ACTIVITY_QUEUE: activityQueue
       CLAIM_LEASE_SECONDS: string(claimLeaseSeconds)
       BATCH_RETENTION_DAYS: string(batchRetentionDays)
+      QUEUE_RESULTS: queueResults ? 'true' : 'false'
     }
   }
   // The host asks for its storage when it starts, and has nothing to ask with before.

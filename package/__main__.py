@@ -16,9 +16,8 @@ _REPORT = """\
 Of msgraph's {all_modules:,} modules it holds {modules}: those that the end-to-end tests reach, and what these import.
 Left out besides: {left_out}.
 
-To deploy it (it needs no remote build), either of
-  az functionapp deployment source config-zip --resource-group GROUP --name APP --src {archive}
-  azd deploy api --from-package {archive}   (with remoteBuild: false in azure.yaml; azd 1.23.5 or newer)
+To deploy it as it is (not with the Azure CLI's config-zip, which builds Python again):
+  azd deploy api --from-package {archive}   (azd 1.23.5 or newer)
 To run the end-to-end tests on it:
   make test ARGS="--app {app} tests/end_to_end"
 """

@@ -18,6 +18,7 @@ param alertEmail string
 param actionGroupId string
 
 var events = loadTextContent('queries/events.kql')
+var requests = loadTextContent('queries/requests.kql')
 var throttled = loadTextContent('queries/throttled.kql')
 var mailGroups = empty(alertEmail) ? [] : [group!.outputs.resourceId]
 var actionGroupIds = concat(mailGroups, empty(actionGroupId) ? [] : [actionGroupId])
@@ -33,16 +34,21 @@ var rules = [
     dimensions: [{ name: 'Code', operator: 'Include', values: ['*'] }]
     threshold: 0
     periods: 1
+    // What was set aside waits until somebody acts, also when nothing follows it. An alert that ends by itself would
+    // say that all is well after two quiet periods, and one that has not ended would not say what is set aside next.
+    // https://learn.microsoft.com/azure/azure-monitor/alerts/alerts-overview#alerts-and-state
+    endsByItself: false
   }
   {
     name: 'server-errors'
     title: 'Viva Learning: server errors'
     description: 'Requests were answered with 5xx, or jobs failed, more often than a restart explains.'
     severity: 1
-    query: '${events}\n${loadTextContent('queries/alert-server-errors.kql')}'
+    query: '${events}\n${requests}\n${loadTextContent('queries/alert-server-errors.kql')}'
     dimensions: [{ name: 'Function', operator: 'Include', values: ['*'] }]
     threshold: 5
     periods: 1
+    endsByItself: true
   }
   {
     name: 'throttling'
@@ -53,6 +59,7 @@ var rules = [
     dimensions: []
     threshold: 0
     periods: 4
+    endsByItself: true
   }
 ]
 
@@ -82,7 +89,7 @@ module alerts 'br/public:avm/res/insights/scheduled-query-rule:0.6.0' = [
       scopes: [workspaceId]
       evaluationFrequency: 'PT15M'
       windowSize: 'PT15M'
-      autoMitigate: true
+      autoMitigate: rule.endsByItself
       // A new workspace has no rows yet, and the check refuses columns that it has not seen.
       skipQueryValidation: true
       criterias: {

@@ -146,10 +146,10 @@ module site 'br/public:avm/res/web/site:0.22.0' = {
       { name: 'scm', allow: false }
     ]
     siteConfig: {
-      // The plan has no such thing, and the module's default is true.
+      // What else the module or Azure knows here, such as ftpsState, the plan refuses or does not need; it takes no FTP.
+      // It has no alwaysOn either, but the module's default is true.
       alwaysOn: false
       minTlsVersion: '1.2'
-      ftpsState: 'Disabled'
       // Part of the site, and not a resource of their own, so that they are there when the host starts first.
       appSettings: map(items(appSettings), setting => { name: setting.key, value: setting.value })
     }

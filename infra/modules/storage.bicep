@@ -62,6 +62,7 @@ module account 'br/public:avm/res/storage/storage-account:0.32.0' = {
         { name: activityQueue }
         { name: '${activityQueue}-batches' }
         { name: '${activityQueue}-failed' }
+        { name: '${activityQueue}-results' }
       ]
     }
     tableServices: {

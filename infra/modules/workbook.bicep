@@ -19,6 +19,8 @@ param storageAccountName string
 // What the queries of both kinds stand on.
 var basis = '${loadTextContent('queries/events.kql')}\n${loadTextContent('queries/outcomes.kql')}\n${loadTextContent('queries/throttled.kql')}\n'
 
+var requests = loadTextContent('queries/requests.kql')
+
 // By the name of the item in workbook.json.
 var queries = {
   'outcomes-over-time': '${basis}${loadTextContent('queries/outcomes-over-time.kql')}'
@@ -26,8 +28,8 @@ var queries = {
   'failures-by-reason': '${basis}${loadTextContent('queries/failures-by-reason.kql')}'
   'throttle-time': '${basis}${loadTextContent('queries/throttle-time.kql')}'
   'queue-age': '${basis}${loadTextContent('queries/queue-age.kql')}'
-  latency: loadTextContent('queries/latency.kql')
-  'latency-over-time': loadTextContent('queries/latency-over-time.kql')
+  latency: '${requests}\n${loadTextContent('queries/latency.kql')}'
+  'latency-over-time': '${requests}\n${loadTextContent('queries/latency-over-time.kql')}'
 }
 
 resource account 'Microsoft.Storage/storageAccounts@2024-01-01' existing = {

@@ -36,6 +36,9 @@ def problems(host: dict[str, Any]) -> list[str]:
         "newBatchThreshold": "newBatchThreshold" in queues,
         # Past it the host moves the message to the poison queue: once would lose what a restart interrupted.
         "maxDequeueCount": queues.get("maxDequeueCount", 5) > 1,
+        # Requests and exceptions are counted, and a single line can be an alert, which sampling may leave out.
+        # Source: https://learn.microsoft.com/azure/azure-functions/functions-host-json#applicationinsightssamplingsettings
+        "excludedTypes": {"Request", "Exception", "Trace"} <= unsampled(host),
         "routePrefix": host["extensions"]["http"]["routePrefix"] == "api",
         "extensionBundle": (host["extensionBundle"]["id"], host["extensionBundle"]["version"]) == BUNDLE,
         "functionTimeout": seconds(host.get("functionTimeout", "00:30:00")) <= LONGEST_FUNCTION_SECONDS,
@@ -43,6 +46,11 @@ def problems(host: dict[str, Any]) -> list[str]:
         "telemetryMode": "telemetryMode" not in host,
     }
     return [name for name, kept in rules.items() if not kept]
+
+
+def unsampled(host: dict[str, Any]) -> set[str]:
+    settings = host["logging"]["applicationInsights"]["samplingSettings"]
+    return set(settings.get("excludedTypes", "").split(";"))
 
 
 def said_at_once(comments: list[str]) -> tuple[int, int, int]:
@@ -90,6 +98,12 @@ def test_a_broken_rule_is_found(host: dict[str, Any], name: str, value: object) 
 def test_a_default_of_the_host_is_found(host: dict[str, Any], name: str) -> None:
     del host["extensions"]["queues"][name]
     assert problems(host) == [name]
+
+
+@pytest.mark.parametrize("types", ["Request;Exception", "Request, Exception, Trace", ""])
+def test_sampled_lines_are_found(host: dict[str, Any], types: str) -> None:
+    host["logging"]["applicationInsights"]["samplingSettings"]["excludedTypes"] = types
+    assert problems(host) == ["excludedTypes"]
 
 
 def test_another_bundle_is_found(host: dict[str, Any]) -> None:

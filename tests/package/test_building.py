@@ -39,6 +39,21 @@ if True:
 '''
 
 
+# What people keep in a clone, and what comes to lie there.
+BESIDE = (
+    "activities/__pycache__/models.pyc",
+    ".env",
+    ".env.production",
+    ".venv/pyvenv.cfg",
+    "venv/pyvenv.cfg",
+    "docs/a.md",
+    "dist/app.zip",
+    "app.zip",
+    *(f"learners.{kind}" for kind in ("csv", "ods", "xls", "xlsm", "xlsx")),
+    *(f"azure.{kind}" for kind in ("key", "p12", "pem", "pfx")),
+)
+
+
 @pytest.fixture
 def app(tmp_path: Path) -> Path:
     """A folder that looks like this repository."""
@@ -61,7 +76,7 @@ def loaded(bytecode: bytes, path: Path) -> ModuleType:
 
 
 def test_what_funcignore_names_is_not_deployed(app: Path) -> None:
-    for name in ("local.settings.json", "tests/test_a.py", "activities/__pycache__/models.pyc", ".env", "docs/a.md"):
+    for name in ("local.settings.json", "tests/test_a.py", *BESIDE):
         (app / name).parent.mkdir(exist_ok=True)
         (app / name).write_text("secret", encoding="utf-8")
     assert {path.as_posix() for path in deployed_files(app)} == EXPECTED - {"activities"} | {"activities/models.py"}

@@ -145,5 +145,5 @@ def test_of_msgraph_only_what_is_reached_is_in_it_and_what_that_imports(packaged
 
 def test_the_report_says_how_large_it_is_what_it_lacks_and_how_it_is_deployed(package_folder: Path) -> None:
     text = report(Package(package_folder / "app.zip", package_folder / "app", Counter({"types": 3}), (15, 16_741)))
-    for said in ("MB", "files", "16,741", "types (3)", "az functionapp deployment source config-zip", "azd deploy api"):
+    for said in ("MB", "files", "16,741", "types (3)", "azd deploy api --from-package"):
         assert said in text
