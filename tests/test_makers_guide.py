@@ -21,7 +21,7 @@ from activities.execution.gateway import StoredActivity
 from activities.execution.sending import Creation
 from activities.execution.sending import Outcome as CreationOutcome
 from activities.queueing import messages
-from activities.web import answers, http
+from activities.web import answers, http, repeating
 from local.lifecycle import ROOT
 from tests.support.records import LEARNER, PROVIDER, parse, record
 from tests.test_docs import BATCHES, README, section
@@ -207,7 +207,8 @@ def test_every_address_and_header_is_one_that_the_app_has(name: str) -> None:
         assert headers.keys() <= {"x-functions-key", "Content-Type", "Repeatability-Request-ID"}
         assert ("x-functions-key" in headers) is secured is (inputs["method"] == "POST")
         assert action.get("runtimeConfiguration", SECURE) == SECURE
-    assert http.Request(headers={"repeatability-request-id": "run"}).idempotency_key == "run"
+    request = http.Request(headers={repeating.REQUEST_ID.casefold(): "run"})
+    assert repeating.key_of(request, now=datetime.now(UTC), remembered=timedelta(days=1)) == "run"
 
 
 @every_flow

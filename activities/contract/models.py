@@ -4,10 +4,10 @@ Titles, descriptions and examples are read by flow makers. Nothing here does I/O
 Source: https://learn.microsoft.com/graph/api/employeeexperienceuser-post-learningcourseactivities
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, tzinfo
-from typing import Annotated, Any, ClassVar, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, WithJsonSchema
 from pydantic.alias_generators import to_camel
@@ -25,11 +25,30 @@ AssignmentType = Literal["required", "recommended"]
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """What the app's settings say about requests: the provider if none is named, the allowed ones, the time zone."""
+    """What the app's settings say about requests.
+
+    Args:
+        registration_id: The provider, if a request names none.
+        allowed_registration_ids: The providers that can be written to; any if there are none.
+        zone: Of dates without an offset.
+        registration_ids_of_clients: By the id of a client application, the only providers that it may write to.
+        client_id: The client application whose requests these are, "" where nobody knows.
+    """
 
     registration_id: str | None = None
     allowed_registration_ids: frozenset[str] = field(default_factory=frozenset)
     zone: tzinfo = UTC
+    registration_ids_of_clients: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    client_id: str = ""
+
+    def of_client(self, client_id: str) -> Self:
+        """Return what is said about the requests of one client application."""
+        return replace(self, client_id=client_id)
+
+    def allows_client(self, registration_id: str) -> bool:
+        """Tell whether the client application may write to a provider."""
+        limited = self.registration_ids_of_clients.get(self.client_id)
+        return limited is None or registration_id.casefold() in limited
 
 
 def _form(parse: Callable[..., object], *, zoned: bool = False) -> BeforeValidator:

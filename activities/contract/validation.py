@@ -48,7 +48,8 @@ def parse_activity(record: object, *, kind: type[CourseActivity] | None, default
         defaults: The app's settings that bear on requests.
 
     Raises:
-        PermanentError: ``invalidRequest`` with every problem at once, each naming its property.
+        PermanentError: ``invalidRequest`` with every problem at once, each naming its property; ``notAllowed`` if the
+            client application may not write to the provider.
     """
     if not isinstance(record, dict):
         message = "The body must be one JSON object with the activity's properties."
@@ -68,6 +69,12 @@ def parse_activity(record: object, *, kind: type[CourseActivity] | None, default
     registration_id = _registration_id(properties, defaults, problems)
     if problems or activity is None or registration_id is None:
         raise refusal(problems)
+    if not defaults.allows_client(registration_id):
+        message = (
+            "The application that sent this may not write to this learning provider. An admin can allow it in the "
+            "setting CLIENT_APPLICATION_PROVIDERS."
+        )
+        raise PermanentError(ErrorCode.NOT_ALLOWED, message, target="registrationId")
     return ActivityRequest(registration_id, activity)
 
 

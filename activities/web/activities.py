@@ -1,5 +1,7 @@
 """``POST`` of one activity: the operations that create it."""
 
+from datetime import UTC, datetime
+
 from activities import telemetry
 from activities.app import App
 from activities.contract import json_text
@@ -7,7 +9,7 @@ from activities.contract.models import CourseActivity
 from activities.contract.validation import parse_activity
 from activities.execution import sending
 from activities.execution.once import create_once
-from activities.web import answers, http
+from activities.web import answers, http, repeating
 from activities.web.runtime import UseCase
 
 
@@ -16,9 +18,11 @@ def create(kind: type[CourseActivity] | None) -> UseCase:
     encode = answers.encode_graph if kind is None else answers.encode_flat
 
     async def operation(app: App, request: http.Request) -> http.Response:
-        wanted = parse_activity(json_text.decode(request.body), kind=kind, defaults=app.defaults)
-        identified = sending.identify(wanted, idempotency_key=request.idempotency_key)
-        if wanted.activity.external_course_activity_id or request.idempotency_key:
+        key = repeating.key_of(request, now=datetime.now(UTC), remembered=app.remembered)
+        defaults = app.defaults.of_client(request.client_id)
+        wanted = parse_activity(json_text.decode(request.body), kind=kind, defaults=defaults)
+        identified = sending.identify(wanted, idempotency_key=key)
+        if wanted.activity.external_course_activity_id or key:
             created = await create_once(identified, graph=app.graph, ledger=app.required_store().ledger)
         else:
             # Nobody can ask for this activity again: there is nothing to remember, and storage is not needed.
