@@ -25,7 +25,11 @@ FOR_THE_PLATFORM = {
     "WEBSITE_AUTH_AAD_ALLOWED_TENANTS": "App Service Authentication: whose tokens are looked at.",
     "OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID": "App Service Authentication: the identity in place of a client secret.",
 }
-ONLY_WITH_ENTRA_AUTH = {"WEBSITE_AUTH_AAD_ALLOWED_TENANTS", "OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID"}
+ONLY_WITH_ENTRA_AUTH = {
+    "WEBSITE_AUTH_CLIENT_ID",
+    "WEBSITE_AUTH_AAD_ALLOWED_TENANTS",
+    "OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID",
+}
 VALUES: dict[str, bicep.Value | str] = {
     "AzureWebJobsStorage__credential": "managedidentity",
     "GRAPH_BASE_URL": setting_values.GRAPH_BASE_URL,
