@@ -154,7 +154,8 @@ class Tenant:
             for name, its in self.api_roles.items()
         ]
         api = {"id": API_ID, "displayName": "Viva Learning activities", "appRoles": roles}
-        known = {API_CLIENT_ID: api, LMS_CLIENT_ID: {"id": LMS, "displayName": "LMS", "appRoles": []}}
+        lms: Json = {"id": LMS, "displayName": "LMS", "appRoles": []}
+        known: dict[str, Json] = {API_CLIENT_ID: api, LMS_CLIENT_ID: lms}
         return [known[one] for one in re.findall(r"^appId eq '([0-9a-f-]+)'$", condition) if one in known]
 
     def _assignments(self, caller: str) -> list[Json]:

@@ -201,8 +201,21 @@ class TestSignIn:
         assert [answer.body for answer in answers[:2]] == [answer.body for answer in answers[2:]]
         assert answers[0].body != answers[1].body
 
-    async def test_with_function_keys_the_host_alone_decides(self, runtime: Runtime) -> None:
-        assert (await runtime.answer(REQUEST, about.get_openapi)).status == 200
+    async def test_with_function_keys_the_host_alone_decides_and_nobody_is_believed(
+        self, runtime: Runtime, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """Whoever has a key can write any header."""
+        caplog.set_level(logging.INFO, logger="activities")
+        seen: list[http.Request] = []
+
+        async def use_case(_: App, request: http.Request) -> http.Response:
+            seen.append(request)
+            return http.respond(200, {}, request)
+
+        request = signed_in("create_activity", application(MANAGE))
+        assert (await runtime.answer(request, use_case)).status == 200
+        assert [one.client_id for one in seen] == [""]
+        assert "clientId" not in caplog.text
 
 
 class TestBugs:
