@@ -36,7 +36,7 @@ async def create_self_initiated_course(req: func.HttpRequest, context: func.Cont
 @app.route("health", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 async def get_health(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
     """Say whether the app can work."""
-    return await _answer(req, context, about.get_health, anyone=True)
+    return await _answer(req, context, about.get_health)
 
 
 @app.route("openapi.json", methods=["GET"])
@@ -71,7 +71,7 @@ async def get_batch(req: func.HttpRequest, context: func.Context) -> func.HttpRe
     """Report on a batch: JSON for flows, a page for people."""
     from activities.web import batches
 
-    return await _answer(req, context, batches.get_batch, anyone=True)
+    return await _answer(req, context, batches.get_batch)
 
 
 @app.route("batches/{batchId}/status", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
@@ -79,7 +79,7 @@ async def get_batch_status(req: func.HttpRequest, context: func.Context) -> func
     """Report on a batch to Azure-style clients."""
     from activities.web import batches
 
-    return await _answer(req, context, batches.get_batch_status, anyone=True)
+    return await _answer(req, context, batches.get_batch_status)
 
 
 # As bytes: of a text, the host would let the body's properties hide the message's own id and times.
@@ -113,9 +113,7 @@ def _delivery(msg: func.QueueMessage) -> Delivery:
     return Delivery(msg.get_body(), msg.id or "", msg.insertion_time, msg.dequeue_count or 1)
 
 
-async def _answer(
-    req: func.HttpRequest, context: func.Context, use_case: UseCase, *, anyone: bool = False
-) -> func.HttpResponse:
-    request = Request(req.get_body(), req.headers, req.url, req.params, req.route_params, context.invocation_id)
-    response = await runtime.answer(request, use_case, anyone=anyone)
+async def _answer(req: func.HttpRequest, context: func.Context, use_case: UseCase) -> func.HttpResponse:
+    sent = (req.get_body(), req.headers, req.url, req.params, req.route_params)
+    response = await runtime.answer(Request(*sent, context.invocation_id, context.function_name), use_case)
     return func.HttpResponse(response.body, status_code=response.status, headers=response.headers)

@@ -18,7 +18,7 @@ from activities.graph.client import MicrosoftGraph
 from activities.graph.throttling import ThrottledGraph
 from activities.health import Health, Reachable
 from activities.identity import PatientCredential, managed_identity
-from activities.settings import Settings
+from activities.settings import Settings, SignIn
 from activities.storage.outages import storage_unavailable
 
 if TYPE_CHECKING:
@@ -119,8 +119,12 @@ class App:
     graph: GraphGateway
     health: Health
     open_store: Callable[[], Store] = _no_store
-    # The applications that may call, where Microsoft Entra ID lets callers in; None where function keys do.
-    allowed_applications: frozenset[str] | None = None
+    # Who may sign in, where Microsoft Entra ID lets callers in; None where function keys do.
+    sign_in: SignIn | None = None
+    # What callers see in place of the app's own address, where a gateway stands in front; else "".
+    public_base_url: str = ""
+    # For how long it is known which requests were carried out.
+    remembered: timedelta = timedelta(days=30)
 
     @cached_property
     def store(self) -> Store:
@@ -176,6 +180,7 @@ def build() -> App:
         registration_id=settings.learning_provider_id,
         allowed_registration_ids=settings.allowed_learning_provider_ids,
         zone=settings.default_time_zone,
+        registration_ids_of_clients=settings.client_application_providers,
     )
 
     ledger, queue = _Opened(lambda: app.store.ledger), _Opened(lambda: app.store.batch_queue)
@@ -183,7 +188,9 @@ def build() -> App:
         defaults,
         graph,
         Health(graph, ledger, queue),
-        allowed_applications=settings.allowed_client_applications if settings.entra_auth else None,
+        sign_in=settings.sign_in,
+        public_base_url=settings.public_base_url or "",
+        remembered=timedelta(days=settings.batch_retention_days),
         open_store=lambda: open_store(settings, defaults, graph, microsoft_graph.credential),
     )
     return app

@@ -53,6 +53,11 @@ def invocation(invocation_id: str, headers: Mapping[str, str]) -> Iterator[None]
         _correlation.reset(token)
 
 
+def add_ids(**ids: str) -> None:
+    """Give every further event of the invocation that is running these ids, too; one that is empty is not known."""
+    _correlation.set({**_correlation.get(), **{name: value for name, value in ids.items() if value}})
+
+
 def invocation_id() -> str:
     """Return the id of the invocation that is running, or "" outside of one."""
     return _correlation.get().get("invocationId", "")

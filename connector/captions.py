@@ -21,3 +21,10 @@ def caption(name: str) -> str:
 
 def _words(name: str) -> list[str]:
     return re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+", name)
+
+
+# Power Fx loses the body of an error: https://github.com/microsoft/Power-Fx
+IN_APPS = (
+    "Power Apps and Copilot Studio show only the number of an error: there, Send many activities tells the reason, in "
+    "its results."
+)

@@ -7,6 +7,7 @@ from http import HTTPStatus
 
 from activities.contract.advice import ADVICE
 from activities.errors import ErrorCode
+from activities.web import repeating
 from connector import components, examples, publisher
 from connector.operations import CSV, HTML, JSON, OPERATIONS, TAGS, Operation
 from connector.parameters import CLIENT_REQUEST, Parameter
@@ -21,6 +22,11 @@ _HEADERS = {
     "x-ms-client-request-id": text("Client Request ID", "Your own ID, if you sent one.", "item-42"),
     "x-ms-error-code": text("Error Code", "The same as error.code of the body.", ErrorCode.INVALID_REQUEST),
     "Retry-After": number("Retry After", "For how many seconds to wait before the next request.", 60),
+    repeating.RESULT: text(
+        "Repeatability Result",
+        "Whether the request was accepted or rejected, where it has Repeatability-Request-ID and -First-Sent.",
+        "accepted",
+    ),
     "Location": text("Location", "Where the report is; it answers 202 until the batch is finished.", "/api/batches/1"),
     "Operation-Location": text("Operation Location", "Where the status is.", "/api/batches/1/status"),
 }

@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from activities.errors import ErrorCode
+from activities.web import repeating
 from connector import parameters
+from connector.captions import IN_APPS
 from connector.parameters import Parameter
-from connector.refusals import OF_A_BODY, OF_A_CREATE, OF_STORAGE, OF_THE_APP
+from connector.refusals import OF_A_BODY, OF_A_CALLER, OF_A_CREATE, OF_STORAGE, OF_THE_APP
 
 IMPORTANT, ADVANCED, INTERNAL = "important", "advanced", "internal"
 JSON, CSV, HTML = "application/json", "text/csv", "text/html"
@@ -76,23 +78,19 @@ _ONCE = (
     "With an external ID or a Repeatability-Request-ID, the same request can be sent again at any time and creates "
     "nothing twice."
 )
-# Power Fx loses the body of an error: https://github.com/microsoft/Power-Fx
-_IN_APPS = (
-    "Power Apps and Copilot Studio show only the number of an error: there, Send many activities tells the reason, in "
-    "its results."
-)
-_CREATE_PARAMETERS = (parameters.REPEATABILITY, parameters.IDEMPOTENCY)
+_CREATE_PARAMETERS = (parameters.REPEATABILITY, parameters.FIRST_SENT, parameters.IDEMPOTENCY)
 _CREATED = "The activity was created."
 _EXISTED = "The activity existed already with the same content; this is the first answer again."
 _RUNNING = Answer(
     "The batch is still running; a flow asks again by itself.",
     "BatchReport",
-    headers=("Location", "Operation-Location", "Retry-After"),
+    headers=("Location", "Operation-Location", "Retry-After", repeating.RESULT),
 )
 
 
 def _answers(schema: str) -> dict[int, Answer]:
-    return {201: Answer(_CREATED, schema), 200: Answer(_EXISTED, schema)}
+    headers = (repeating.RESULT,)
+    return {201: Answer(_CREATED, schema, headers=headers), 200: Answer(_EXISTED, schema, headers=headers)}
 
 
 OPERATIONS = (
@@ -117,7 +115,7 @@ OPERATIONS = (
         tag="Activities",
         summary="Assign a course",
         description="Assigns a course of Viva Learning to a learner. Give an external ID, so that a repeated flow does "
-        f"not create it twice. {_IN_APPS}",
+        f"not create it twice. {IN_APPS}",
         more=_ONCE,
         parameters=_CREATE_PARAMETERS,
         body="Assignment",
@@ -131,7 +129,7 @@ OPERATIONS = (
         tag="Activities",
         summary="Record a course that somebody took",
         description="Tells Viva Learning about a course that a learner started or completed without being assigned to "
-        f"it. Give an external ID, so that a repeated flow does not create it twice. {_IN_APPS}",
+        f"it. Give an external ID, so that a repeated flow does not create it twice. {IN_APPS}",
         more=_ONCE,
         parameters=_CREATE_PARAMETERS,
         body="SelfInitiatedCourse",
@@ -153,8 +151,20 @@ OPERATIONS = (
         parameters=(*_CREATE_PARAMETERS, parameters.PREFER, parameters.NAME, parameters.PROVIDER),
         body="BatchBody",
         connector_body="Batch",
-        answers={200: Answer("The batch is finished; the results say what failed.", "BatchReport"), 202: _RUNNING},
-        codes=(*OF_A_BODY, *OF_THE_APP, *OF_STORAGE, ErrorCode.CREATE_IN_PROGRESS),
+        answers={
+            200: Answer(
+                "The batch is finished; the results say what failed.", "BatchReport", headers=(repeating.RESULT,)
+            ),
+            202: _RUNNING,
+        },
+        codes=(
+            *OF_A_BODY,
+            *OF_A_CALLER,
+            *OF_THE_APP,
+            *OF_STORAGE,
+            ErrorCode.FIRST_SENT_TOO_OLD,
+            ErrorCode.CREATE_IN_PROGRESS,
+        ),
     ),
     Operation(
         function="get_batch",
@@ -200,7 +210,7 @@ OPERATIONS = (
         "the reason.",
         parameters=(parameters.ERROR_CODE, parameters.TOP, parameters.AFTER_FAILURE),
         answers={200: Answer("One page of failures.", "FailurePage")},
-        codes=(ErrorCode.INVALID_REQUEST, *OF_THE_APP, *OF_STORAGE),
+        codes=(ErrorCode.INVALID_REQUEST, *OF_A_CALLER, *OF_THE_APP, *OF_STORAGE),
     ),
     Operation(
         function="replay_failures",
@@ -212,7 +222,7 @@ OPERATIONS = (
         "code, or those with the IDs that you give.",
         body="Selection",
         answers={200: Answer("How many failures were put back.", "Replayed")},
-        codes=(*OF_A_BODY, *OF_THE_APP, *OF_STORAGE),
+        codes=(*OF_A_BODY, *OF_A_CALLER, *OF_THE_APP, *OF_STORAGE),
     ),
     Operation(
         function="get_health",
@@ -235,6 +245,6 @@ OPERATIONS = (
         description="Answers with the description of all operations, and by that says whether the function key is "
         "right.",
         answers={200: Answer("The description of all operations.", "ApiDescription")},
-        codes=OF_THE_APP,
+        codes=(*OF_A_CALLER, *OF_THE_APP),
     ),
 )

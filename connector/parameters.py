@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from activities.contract import envelope
+from activities.web import repeating
 from activities.web.http import LARGEST_PAGE, PAGE_SIZE
 from connector import schemas
 from connector.schemas import Schema, flag, number, text
@@ -39,7 +40,7 @@ _PROVIDER_ID = text(
 )
 
 REPEATABILITY = Parameter(
-    "Repeatability-Request-ID",
+    repeating.REQUEST_ID,
     "header",
     text(
         "Repeatability Request ID",
@@ -47,6 +48,17 @@ REPEATABILITY = Parameter(
         "workflow()?['run']?['name'] with the item's ID behind it inside a loop.",
         "08584994738460000000000000000CU01-item-42",
     ),
+)
+FIRST_SENT = Parameter(
+    repeating.FIRST_SENT,
+    "header",
+    text(
+        "Repeatability First Sent",
+        "When the request was sent for the first time, beside Repeatability-Request-ID: one from before what is "
+        "remembered is refused.",
+        "Sun, 22 Nov 2026 17:02:00 GMT",
+    ),
+    in_connector=False,
 )
 IDEMPOTENCY = Parameter(
     "Idempotency-Key",

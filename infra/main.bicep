@@ -48,6 +48,13 @@ param entraAuth bool = false
 @description('With entraAuth: client ids of the applications that may call, comma-separated. Without any, nobody may.')
 param allowedClientApplications string = ''
 
+// azd writes it into JSON, which the quotes of JSON would break: hence a form of its own.
+@description('App setting CLIENT_APPLICATION_PROVIDERS: client id=provider,provider;client id=provider.')
+param clientApplicationProviders string = ''
+
+@description('App setting PUBLIC_BASE_URL.')
+param publicBaseUrl string = ''
+
 @description('Whether to grant the Microsoft Graph permissions; the deployer then has to be a Privileged Role Administrator.')
 param grantGraphPermissions bool = false
 
@@ -103,6 +110,12 @@ var functionAppName = 'func-viva-learning-${token}'
 var callers = empty(allowedClientApplications) ? [] : map(split(allowedClientApplications, ','), id => trim(id))
 var queueSenders = empty(queueSenderPrincipalIds) ? [] : map(split(queueSenderPrincipalIds, ','), id => trim(id))
 var queueReaders = empty(queueReaderPrincipalIds) ? [] : map(split(queueReaderPrincipalIds, ','), id => trim(id))
+
+var clientProviders = toObject(
+  empty(clientApplicationProviders) ? [] : split(clientApplicationProviders, ';'),
+  one => trim(split(one, '=')[0]),
+  one => map(split(split(one, '=')[1], ','), id => trim(id))
+)
 
 resource group 'Microsoft.Resources/resourceGroups@2024-03-01' = {
   name: 'rg-${environmentName}'
@@ -200,6 +213,8 @@ module functionApp 'modules/function-app.bicep' = {
     apiAudience: entraAuth ? callerAuthentication!.outputs.audience : ''
     allowedClientApplications: callers
     settings: {
+      CLIENT_APPLICATION_PROVIDERS: empty(clientProviders) ? '' : string(clientProviders)
+      PUBLIC_BASE_URL: publicBaseUrl
       LEARNING_PROVIDER_ID: learningProviderId
       ALLOWED_LEARNING_PROVIDER_IDS: allowedLearningProviderIds
       DEFAULT_TIME_ZONE: defaultTimeZone

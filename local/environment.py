@@ -3,6 +3,7 @@
 Only addresses and made-up identities: the code that reads them is the same everywhere.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from local.lifecycle import url_of
@@ -26,8 +27,16 @@ STORAGE_ACCOUNT = "devstoreaccount1"
 STORAGE_ACCOUNT_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 
 
+# The application that callers ask a token for, where Microsoft Entra ID lets them in.
+API_CLIENT_ID = "b0a1d7c2-5d1c-4c36-9d0b-6f0e3a8c7d21"
+
+
 def app_environment(
-    graph_url: str, *, storage_ports: tuple[int, int, int] = STORAGE_PORTS, certificate: Path | None = None
+    graph_url: str,
+    *,
+    storage_ports: tuple[int, int, int] = STORAGE_PORTS,
+    certificate: Path | None = None,
+    signing_in: Sequence[str] = (),
 ) -> dict[str, str]:
     """Return the environment variables that make the function app use the emulators.
 
@@ -35,6 +44,8 @@ def app_environment(
         graph_url: base address of `python -m local graph`, which serves Graph and identity.
         storage_ports: Azurite's blob, queue and table ports.
         certificate: of an Azurite with https; with it, the app shows storage its identity instead of a key.
+        signing_in: the client ids of the applications that may call, by Microsoft Entra ID instead of a key; then
+            whoever calls has to write what App Service Authentication would say of them, because there is none here.
     """
     return {
         "FUNCTIONS_WORKER_RUNTIME": "python",
@@ -49,6 +60,21 @@ def app_environment(
         "IDENTITY_HEADER": IDENTITY_HEADER,
         "GRAPH_BASE_URL": f"{graph_url}/v1.0",
         "LEARNING_PROVIDER_ID": LEARNING_PROVIDER_ID,
+        **(_signing_in(signing_in) if signing_in else {}),
+    }
+
+
+def _signing_in(client_ids: Sequence[str]) -> dict[str, str]:
+    """Return the settings of infra/ for callers who sign in, and what the platform sets where it checks them.
+
+    Source: https://learn.microsoft.com/azure/app-service/reference-app-settings
+    """
+    return {
+        "ENTRA_AUTH": "true",
+        "ALLOWED_CLIENT_APPLICATIONS": ",".join(client_ids),
+        "WEBSITE_AUTH_CLIENT_ID": API_CLIENT_ID,
+        "WEBSITE_AUTH_ENABLED": "True",
+        "WEBSITE_SITE_NAME": "contoso",
     }
 
 

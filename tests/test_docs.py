@@ -145,6 +145,7 @@ def test_every_file_that_the_documents_link_to_exists() -> None:
         "README.md",
         "docs/requests.md",
         "docs/batches.md",
+        "docs/callers.md",
         "docs/for-admins.md",
         "docs/for-integrators.md",
         "docs/for-makers.md",

@@ -12,7 +12,7 @@ import pytest
 from activities.batches import requests
 from activities.contract.models import Assignment, SelfInitiatedCourse
 from activities.queueing import messages
-from activities.web import http
+from activities.web import http, repeating
 from local.lifecycle import ROOT
 from tests.support.records import PROVIDER, parse
 from tests.support.sample_flows import (
@@ -125,7 +125,8 @@ def test_every_address_and_header_is_one_that_the_app_has(name: str) -> None:
         assert headers.keys() <= {"x-functions-key", "Content-Type", "Repeatability-Request-ID"}
         assert ("x-functions-key" in headers) is secured is (inputs["method"] == "POST")
         assert action.get("runtimeConfiguration", SECURE) == SECURE
-    assert http.Request(headers={"repeatability-request-id": "run"}).idempotency_key == "run"
+    request = http.Request(headers={"repeatability-request-id": "run"})
+    assert repeating.key_of(request, now=datetime.now(UTC), remembered=timedelta(days=1)) == "run"
 
 
 @every_flow

@@ -6,9 +6,13 @@ from zoneinfo import ZoneInfo
 import pytest
 from pydantic import ValidationError
 
+from activities.contract.setting_values import GRAPH_BASE_URL
 from activities.errors import ErrorCode, SettingsError
-from activities.settings import GRAPH_BASE_URL, NAMES, Settings, Storage, wants_entra_auth
+from activities.settings import NAMES, Settings, SignIn, Storage, wants_entra_auth
 from tests.support.records import OTHER_PROVIDER, PROVIDER
+
+# What the platform says where App Service Authentication is on.
+GUARDED = {"WEBSITE_AUTH_ENABLED": "True"}
 
 
 def problem_targets(environ: dict[str, str]) -> list[str]:
@@ -52,41 +56,47 @@ def test_every_setting_is_read_and_surrounding_space_goes() -> None:
         "QUEUE_RESULTS": " True",
         "ENTRA_AUTH": " True ",
         "ALLOWED_CLIENT_APPLICATIONS": f"{PROVIDER.upper()} , {OTHER_PROVIDER}",
+        "WEBSITE_AUTH_CLIENT_ID": f" {PROVIDER} ",
+        "CLIENT_APPLICATION_PROVIDERS": f' {{"{PROVIDER.upper()}": ["{OTHER_PROVIDER.upper()}"]}} ',
+        "PUBLIC_BASE_URL": " https://api.contoso.com/learning/ ",
         "AzureWebJobsStorage__accountName": " contoso ",
         "AzureWebJobsStorage__queueServiceUri": " https://queues.example.org/ ",
         "AzureWebJobsStorage__tableServiceUri": " https://tables.example.org ",
         "AzureWebJobsStorage__clientId": f" {PROVIDER} ",
     }
     assert environ.keys() == set(NAMES) - {"AzureWebJobsStorage"}, "it goes before all that begin with its name"
-    settings = Settings.from_environ({**environ, "PATH": "/bin"})
-    assert settings == Settings(
-        azure_client_id=OTHER_PROVIDER,
-        graph_base_url="https://graph.microsoft.com/beta",
-        learning_provider_id=PROVIDER,
-        allowed_learning_provider_ids=frozenset({PROVIDER, OTHER_PROVIDER}),
-        default_time_zone=ZoneInfo("Europe/Berlin"),
-        activity_queue="other-activities",
-        claim_lease_seconds=5,
-        batch_retention_days=90,
-        queue_results=True,
-        entra_auth=True,
-        allowed_client_applications=frozenset({PROVIDER, OTHER_PROVIDER}),
-        storage_account="contoso",
-        storage_queue_url="https://queues.example.org",
-        storage_table_url="https://tables.example.org",
-        storage_client_id=PROVIDER,
-    )
+    settings = Settings.from_environ({**environ, **GUARDED})
+    expected = {
+        "azure_client_id": OTHER_PROVIDER,
+        "graph_base_url": "https://graph.microsoft.com/beta",
+        "learning_provider_id": PROVIDER,
+        "allowed_learning_provider_ids": frozenset({PROVIDER, OTHER_PROVIDER}),
+        "default_time_zone": ZoneInfo("Europe/Berlin"),
+        "activity_queue": "other-activities",
+        "claim_lease_seconds": 5,
+        "batch_retention_days": 90,
+        "queue_results": True,
+        "entra_auth": True,
+        "allowed_client_applications": frozenset({PROVIDER, OTHER_PROVIDER}),
+        "auth_client_id": PROVIDER,
+        "client_application_providers": {PROVIDER: frozenset({OTHER_PROVIDER})},
+        "public_base_url": "https://api.contoso.com/learning",
+        "storage_account": "contoso",
+        "storage_queue_url": "https://queues.example.org",
+        "storage_table_url": "https://tables.example.org",
+        "storage_client_id": PROVIDER,
+    }
+    assert settings == Settings.model_validate(expected, context=GUARDED)
     assert settings.storage == Storage(
         None, "https://contoso.queue.core.windows.net", "https://contoso.table.core.windows.net", PROVIDER
     )
     del environ["AzureWebJobsStorage__accountName"]
-    assert Settings.from_environ(environ).storage == Storage(
+    assert Settings.from_environ({**environ, **GUARDED}).storage == Storage(
         None, "https://queues.example.org", "https://tables.example.org", PROVIDER
     ), "the Functions host, too, reads addresses only without an account name"
     connection_string = f"AccountName=contoso;AccountKey={'a' * 86}=="
-    assert Settings.from_environ({**environ, "AzureWebJobsStorage": f" {connection_string}\n"}).storage == Storage(
-        connection_string
-    )
+    environ["AzureWebJobsStorage"] = f" {connection_string}\n"
+    assert Settings.from_environ({**environ, **GUARDED}).storage == Storage(connection_string)
 
 
 @pytest.mark.parametrize("name", Settings.model_fields)
@@ -121,6 +131,32 @@ def test_settings_are_frozen(name: str) -> None:
         ("AzureWebJobsStorage__tableServiceUri", "https://127.0.0.1:10002/dev-store"),
         ("AzureWebJobsStorage__tableServiceUri", "https://contoso.table.core.windows.net?sv=2024"),
         ("AzureWebJobsStorage__clientId", "my-identity"),
+        ("WEBSITE_AUTH_CLIENT_ID", "my-application"),
+        *(
+            ("CLIENT_APPLICATION_PROVIDERS", text)
+            for text in (
+                PROVIDER,
+                "{}",
+                "[]",
+                f'{{"{PROVIDER}": []}}',
+                f'{{"{PROVIDER}": "{OTHER_PROVIDER}"}}',
+                f'{{"{PROVIDER}": [1]}}',
+                f'{{"{PROVIDER}": ["LinkedIn"]}}',
+                f'{{"LMS": ["{PROVIDER}"]}}',
+                f'{{"{PROVIDER}": ["{PROVIDER}"], "{PROVIDER}": ["{OTHER_PROVIDER}"]}}',
+            )
+        ),
+        *(
+            ("PUBLIC_BASE_URL", url)
+            for url in (
+                "api.contoso.com",
+                "http://api.contoso.com",
+                "https://api.contoso.com/api",
+                "https://api.contoso.com/learning/api/",
+                "https://api.contoso.com/?key=1",
+                "https://user:secret@api.contoso.com",
+            )
+        ),
         ("GRAPH_BASE_URL", "graph.microsoft.com/v1.0"),
         ("GRAPH_BASE_URL", "http://graph.microsoft.com/v1.0"),
         ("GRAPH_BASE_URL", "http://localhost.example.com/v1.0"),
@@ -190,19 +226,35 @@ def test_only_true_does_without_the_function_key(said: str) -> None:
     assert not wants_entra_auth({"ENTRA_AUTH": said})
 
 
-SIGNING_IN = {"ENTRA_AUTH": "true", "ALLOWED_CLIENT_APPLICATIONS": PROVIDER}
+SIGNING_IN = {"ENTRA_AUTH": "true", "ALLOWED_CLIENT_APPLICATIONS": PROVIDER.upper()}
 
 
-@pytest.mark.parametrize("platform", [{"WEBSITE_AUTH_ENABLED": "False"}, {"WEBSITE_SITE_NAME": "contoso"}])
-def test_the_key_is_not_given_up_while_the_platform_lets_everybody_in(platform: dict[str, str]) -> None:
+@pytest.mark.parametrize("said", [None, "", " ", "False", "1", "yes", "true false"])
+@pytest.mark.parametrize("platform", [{}, {"WEBSITE_SITE_NAME": "contoso"}])
+def test_the_key_is_not_given_up_unless_the_platform_says_that_it_checks_who_signs_in(
+    platform: dict[str, str], said: str | None
+) -> None:
     """With App Service Authentication switched off, its header would come from whoever writes it."""
-    assert problem_targets({**SIGNING_IN, **platform}) == ["ENTRA_AUTH"]
-    assert Settings.from_environ({**SIGNING_IN, **platform, "WEBSITE_AUTH_ENABLED": "True"}).entra_auth
-    assert not Settings.from_environ({**SIGNING_IN, **platform, "ENTRA_AUTH": "false"}).entra_auth
+    environ = {**SIGNING_IN, **platform, **({} if said is None else {"WEBSITE_AUTH_ENABLED": said})}
+    with pytest.raises(SettingsError, match=r"ENTRA_AUTH .* WEBSITE_AUTH_ENABLED"):
+        Settings.from_environ(environ)
+    assert Settings.from_environ({**environ, **GUARDED}).entra_auth
+    assert Settings.from_environ({**environ, "ENTRA_AUTH": "false"}).sign_in is None
 
 
 def test_signing_in_without_a_single_application_that_may_call_is_a_mistake() -> None:
-    assert problem_targets({"ENTRA_AUTH": "true"}) == ["ALLOWED_CLIENT_APPLICATIONS"]
+    assert problem_targets({"ENTRA_AUTH": "true", **GUARDED}) == ["ALLOWED_CLIENT_APPLICATIONS"]
+
+
+def test_who_may_sign_in_is_known_in_small_letters() -> None:
+    settings = Settings.from_environ({**SIGNING_IN, **GUARDED, "WEBSITE_AUTH_CLIENT_ID": OTHER_PROVIDER.upper()})
+    assert settings.sign_in == SignIn(frozenset({PROVIDER}), OTHER_PROVIDER)
+    assert Settings.from_environ({**SIGNING_IN, **GUARDED}).sign_in == SignIn(frozenset({PROVIDER}), "")
+
+
+@pytest.mark.parametrize("url", ["https://api.contoso.com", "http://localhost:8080", "https://api.contoso.com/apis"])
+def test_a_gateway_has_any_plain_address(url: str) -> None:
+    assert Settings.from_environ({"PUBLIC_BASE_URL": f"{url}/"}).public_base_url == url
 
 
 def test_all_problems_are_told_at_once() -> None:

@@ -56,19 +56,23 @@ class BatchAcceptor:
     store: BatchStore
     worker: BatchWorker
 
-    async def accept(self, wanted: BatchRequest, *, key: RequestKey | None, at_once: bool) -> Accepted | Batch:
+    async def accept(
+        self, wanted: BatchRequest, *, key: RequestKey | None, at_once: bool, client_id: str = ""
+    ) -> Accepted | Batch:
         """Accept a batch, or return the one that the same request has made before.
 
         Args:
             wanted: What was sent.
             key: What the request is known by, if its sender said so.
             at_once: Whether the caller waits for the results of a batch with up to twenty valid records.
+            client_id: The application that sent it, where Microsoft Entra ID says so.
 
         Raises:
             PermanentError: ``invalidRequest``: the key was used for another batch.
             TransientError: ``createInProgress``: the same request is being accepted. ``storageUnavailable``.
         """
-        batch = Batch(secrets.token_hex(16), len(wanted.records), datetime.now(UTC), wanted.name, wanted.delimiter)
+        batch_id, total, now = secrets.token_hex(16), len(wanted.records), datetime.now(UTC)
+        batch = Batch(batch_id, total, now, wanted.name, wanted.delimiter, client_id)
         if key:
             known = await self._known(batch.id, key)
             if isinstance(known, Batch):
@@ -77,14 +81,15 @@ class BatchAcceptor:
         records = await self._with_originals(wanted)
         pages = pages_of(records)
         if at_once and batch.total <= LARGEST_INLINE:
-            refused, valid = attempt.check(records, batch_id=batch.id, defaults=self.worker.defaults)
+            defaults = replace(self.worker.defaults, client_id=client_id)
+            refused, valid = attempt.check(records, batch_id=batch.id, defaults=defaults)
             if len(valid) <= CHUNK:
                 done = await attempt.create(valid, graph=self.worker.graph, ledger=self.worker.ledger)
                 ends = sorted([*refused, *done.results], key=lambda result: result.index)
                 await self._keep_created(batch, pages, ends, done)
                 return Accepted(_added_up(batch, ends), ends)
         await self.store.keep(batch, pages, {})
-        await self.worker.queue.put(Task(batch.id, batch.created_at).encode())
+        await self.worker.queue.put(Task.of_batch(batch).encode())
         telemetry.event("batchAccepted", batchId=batch.id, total=batch.total)
         return Accepted(Progress(batch))
 
@@ -109,7 +114,7 @@ class BatchAcceptor:
         batch, chunks = found
         if await self.store.unfinished(chunks):
             # Whoever accepted it may have died before its first message was in the queue.
-            await self.worker.queue.put(Task(batch.id, batch.created_at, attempts=1).encode())
+            await self.worker.queue.put(Task.of_batch(batch, attempts=1).encode())
         return batch
 
     async def _keep_created(
@@ -129,7 +134,7 @@ class BatchAcceptor:
         of_chunks = {chunk: part.results for chunk, part in by_chunk.items()}
         await self.store.keep(batch, pages, of_chunks, waiting_until=until)
         for chunk, part in by_chunk.items():
-            task = Task(batch.id, batch.created_at, chunk, attempts=1)
+            task = Task.of_batch(batch, chunk, attempts=1)
             await self.worker.put_back(task, part, delay_seconds=delays[chunk])
         outcomes = results.outcomes(ends)
         telemetry.event(

@@ -39,6 +39,7 @@ class Batch:
         total: How many records there are to tell of.
         name: What the sender calls it; may be empty.
         delimiter: What separated the columns, if it came as CSV, else empty. Then the first record stood in row 2.
+        client_id: The application that sent it, where Microsoft Entra ID says so, else empty.
     """
 
     id: str
@@ -46,6 +47,7 @@ class Batch:
     created_at: datetime
     name: str = ""
     delimiter: str = ""
+    client_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,6 +100,7 @@ class BatchStore:
                 "Total": batch.total,
                 "CreatedAt": batch.created_at,
                 "Delimiter": batch.delimiter,
+                "ClientId": batch.client_id,
                 "PageSizes": json.dumps([len(page) for page in pages]),
             }
         )
@@ -114,7 +115,9 @@ class BatchStore:
             row = await self._table.get(batch_id, _BATCH)
         except EntityMissingError:
             return None
-        batch = Batch(batch_id, row["Total"], row["CreatedAt"], row["Name"], row["Delimiter"])
+        # Batches of an earlier version do not say who sent them.
+        client_id = row.get("ClientId", "")
+        batch = Batch(batch_id, row["Total"], row["CreatedAt"], row["Name"], row["Delimiter"], client_id)
         return batch, chunks_of(batch_id, json.loads(row["PageSizes"]))
 
     async def unfinished(self, chunks: Mapping[Chunk, int]) -> list[Chunk]:

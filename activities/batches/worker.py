@@ -88,7 +88,8 @@ class BatchWorker:
         if task.attempts or deliveries > 1:
             ended = {result.index for result in await self.store.results(chunk)}
             records = [record for record in records if record.index not in ended]
-        refused, requests = check(records, batch_id=task.batch_id, defaults=self.defaults)
+        defaults = replace(self.defaults, client_id=task.client_id)
+        refused, requests = check(records, batch_id=task.batch_id, defaults=defaults)
         task = replace(task, attempts=task.attempts + 1)
         done = await self._create(task, requests, deliveries=deliveries)
         ends = [*refused, *done.results, *_given_up(task, done, requests)]

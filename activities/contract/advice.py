@@ -59,6 +59,14 @@ ADVICE: Mapping[str, Advice] = {
         text="Use a connection with Microsoft Entra ID instead of the function key, and send it again.",
         then_admin=True,
     ),
+    ErrorCode.NOT_ALLOWED: Advice(
+        meaning="Signed in, but the application, the app role or the learning provider is not allowed; the message "
+        "says which.",
+        title="This is not allowed",
+        actor=Actor.ADMIN,
+        text="The message says what is missing: an admin of the app can allow the application, assign the app role, or "
+        "allow the learning provider. Then send it again as it is.",
+    ),
     ErrorCode.NOT_FOUND: Advice(
         meaning="There is no batch with this id (any more).",
         title="Not found",
@@ -71,6 +79,13 @@ ADVICE: Mapping[str, Advice] = {
         actor=Actor.SENDER,
         text="An earlier activity has the same external id and other content. Choose another external id and send it "
         "again, or take it out if the earlier activity is the right one.",
+    ),
+    ErrorCode.FIRST_SENT_TOO_OLD: Advice(
+        meaning="Repeatability-First-Sent lies before what is remembered, so nobody knows whether it was done.",
+        title="First sent too long ago",
+        actor=Actor.SENDER,
+        text="Look whether the activity exists. If it does not, send it as a new request, with another "
+        "Repeatability-Request-ID and the time of now.",
     ),
     ErrorCode.REQUEST_TOO_LARGE: Advice(
         meaning="The body is larger than one activity can be, or a batch has more than 10,000 activities or 16 MiB.",

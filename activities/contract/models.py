@@ -4,7 +4,7 @@ Titles, descriptions and examples are read by flow makers. Nothing here does I/O
 Source: https://learn.microsoft.com/graph/api/employeeexperienceuser-post-learningcourseactivities
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from typing import Annotated, Any, ClassVar, Literal, get_args
@@ -25,11 +25,21 @@ AssignmentType = Literal["required", "recommended"]
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """What the app's settings say about requests: the provider if none is named, the allowed ones, the time zone."""
+    """What the app's settings say about requests.
+
+    Args:
+        registration_id: The provider, if a request names none.
+        allowed_registration_ids: The providers that can be written to; any if there are none.
+        zone: Of dates without an offset.
+        registration_ids_of_clients: By the id of a client application, the only providers that it may write to.
+        client_id: The client application whose requests these are, "" where nobody knows.
+    """
 
     registration_id: str | None = None
     allowed_registration_ids: frozenset[str] = field(default_factory=frozenset)
     zone: tzinfo = UTC
+    registration_ids_of_clients: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    client_id: str = ""
 
 
 def _form(parse: Callable[..., object], *, zoned: bool = False) -> BeforeValidator:

@@ -48,7 +48,8 @@ def parse_activity(record: object, *, kind: type[CourseActivity] | None, default
         defaults: The app's settings that bear on requests.
 
     Raises:
-        PermanentError: ``invalidRequest`` with every problem at once, each naming its property.
+        PermanentError: ``invalidRequest`` with every problem at once, each naming its property; ``notAllowed`` if the
+            client application may not write to the provider.
     """
     if not isinstance(record, dict):
         message = "The body must be one JSON object with the activity's properties."
@@ -68,6 +69,12 @@ def parse_activity(record: object, *, kind: type[CourseActivity] | None, default
     registration_id = _registration_id(properties, defaults, problems)
     if problems or activity is None or registration_id is None:
         raise refusal(problems)
+    if not _allows_client(defaults, registration_id):
+        message = (
+            "The application that sent this may not write to this learning provider. An admin can allow it in the "
+            "setting CLIENT_APPLICATION_PROVIDERS."
+        )
+        raise PermanentError(ErrorCode.NOT_ALLOWED, message, target="registrationId")
     return ActivityRequest(registration_id, activity)
 
 
@@ -158,6 +165,11 @@ def _registration_id(properties: Json, defaults: Defaults, problems: list[Proble
         message = f"{name} is not one of the learning providers that this app may write to; its admin can allow it."
         problems.append(Problem(NOT_ALLOWED, message, name))
     return registration_id
+
+
+def _allows_client(defaults: Defaults, registration_id: str) -> bool:
+    limited = defaults.registration_ids_of_clients.get(defaults.client_id)
+    return limited is None or registration_id.casefold() in limited
 
 
 def _problem(error: Mapping[str, Any], model: type[CourseActivity]) -> Problem:

@@ -1,5 +1,7 @@
 """``POST`` of one activity: the operations that create it, and what they answer."""
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -11,7 +13,7 @@ from activities.contract.validation import parse_activity
 from activities.errors import ActivityError
 from activities.execution import once
 from activities.execution.sending import FOR_A_CALLER, Creation, Outcome, Sender
-from activities.web import http
+from activities.web import http, repeating
 from activities.web.runtime import UseCase
 
 
@@ -20,10 +22,12 @@ def create(kind: type[CourseActivity] | None) -> UseCase:
     encode = encode_graph if kind is None else encode_flat
 
     async def operation(app: App, request: http.Request) -> http.Response:
-        wanted = parse_activity(json_text.decode(request.body), kind=kind, defaults=app.defaults)
+        key = repeating.key_of(request, now=datetime.now(UTC), remembered=app.remembered)
+        defaults = replace(app.defaults, client_id=request.client_id)
+        wanted = parse_activity(json_text.decode(request.body), kind=kind, defaults=defaults)
         sender = Sender(graph=app.graph, effort=FOR_A_CALLER)
-        identified = once.identify(wanted, idempotency_key=request.idempotency_key)
-        if wanted.activity.external_course_activity_id or request.idempotency_key:
+        identified = once.identify(wanted, idempotency_key=key)
+        if wanted.activity.external_course_activity_id or key:
             (end,) = await once.create([identified], sender=sender, ledger=app.store.ledger)
         else:
             # Nobody can ask for this activity again: there is nothing to remember, and storage is not needed.

@@ -9,14 +9,17 @@ from typing import Any
 from activities.errors import ActivityError, ErrorCode, Problem, TransientError
 from activities.graph import permissions
 from activities.health import Report
+from activities.web import repeating
 from activities.web.http import Request, Response, next_link, respond
 
 HTTP_STATUS = {
     ErrorCode.INVALID_JSON: HTTPStatus.BAD_REQUEST,
     ErrorCode.INVALID_REQUEST: HTTPStatus.BAD_REQUEST,
     ErrorCode.UNAUTHENTICATED: HTTPStatus.UNAUTHORIZED,
+    ErrorCode.NOT_ALLOWED: HTTPStatus.FORBIDDEN,
     ErrorCode.NOT_FOUND: HTTPStatus.NOT_FOUND,
     ErrorCode.ACTIVITY_EXISTS: HTTPStatus.CONFLICT,
+    ErrorCode.FIRST_SENT_TOO_OLD: HTTPStatus.PRECONDITION_FAILED,
     ErrorCode.REQUEST_TOO_LARGE: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     ErrorCode.LEARNER_NOT_LICENSED: HTTPStatus.UNPROCESSABLE_ENTITY,
     ErrorCode.CONTENT_NOT_OWNED_BY_PROVIDER: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -43,7 +46,7 @@ def encode_error(error: ActivityError, request: Request) -> Response:
         body["target"] = error.target
     if error.problems:
         body["details"] = [_detail(problem) for problem in error.problems]
-    headers = {"x-ms-error-code": str(error.code)}
+    headers = {"x-ms-error-code": str(error.code), **repeating.result(request, error)}
     if error.code is ErrorCode.UNAUTHENTICATED:
         headers["WWW-Authenticate"] = "Bearer"  # A 401 has to: https://www.rfc-editor.org/rfc/rfc9110#section-15.5.2
     if isinstance(error, TransientError):

@@ -92,8 +92,6 @@ def encode_sheet(batch_id: str, sheet: bytes, request: http.Request) -> http.Res
     headers = {
         "Content-Type": "text/csv; charset=utf-8",
         "Content-Disposition": f'attachment; filename="failed-rows-{batch_id[:8]}.csv"',
-        "Cache-Control": "no-store",
-        "X-Content-Type-Options": "nosniff",
     }
     return http.respond_with(HTTPStatus.OK, sheet, request, headers)
 

@@ -10,7 +10,7 @@ from activities.batches.accepting import RequestKey
 from activities.batches.results import Batch
 from activities.contract import values
 from activities.errors import ErrorCode, PermanentError
-from activities.web import batch_answers, http
+from activities.web import batch_answers, http, repeating
 from activities.web.batch_answers import ResultPage
 
 if TYPE_CHECKING:
@@ -21,10 +21,12 @@ _INDEX = re.compile(r"\d{1,7}", re.ASCII)  # A sheet has up to 2**20 rows.
 
 async def create_batch(app: App, request: http.Request) -> http.Response:
     """Create many activities: at once if there are up to twenty, else from the queue of batches."""
+    named = repeating.key_of(request, now=datetime.now(UTC), remembered=app.remembered)
     wanted = requests.parse(request.body, media_type=http.media_type(request), query=request.query)
     store = app.store
-    key = RequestKey(request.idempotency_key, _sent(request)) if request.idempotency_key else None
-    accepted = await store.batch_acceptor.accept(wanted, key=key, at_once=not _prefers_async(request))
+    key = RequestKey(named, _sent(request)) if named else None
+    at_once, client_id = not _prefers_async(request), request.client_id
+    accepted = await store.batch_acceptor.accept(wanted, key=key, at_once=at_once, client_id=client_id)
     if isinstance(accepted, Batch):
         return await _report(accepted, request, store, url=_url(request, accepted.id))
     url, page = _url(request, accepted.progress.batch.id), ResultPage(accepted.results)

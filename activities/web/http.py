@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 from uuid import uuid4
 
 from activities.errors import ErrorCode, PermanentError
@@ -13,11 +13,23 @@ PAGE_SIZE = 50
 LARGEST_PAGE = 1000
 # A caller's id is echoed only if it is one: a header must not be able to write another header.
 _PLAIN_TOKEN = re.compile(r"[!-~]{1,128}")
+# Every answer is for its caller alone, is what its type says, comes as JSON or as a page, and for a year by TLS alone.
+_ALWAYS = {
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "Strict-Transport-Security": "max-age=31536000",
+    "Vary": "Accept",
+    "X-Content-Type-Options": "nosniff",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """An HTTP request as far as the product reads it; header names in lower case, names of the query as they came."""
+    """An HTTP request as far as the product reads it; header names in lower case, names of the query as they came.
+
+    ``function`` is the app's function that it came to; ``client_id`` the application that sent it, where Microsoft
+    Entra ID says so.
+    """
 
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -25,12 +37,8 @@ class Request:
     query: Mapping[str, str] = field(default_factory=dict)
     route: Mapping[str, str] = field(default_factory=dict)
     request_id: str = field(default_factory=lambda: str(uuid4()))
-
-    @property
-    def idempotency_key(self) -> str | None:
-        """What the caller calls this request, to be recognised when it is repeated."""
-        keys = (self.headers.get(name, "").strip() for name in ("repeatability-request-id", "idempotency-key"))
-        return next(filter(None, keys), None)
+    function: str = ""
+    client_id: str = ""
 
     def parameter(self, name: str) -> str:
         """Return what the query says under a name, in any case, as the host matches names; "" if it says nothing."""
@@ -49,6 +57,14 @@ class Response:
 def media_type(request: Request) -> str:
     """Return what a caller calls the body, in small letters and without parameters."""
     return request.headers.get("content-type", "").partition(";")[0].strip().casefold()
+
+
+def public_url(url: str, base: str) -> str:
+    """Return an address of the app as callers see it: below ``base`` if a gateway stands in front, else as it is."""
+    if not base:
+        return url
+    parts = urlsplit(url)
+    return base + parts.path + (f"?{parts.query}" if parts.query else "")
 
 
 def next_link(after: str, request: Request) -> str:
@@ -79,7 +95,7 @@ def respond(status: int, body: object, request: Request, headers: Mapping[str, s
 
 def respond_with(status: int, content: bytes, request: Request, headers: Mapping[str, str]) -> Response:
     """Return an answer with the headers that every answer has; ``headers`` say what it is."""
-    always = {"x-ms-request-id": request.request_id}
+    always = {**_ALWAYS, "x-ms-request-id": request.request_id}
     client_request_id = request.headers.get("x-ms-client-request-id", "")
     if _PLAIN_TOKEN.fullmatch(client_request_id):
         always["x-ms-client-request-id"] = client_request_id

@@ -3,12 +3,13 @@
 import math
 import os
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import replace
 
 from activities import telemetry
 from activities.app import App, build
 from activities.errors import ActivityError, TransientError
 from activities.settings import wants_entra_auth
-from activities.web import answers, callers, http
+from activities.web import answers, callers, http, repeating
 
 type UseCase = Callable[[App, http.Request], Awaitable[http.Response]]
 type Job = Callable[[App], Awaitable[None]]
@@ -26,20 +27,14 @@ class Runtime:
         self._app: App | None = None
         self._lifetime: AsyncGenerator[None] | None = None
 
-    async def answer(self, request: http.Request, use_case: UseCase, *, anyone: bool = False) -> http.Response:
-        """Carry out a use case; whatever it raises becomes an answer, a bug a 500 with a log entry.
-
-        Args:
-            request: What was sent.
-            use_case: What to do.
-            anyone: Whether callers may do so who have not signed in, where the app wants that.
-        """
+    async def answer(self, request: http.Request, use_case: UseCase) -> http.Response:
+        """Carry out a use case; whatever it raises becomes an answer, a bug a 500 with a log entry."""
         with telemetry.invocation(request.request_id, request.headers):
             try:
                 app = await self._started()
-                if app.allowed_applications is not None and not anyone:
-                    callers.require_sign_in(request.headers, allowed_applications=app.allowed_applications)
-                return await use_case(app, request)
+                request = _admitted(request, app)
+                response = await use_case(app, request)
+                return replace(response, headers={**response.headers, **repeating.result(request)})
             except ActivityError as error:
                 telemetry.event(
                     "refused",
@@ -74,6 +69,22 @@ class Runtime:
             self._lifetime = _lifetime(self._app)
             await anext(self._lifetime)
         return self._app
+
+
+def _admitted(request: http.Request, app: App) -> http.Request:
+    """Return the request as its use case sees it: by whom it was sent, and at which address; its body is not read yet.
+
+    Raises:
+        PermanentError: ``unauthenticated``, ``notAllowed``.
+    """
+    request = replace(request, url=http.public_url(request.url, app.public_base_url))
+    if app.sign_in is None or request.function in callers.FOR_ANYONE:
+        return request
+    caller = callers.identify(request.headers, sign_in=app.sign_in)
+    telemetry.add_ids(clientId=caller.client_id, userObjectId=caller.user_id)
+    callers.require_permission(caller, function=request.function, sign_in=app.sign_in)
+    telemetry.event("callerAdmitted", function=request.function)
+    return replace(request, client_id=caller.client_id)
 
 
 async def _lifetime(app: App) -> AsyncGenerator[None]:

@@ -1,4 +1,4 @@
-// The application that callers ask a token for. It has no secret and nobody signs in to it: tokens are all it takes.
+// The application that callers ask a token for, and that people sign in to in a browser. It has no secret.
 // https://learn.microsoft.com/graph/templates/bicep/reference/applications
 extension microsoftGraphV1
 
@@ -11,6 +11,11 @@ param identityPrincipalId string
 // A tenant may refuse every other form than one with its own id:
 // https://learn.microsoft.com/entra/identity-platform/identifier-uri-restrictions
 var identifierUri = 'api://${tenant().tenantId}/${name}'
+// Who may do what: the app reads them in the token. To take one out of here: first isEnabled: false, next time out.
+var roles = [
+  { value: 'Activities.Write', name: 'Create activities', may: 'create activities and batches in Viva Learning' }
+  { value: 'Failures.Manage', name: 'Manage failures', may: 'see, replay and discard what was set aside' }
+]
 var scopeName = 'user_impersonation'
 var scopeId = guid(identifierUri, scopeName)
 
@@ -19,6 +24,21 @@ resource application 'Microsoft.Graph/applications@v1.0' = {
   displayName: 'Viva Learning activities (${name})'
   signInAudience: 'AzureADMyOrg'
   identifierUris: [identifierUri]
+  // In a user's token there are the person's roles, so that those for applications alone would lock out the connector.
+  appRoles: map(roles, role => {
+    id: guid(identifierUri, role.value)
+    value: role.value
+    displayName: role.name
+    description: 'May ${role.may}.'
+    allowedMemberTypes: ['User', 'Application']
+    isEnabled: true
+  })
+  // App Service Authentication signs people in with an id token:
+  // https://learn.microsoft.com/azure/app-service/configure-authentication-provider-aad
+  web: {
+    redirectUris: ['https://${name}.azurewebsites.net/.auth/login/aad/callback']
+    implicitGrantSettings: { enableIdTokenIssuance: true }
+  }
   api: {
     requestedAccessTokenVersion: 2
     oauth2PermissionScopes: [

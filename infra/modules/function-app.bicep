@@ -72,6 +72,7 @@ var appSettings = union(
     APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
   },
   entraAuth ? {
+    WEBSITE_AUTH_CLIENT_ID: apiClientId
     WEBSITE_AUTH_AAD_ALLOWED_TENANTS: tenant().tenantId
     OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID: identityClientId
   } : {}
@@ -99,9 +100,9 @@ var authentication = {
         // A token of version 2 names the client id; a caller's library may compare with the other.
         allowedAudiences: [apiClientId, apiAudience]
         defaultAuthorizationPolicy: {
-          // An empty list would let every application of the tenant in. The application itself gets no tokens: it has
-          // no secret, and nobody signs in to it.
-          allowedApplications: empty(allowedClientApplications) ? [apiClientId] : allowedClientApplications
+          // Never empty: what that means is told both ways. The application itself is in it for those who sign in in a
+          // browser; as a client of its own it is refused by the app.
+          allowedApplications: union([apiClientId], allowedClientApplications)
         }
       }
     }

@@ -152,20 +152,3 @@ def test_any_bytes_are_a_request_or_one_refusal_with_a_4xx(body: bytes, kind: ty
         case PermanentError() as error:
             assert_error(answers.encode_error(error, http.Request(body)), 400, error.code)
             assert error.message.isprintable(), "it stands on one line of a flow's run history"
-
-
-@pytest.mark.parametrize(
-    ("headers", "key"),
-    [
-        ({}, None),
-        ({"idempotency-key": "a"}, "a"),
-        ({"repeatability-request-id": " b "}, "b"),
-        ({"repeatability-request-id": "b", "idempotency-key": "a"}, "b"),
-        ({"repeatability-request-id": " ", "idempotency-key": "a"}, "a"),
-        ({"idempotency-key": ""}, None),
-    ],
-)
-def test_the_idempotency_key_is_the_repeatability_header_or_else_the_usual_one(
-    headers: dict[str, str], key: str | None
-) -> None:
-    assert http.Request(headers=headers).idempotency_key == key

@@ -5,6 +5,7 @@ call would take longer than the tests.
 """
 
 import json
+import re
 import socketserver
 import stat
 import threading
@@ -31,6 +32,17 @@ ROLES = {
     "LearningAssignedCourse.Read.All": "535e6066-2894-49ef-ab33-e2c6d064bb81",
     "LearningSelfInitiatedCourse.Read.All": "467524fc-ed22-4356-a910-af61191e3503",
 }
+# The application that callers ask a token for, and who calls: an application by its client id, a person.
+API_CLIENT_ID = "b0a1d7c2-5d1c-4c36-9d0b-6f0e3a8c7d21"
+API_ID = "44444444-dddd-4ddd-8ddd-000000000004"
+API_ROLES = {
+    "Activities.Write": "55555555-eeee-4eee-8eee-000000000005",
+    "Failures.Manage": "66666666-ffff-4fff-8fff-000000000006",
+}
+LMS_CLIENT_ID = "3f2c7a34-9a0e-4f0a-8f6e-2f4c1b7d9e10"
+LMS = "77777777-aaaa-4aaa-8aaa-000000000007"
+PERSON = "88888888-bbbb-4bbb-8bbb-000000000008"
+CALLERS = {f"/servicePrincipals/{LMS}": "LMS", f"/users/{PERSON}": "Ada Lovelace"}
 AZ = """#!/usr/bin/env bash
 exec 3<>"/dev/tcp/127.0.0.1/{port}"
 printf '%s\\0' "$#" "$@" >&3
@@ -46,6 +58,9 @@ class Tenant:
 
     roles: dict[str, str] = field(default_factory=lambda: dict(ROLES))
     granted: list[str] = field(default_factory=list)
+    api_roles: dict[str, str] = field(default_factory=lambda: dict(API_ROLES))
+    # Of callers: who has which role.
+    assigned: list[tuple[str, str]] = field(default_factory=list)
     identity_type: str = "ManagedIdentity"
     may_grant: bool = True
     # So many reads do not show what was written before.
@@ -69,7 +84,9 @@ class Tenant:
             return self._learning_providers(method, path, body)
         if method == "POST":
             return self._grant(path, json.loads(body))
-        return self._service_principals(path, parse_qs(parts.query))
+        query = parse_qs(parts.query)
+        found = self._callers(path, query.get("$filter", [""])[0])
+        return (HTTPStatus.OK, found) if found else self._service_principals(path, query)
 
     def _login(self, path: str, form: dict[str, str]) -> tuple[int, Json]:
         if path.endswith("/devicecode"):
@@ -120,10 +137,41 @@ class Tenant:
             return HTTPStatus.OK, {"value": others + [{"resourceId": GRAPH_ID, "appRoleId": its} for its in granted]}
         return _refused("Request_ResourceNotFound", HTTPStatus.NOT_FOUND)
 
+    def _callers(self, path: str, condition: str) -> Json | None:
+        if path == "/servicePrincipals" and GRAPH_APP_ID not in condition:
+            return {"value": self._with_client_id(condition)}
+        principal = path.removesuffix("/appRoleAssignments")
+        if principal not in CALLERS:
+            return None
+        its_id = principal.rpartition("/")[2]
+        if principal == path:
+            return {"id": its_id, "displayName": CALLERS[path]}
+        return {"value": self._assignments(its_id)}
+
+    def _with_client_id(self, condition: str) -> list[Json]:
+        roles = [
+            {"value": name, "id": its, "allowedMemberTypes": ["User", "Application"]}
+            for name, its in self.api_roles.items()
+        ]
+        api = {"id": API_ID, "displayName": "Viva Learning activities", "appRoles": roles}
+        lms: Json = {"id": LMS, "displayName": "LMS", "appRoles": []}
+        known: dict[str, Json] = {API_CLIENT_ID: api, LMS_CLIENT_ID: lms}
+        return [known[one] for one in re.findall(r"^appId eq '([0-9a-f-]+)'$", condition) if one in known]
+
+    def _assignments(self, caller: str) -> list[Json]:
+        written = [assignment for _, _, assignment in self.written]
+        if self.written and self.stale_reads:
+            self.stale_reads -= 1
+            written = []
+        assigned = [{"principalId": who, "resourceId": API_ID, "appRoleId": its} for who, its in self.assigned]
+        others = [{"principalId": caller, "resourceId": GRAPH_ID, "appRoleId": its} for its in API_ROLES.values()]
+        return [one for one in (*others, *assigned, *written) if one["principalId"] == caller]
+
     def _grant(self, path: str, assignment: Json) -> tuple[int, Json]:
-        assert path == f"/servicePrincipals/{IDENTITY}/appRoleAssignments"
-        assert assignment["principalId"] == IDENTITY
-        assert assignment["resourceId"] == GRAPH_ID
+        principal = path.removesuffix("/appRoleAssignments")
+        assert principal in {f"/servicePrincipals/{IDENTITY}", *CALLERS}
+        assert assignment["principalId"] == principal.rpartition("/")[2]
+        assert assignment["resourceId"] == (API_ID if principal in CALLERS else GRAPH_ID)
         if not self.may_grant:
             return _refused("Authorization_RequestDenied", HTTPStatus.FORBIDDEN)
         self.written.append(("POST", path, assignment))

@@ -12,6 +12,8 @@ from activities.errors import ErrorCode
 from activities.graph import permissions
 from activities.storage import ledger
 from activities.web import answers
+from activities.web.callers import Role
+from connector.served_routes import served
 from local.lifecycle import ROOT
 from tests.infra.azure_cli import ROLES
 from tests.test_docs import README, first_cells, section
@@ -20,6 +22,7 @@ INFRA = ROOT / "infra"
 PATH = ROOT / "docs" / "for-admins.md"
 README_PATH = ROOT / "README.md"
 GUIDE = PATH.read_text(encoding="utf-8")
+CALLERS = (ROOT / "docs" / "callers.md").read_text(encoding="utf-8")
 MAIN = (INFRA / "main.bicep").read_text(encoding="utf-8")
 PARAMETERS = json.loads((INFRA / "main.parameters.json").read_text(encoding="utf-8"))["parameters"]
 LONGEST_GUIDE_LINES = 340
@@ -113,10 +116,11 @@ def test_every_alert_is_named() -> None:
     [
         ("Microsoft Graph permissions", "grant-graph-permissions"),
         ("The learning provider", "enable-course-activity-sync"),
+        ("Microsoft Entra ID instead of keys", "assign-app-roles"),
     ],
 )
 def test_every_option_that_the_guide_gives_to_a_script_exists(title: str, script: str) -> None:
-    text = section(GUIDE, title)
+    text = section(GUIDE, title) + (section(CALLERS, title) if title in CALLERS else "")
     bash, powershell = ((INFRA / f"{script}.{kind}").read_text(encoding="utf-8") for kind in ("sh", "ps1"))
     options = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text))
     assert options
@@ -185,7 +189,7 @@ def test_the_guide_knows_how_health_answers_when_a_setting_cannot_be_used() -> N
 
 
 def test_every_link_leads_somewhere() -> None:
-    for link in re.findall(r"\]\((?!https:)([^)]+)\)", GUIDE):
+    for link in re.findall(r"\]\((?!https:)([^)]+)\)", GUIDE + CALLERS):
         name, _, anchor = link.partition("#")
         path = (PATH.parent / name).resolve() if name else PATH
         assert path.exists(), link
@@ -195,4 +199,11 @@ def test_every_link_leads_somewhere() -> None:
 def test_the_guide_can_be_read_in_one_sitting() -> None:
     lines = GUIDE.splitlines()
     assert len(lines) <= LONGEST_GUIDE_LINES
+    lines += CALLERS.splitlines()
     assert [line for line in lines if len(line) > 120 and not line.startswith("|")] == []
+
+
+def test_every_role_and_every_function_with_a_key_is_told_in_the_guide_to_callers() -> None:
+    told = first_cells(CALLERS)
+    assert told >= set(Role)
+    assert told >= {name for name, route in served().items() if route.needs_key}

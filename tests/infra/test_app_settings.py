@@ -6,6 +6,7 @@ import re
 import pytest
 
 from activities import settings
+from activities.contract import setting_values
 from activities.settings import Settings
 from tests.infra import bicep
 
@@ -24,10 +25,14 @@ FOR_THE_PLATFORM = {
     "WEBSITE_AUTH_AAD_ALLOWED_TENANTS": "App Service Authentication: whose tokens are looked at.",
     "OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID": "App Service Authentication: the identity in place of a client secret.",
 }
-ONLY_WITH_ENTRA_AUTH = {"WEBSITE_AUTH_AAD_ALLOWED_TENANTS", "OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID"}
+ONLY_WITH_ENTRA_AUTH = {
+    "WEBSITE_AUTH_CLIENT_ID",
+    "WEBSITE_AUTH_AAD_ALLOWED_TENANTS",
+    "OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID",
+}
 VALUES: dict[str, bicep.Value | str] = {
     "AzureWebJobsStorage__credential": "managedidentity",
-    "GRAPH_BASE_URL": settings.GRAPH_BASE_URL,
+    "GRAPH_BASE_URL": setting_values.GRAPH_BASE_URL,
 }
 
 
@@ -98,7 +103,7 @@ def test_defaults_of_the_infrastructure_are_those_of_the_code() -> None:
 
 
 def test_the_longest_queue_name_is_the_same() -> None:
-    longest = settings.LONGEST_QUEUE_NAME - settings.LONGEST_SUFFIX
+    longest = setting_values.LONGEST_QUEUE_NAME - setting_values.LONGEST_SUFFIX
     assert f"@maxLength({longest})" in bicep.files()["infra/main.bicep"].params["activityQueue"].decorators
 
 

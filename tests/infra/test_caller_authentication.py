@@ -6,6 +6,7 @@ refuses every other. Were only one of the two set, nobody would ask for a token 
 
 import pytest
 
+from activities.web.callers import Role
 from tests.infra import bicep
 from tests.infra.test_app_settings import FUNCTION_APP, app_settings
 
@@ -60,8 +61,9 @@ def problems(files: dict[str, bicep.File]) -> list[str]:
         "no secret": at(properties, f"{directory}.registration.clientSecretSettingName")
         == "OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID",
         "audiences": isinstance(audiences, list) and [text(one) for one in audiences] == ["apiClientId", "apiAudience"],
-        # An empty list would mean everybody.
-        "applications": allowed == "empty(allowedClientApplications) ? [apiClientId] : allowedClientApplications",
+        # Never an empty list, and the application itself for browsers.
+        "applications": allowed == "union([apiClientId], allowedClientApplications)",
+        "browsers": text(app_settings(files)["WEBSITE_AUTH_CLIENT_ID"]) == "apiClientId",
         "tenant": text(app_settings(files)["WEBSITE_AUTH_AAD_ALLOWED_TENANTS"]) == "tenant().tenantId",
     }
     return [name for name, kept in rules.items() if not kept]
@@ -84,6 +86,27 @@ def test_the_application_has_no_secret_but_the_identitys_word() -> None:
     assert text(federated.body["issuer"]) == ISSUER
     assert text(federated.body["subject"]) == "identityPrincipalId"
     assert federated.body["audiences"] == ["api://AzureADTokenExchange"]
+
+
+def test_the_roles_are_those_of_the_code_for_applications_and_for_people() -> None:
+    file = bicep.files()["infra/modules/caller-authentication.bicep"]
+    [application] = [one for one in file.resources.values() if one.type.startswith("Microsoft.Graph/applications@")]
+    declared = file.variables["roles"]
+    assert isinstance(declared, list)
+    assert {str(one["value"]) for one in declared if isinstance(one, dict)} == set(Role)
+    said = text(application.body["appRoles"])
+    assert said.startswith("map(roles, role =>")
+    for part in ("value: role.value", "['User', 'Application']", "guid(identifierUri, role.value)", "isEnabled: true"):
+        assert part in said
+
+
+def test_people_can_sign_in_in_a_browser() -> None:
+    file = bicep.files()["infra/modules/caller-authentication.bicep"]
+    [application] = [one for one in file.resources.values() if one.type.startswith("Microsoft.Graph/applications@")]
+    redirects = at(application.body, "web.redirectUris")
+    assert isinstance(redirects, list)
+    assert [text(one) for one in redirects] == ["'https://${name}.azurewebsites.net/.auth/login/aad/callback'"]
+    assert at(application.body, "web.implicitGrantSettings.enableIdTokenIssuance") is True
 
 
 def test_main_hands_over_what_was_chosen() -> None:
@@ -111,7 +134,8 @@ def test_a_managed_identity_can_be_among_the_callers() -> None:
         ("'AllowAnonymous'", "'RedirectToLoginPage'", "no token passes"),
         ("tenant().tenantId}/v2.0", "'common'}/v2.0", "issuer"),
         ("[apiClientId, apiAudience]", "[]", "audiences"),
-        ("empty(allowedClientApplications) ? [apiClientId] :", "true ? [] :", "applications"),
+        ("union([apiClientId], allowedClientApplications)", "allowedClientApplications", "applications"),
+        ("WEBSITE_AUTH_CLIENT_ID: apiClientId", "WEBSITE_AUTH_CLIENT_ID: ''", "browsers"),
         ("clientSecretSettingName: 'OVERRIDE", "clientSecretSettingName: 'SECRET", "no secret"),
     ],
 )

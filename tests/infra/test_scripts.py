@@ -16,16 +16,32 @@ import pytest
 import tree_sitter_powershell
 from tree_sitter import Language, Parser
 
+from activities.web.callers import Role
 from local.lifecycle import ROOT
-from tests.infra.azure_cli import DEVICE_CODE, IDENTITY, ROLES, TOKEN, AzureCli, Tenant, azure_cli
+from tests.infra.azure_cli import (
+    API_CLIENT_ID,
+    API_ROLES,
+    DEVICE_CODE,
+    IDENTITY,
+    LMS,
+    LMS_CLIENT_ID,
+    PERSON,
+    ROLES,
+    TOKEN,
+    AzureCli,
+    Tenant,
+    azure_cli,
+)
 
 INFRA = ROOT / "infra"
 GRANT = "grant-graph-permissions"
 SYNC = "enable-course-activity-sync"
+ASSIGN = "assign-app-roles"
 PROVIDER = "01e8f81b-3060-4dec-acf0-0389665a0a38"
 OTHER = "749c8786-99bb-4b3b-8d5d-586428f6aaa3"
 BASH = shutil.which("bash") or ""
 BY_ID = ("--principal-id", IDENTITY, "--yes")
+TO_CALLERS = ("--principals", f"{LMS_CLIENT_ID}, {PERSON}", "--api-client-id", API_CLIENT_ID)
 USAGE, FAILED = 2, 1
 # What the other variant has no use for: how each signs in, and what each needs.
 ONLY_IN_BASH = re.compile(
@@ -34,7 +50,7 @@ ONLY_IN_BASH = re.compile(
 ONLY_IN_POWERSHELL = re.compile(r"Microsoft\.Graph\.Authentication|blocked the sign-in\.$")
 
 runs = pytest.mark.skipif(sys.platform == "win32" or not BASH, reason="Windows has the PowerShell scripts")
-both = pytest.mark.parametrize("name", [GRANT, SYNC])
+each = pytest.mark.parametrize("name", [GRANT, SYNC, ASSIGN])
 
 
 @dataclass
@@ -55,6 +71,10 @@ class Bench:
     def granted(self) -> set[str]:
         """Return the ids of the roles that the script has granted."""
         return {assignment["appRoleId"] for _, _, assignment in self.tenant.written}
+
+    def assigned(self) -> set[tuple[str, str]]:
+        """Return who was given which role, by their ids."""
+        return {(assignment["principalId"], assignment["appRoleId"]) for _, _, assignment in self.tenant.written}
 
     def azd_says(self, text: str, exit_code: int = 0) -> None:
         """Put an `azd` beside `az`."""
@@ -291,7 +311,103 @@ def test_a_name_cannot_steer_the_terminal(bench: Bench) -> None:
     assert "\x1b" not in done.stdout + done.stderr
 
 
-# --- both ---
+# --- assign-app-roles ---
+
+
+@runs
+def test_every_role_is_assigned_to_each_by_client_id_or_object_id_and_a_second_run_changes_nothing(
+    bench: Bench,
+) -> None:
+    first = bench.run(ASSIGN, *TO_CALLERS, "--yes")
+    assert first.returncode == 0, first.stderr
+    assert bench.assigned() == {(who, role) for who in (LMS, PERSON) for role in API_ROLES.values()}
+    for name, role in ((name, role) for name in ("LMS", "Ada Lovelace") for role in API_ROLES):
+        assert re.search(rf"missing +{role} to {name} .*assigned +{role} to {name} ", first.stdout, re.DOTALL)
+    assert "up to 24 hours" in first.stdout
+    second = bench.run(ASSIGN, *TO_CALLERS, "--yes")
+    assert second.returncode == 0
+    assert "nothing was changed" in second.stdout
+    assert len(bench.tenant.written) == 4
+
+
+@runs
+def test_an_object_id_of_an_application_will_do_and_one_role_may_be_enough(bench: Bench) -> None:
+    to_lms = ("--principals", LMS, "--api-client-id", API_CLIENT_ID)
+    assert bench.run(ASSIGN, *to_lms, "--role", "Activities.Write", "--yes").returncode == 0
+    assert bench.assigned() == {(LMS, API_ROLES["Activities.Write"])}
+
+
+@runs
+def test_only_what_is_missing_is_assigned(bench: Bench) -> None:
+    bench.tenant.assigned = [(LMS, API_ROLES["Activities.Write"].upper()), (PERSON, API_ROLES["Failures.Manage"])]
+    shown = bench.run(ASSIGN, *TO_CALLERS, "--dry-run")
+    assert len(re.findall(r"^  missing ", shown.stdout, re.MULTILINE)) == 2
+    assert "dry run" in shown.stdout
+    assert bench.tenant.written == []
+    assert bench.run(ASSIGN, *TO_CALLERS, "--yes").returncode == 0
+    assert bench.assigned() == {(LMS, API_ROLES["Failures.Manage"]), (PERSON, API_ROLES["Activities.Write"])}
+
+
+@runs
+@pytest.mark.parametrize(("typed", "written"), [("y\n", 4), ("n\n", 0), ("", 0)])
+def test_nothing_is_assigned_that_nobody_agreed_to(bench: Bench, typed: str, written: int) -> None:
+    done = bench.run(ASSIGN, *TO_CALLERS, typed=typed)
+    assert len(bench.tenant.written) == written
+    assert done.returncode == (0 if written else FAILED)
+
+
+@runs
+def test_without_the_right_to_assign_it_says_who_may(bench: Bench) -> None:
+    bench.tenant.may_grant = False
+    done = bench.run(ASSIGN, *TO_CALLERS, "--yes")
+    assert done.returncode == FAILED
+    assert "Cloud Application Administrator" in done.stderr
+
+
+@runs
+def test_who_is_not_there_is_named_before_anything_is_assigned(bench: Bench) -> None:
+    done = bench.run(ASSIGN, "--principals", f"{LMS},{OTHER}", "--api-client-id", API_CLIENT_ID, "--yes")
+    assert done.returncode == FAILED
+    assert f"with the ID {OTHER}" in done.stderr
+    assert bench.tenant.written == []
+
+
+@runs
+def test_an_application_without_the_roles_was_provisioned_before_them(bench: Bench) -> None:
+    del bench.tenant.api_roles["Failures.Manage"]
+    done = bench.run(ASSIGN, *TO_CALLERS, "--yes")
+    assert done.returncode == FAILED
+    assert "no role Failures.Manage: run azd provision" in done.stderr
+    assert bench.tenant.written == []
+
+
+@runs
+@pytest.mark.parametrize(("stale_reads", "code"), [(3, 0), (100, FAILED)])
+def test_assignments_are_read_back_until_graph_shows_them(bench: Bench, stale_reads: int, code: int) -> None:
+    bench.tenant.stale_reads = stale_reads
+    done = bench.run(ASSIGN, *TO_CALLERS, "--yes")
+    assert done.returncode == code
+    assert ("still missing" in done.stderr) == bool(code)
+
+
+@runs
+def test_the_application_comes_from_azd_unless_it_is_named(bench: Bench) -> None:
+    without = bench.run(ASSIGN, "--principals", LMS, "--dry-run")
+    assert (without.returncode, without.stdout) == (USAGE, "")
+    assert "azd provision" in without.stderr
+    bench.azd_says(API_CLIENT_ID)
+    assert f"application {API_CLIENT_ID}" in bench.run(ASSIGN, "--principals", LMS, "--dry-run").stdout
+    unknown = bench.run(ASSIGN, "--principals", LMS, "--api-client-id", OTHER, "--dry-run")
+    assert unknown.returncode == FAILED
+    assert f"no application with the client ID {OTHER}" in unknown.stderr
+
+
+def test_the_scripts_assign_the_roles_that_the_app_asks_for() -> None:
+    for kind in ("sh", "ps1"):
+        assert {role for role in Role if role in script(f"{ASSIGN}.{kind}")} == set(Role)
+
+
+# --- all of them ---
 
 
 @runs
@@ -310,6 +426,14 @@ def test_a_name_cannot_steer_the_terminal(bench: Bench) -> None:
             ["--provider", "--tenant", "--client-id"],
         ),
         (SYNC, ["--tenant", "-x&client_id=1", "extra"], ["--tenant", "extra"]),
+        (
+            ASSIGN,
+            ["--principals", f"{LMS},$(touch broken)", "--role", "Owner", "--api-client-id", "x", "--force"],
+            ["--principals must be GUIDs", "--role must be", "--api-client-id must be", "--force"],
+        ),
+        (ASSIGN, ["--principals", f"{LMS}|/users", "--role"], ["--principals must be GUIDs", "--role needs a value"]),
+        (ASSIGN, ["--principals", " , "], ["--principals must name"]),
+        (ASSIGN, [], ["--principals must name"]),
     ],
 )
 def test_wrong_arguments_are_all_named_before_anything_is_asked(
@@ -323,7 +447,7 @@ def test_wrong_arguments_are_all_named_before_anything_is_asked(
 
 
 @runs
-@both
+@each
 def test_the_help_names_every_option(bench: Bench, name: str) -> None:
     done = bench.run(name, "--help")
     assert (done.returncode, bench.cli.calls) == (0, [])
@@ -333,7 +457,7 @@ def test_the_help_names_every_option(bench: Bench, name: str) -> None:
 
 
 @runs
-@both
+@each
 def test_a_missing_azure_cli_is_one_of_the_problems(name: str, tmp_path: Path) -> None:
     command = [BASH, str(INFRA / f"{name}.sh")]
     done = subprocess.run(command, env={"PATH": str(tmp_path)}, check=False, capture_output=True, text=True)
@@ -341,7 +465,7 @@ def test_a_missing_azure_cli_is_one_of_the_problems(name: str, tmp_path: Path) -
     assert "(az) was not found" in done.stderr
 
 
-@both
+@each
 def test_shellcheck_finds_nothing(name: str) -> None:
     shellcheck = Path(sys.executable).with_name("shellcheck")
     command = [str(shellcheck), "--severity=style", str(INFRA / f"{name}.sh")]
@@ -349,14 +473,14 @@ def test_shellcheck_finds_nothing(name: str) -> None:
     assert done.stdout == ""
 
 
-@both
+@each
 def test_the_scripts_run_with_the_bash_of_macos(name: str) -> None:
     """Which is 3.2 and knows none of these."""
     newer = r"\b(?:mapfile|readarray|coproc)\b|\bdeclare -[Ag]|\$\{\w+(?:,,|\^\^|@[A-Za-z])|\|&|&>>"
     assert re.findall(newer, script(f"{name}.sh")) == []
 
 
-@both
+@each
 def test_powershell_can_read_its_script(name: str) -> None:
     parser = Parser(Language(tree_sitter_powershell.language()))
     text = script(f"{name}.ps1")
@@ -371,16 +495,14 @@ def sentences(text: str, placeholder: str) -> set[str]:
     """Return the sentences between quotation marks, with one mark for all that is filled in."""
     quoted = re.findall(r"\"((?:[^\"\n\\]|\\.)*)\"|'([^'\n]*)'", text)
     said = {re.sub(placeholder, "…", one or other).replace(" [y/N]", "") for one, other in quoted}
-    return {one for one in said if re.search(r" .* .*[a-z)…][.:?]$|^(?:creates|looks) ", one)}
+    return {one for one in said if re.search(r" .* .*[a-z)…][.:?]$|^(?:creates|looks|sees) ", one)}
 
 
-@both
+@each
 def test_both_variants_say_the_same(name: str) -> None:
     bash, powershell = script(f"{name}.sh"), script(f"{name}.ps1").replace("`n  - ", "")
     options = re.sub(r"--([a-z]+(?:-[a-z]+)*)\b", lambda option: f"-{option[1].title().replace('-', '')}", bash)
-    purposes = {
-        row.split("|")[-1] for row in re.findall(r"^.*\|.*\|.*\|.*$", bash.partition("usage()")[0], re.MULTILINE)
-    }
+    purposes = {row.split("|")[-1] for row in re.findall(r"^\S*\|.*$", bash.partition("usage()")[0], re.MULTILINE)}
     in_bash = sentences(options, r"\$\{?\w+\}?") | {one.strip("'") for one in purposes}
     in_powershell = sentences(powershell, r"\$\(\$[\w.]+\)|\$\{?\w+\}?")
     assert len(in_bash & in_powershell) > 8
@@ -388,7 +510,7 @@ def test_both_variants_say_the_same(name: str) -> None:
     assert {one for one in in_powershell - in_bash if not ONLY_IN_POWERSHELL.search(one)} == set()
 
 
-@both
+@each
 def test_both_variants_know_the_same_ids_addresses_and_permissions(name: str) -> None:
     known = r"[0-9a-f]{8}-[0-9a-f-]{27}|Learning\w+\.Read(?:Write)?(?:\.All)?|https://[\w./-]+[\w]|READ_?\w+ ?= ?\d+"
     bash, powershell = (

@@ -1,31 +1,37 @@
 """``POST /api/batches``: answered at once or accepted for good, and accepted once however often it is sent."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
-from activities.app import App
+from activities.app import App, Store
 from activities.batches import accepting
-from activities.batches.accepting import LARGEST_INLINE
+from activities.batches.accepting import LARGEST_INLINE, BatchAcceptor
 from activities.batches.task import Task
 from activities.contract.models import Defaults
 from activities.errors import ErrorCode, TransientError
 from activities.execution import sending
 from activities.health import Health
+from activities.settings import SignIn
 from activities.storage.queues import Receipt
 from activities.web import batches
-from activities.web.http import Request
+from activities.web.http import Request, Response
 from activities.web.runtime import Runtime
 from tests.support.batch_stage import URL, Ports, Stage, batch_stage, body_of, course, courses
 from tests.support.error_shape import assert_error
-from tests.support.fakes import Fault
+from tests.support.fakes import OTHER_REGISTRATION_ID, Fault
+from tests.support.principals import APPLICATION, WRITE, application, header
+from tests.support.stores import DEFAULTS
 
 THROTTLED = TransientError(ErrorCode.THROTTLED, "Wait.", retry_after_seconds=90.0)
 LATER = {"prefer": "respond-async"}
 KEY = {"repeatability-request-id": "run-1"}
+OTHER_APPLICATION = "00000000-0000-0000-0000-000000000001"
+LIMITED = replace(DEFAULTS, registration_ids_of_clients={APPLICATION: frozenset({OTHER_REGISTRATION_ID})})
 
 
 @pytest.fixture(autouse=True)
@@ -292,3 +298,90 @@ async def test_a_worker_that_cannot_be_reached_is_no_reason_to_lose_a_batch(stag
     assert_error(await stage.posts(courses(21)), 503, "storageUnavailable")
     stage.queue.error = None
     assert_accepted(await stage.posts(courses(21)), 21)
+
+
+class TestCallers:
+    """Where Microsoft Entra ID lets callers in, a batch is its client's."""
+
+    async def sends(
+        self, stage: Stage, contents: object, client_id: str, headers: Mapping[str, str] | None = None
+    ) -> Response:
+        """Send a batch by a client, of which the first may write to one other provider only."""
+        sign_in = SignIn(frozenset({APPLICATION, OTHER_APPLICATION}))
+        app = App(LIMITED, stage.graph, Health(stage.graph, None), lambda: self.store(stage), sign_in=sign_in)
+        said = {"x-ms-client-principal": header(application(WRITE, client_id=client_id)), **(headers or {})}
+        body = json.dumps({"activities": contents}).encode()
+        request = Request(body, said, URL, function="create_batch")
+        return await Runtime(lambda: app).answer(request, batches.create_batch)
+
+    def store(self, stage: Stage) -> Store:
+        worker = stage.worker = replace(stage.worker, defaults=LIMITED)
+        return replace(stage.store, batch_worker=worker, batch_acceptor=BatchAcceptor(stage.batches, worker))
+
+    @pytest.mark.parametrize("headers", [{}, LATER], ids=["at once", "later"])
+    async def test_a_record_for_a_provider_that_is_not_the_clients_fails_by_itself(
+        self, stage: Stage, headers: dict[str, str]
+    ) -> None:
+        contents = [course(0), course(1, registrationId=OTHER_REGISTRATION_ID)]
+        response = await self.sends(stage, contents, APPLICATION, headers)
+        await stage.run_dry()
+        said = body_of(await stage.gets(body_of(response)["batchId"]))
+        assert [one["errorCode"] for one in said["results"]] == ["notAllowed", ""]
+        assert [one[0] for one in stage.graph.stored] == [OTHER_REGISTRATION_ID]
+
+    @pytest.mark.parametrize("headers", [{}, LATER], ids=["at once", "later"])
+    async def test_a_client_that_is_not_named_writes_to_all(self, stage: Stage, headers: dict[str, str]) -> None:
+        response = await self.sends(stage, courses(2), OTHER_APPLICATION, headers)
+        await stage.run_dry()
+        assert body_of(await stage.gets(body_of(response)["batchId"]))["allSucceeded"]
+
+    async def test_what_is_put_into_the_queue_again_is_still_the_clients(self, stage: Stage) -> None:
+        stage.graph.arm("create", [Fault(THROTTLED)])
+        contents = [course(0, registrationId=OTHER_REGISTRATION_ID)]
+        assert_accepted(await self.sends(stage, contents, APPLICATION, KEY), 1)
+        assert [Task.decode(one.delivery.body).client_id for one in stage.queue.messages] == [APPLICATION]
+        stage.queue.messages.clear()
+        batch_id = assert_accepted(await self.sends(stage, contents, APPLICATION, KEY), 1)
+        assert [Task.decode(one.delivery.body).client_id for one in stage.queue.messages] == [APPLICATION]
+        found = await stage.batches.get(batch_id)
+        assert found is not None
+        assert found[0].client_id == APPLICATION
+
+    async def test_a_key_belongs_to_its_client(self, stage: Stage) -> None:
+        contents = [course(0, registrationId=OTHER_REGISTRATION_ID)]
+        first, second = [await self.sends(stage, contents, one, KEY) for one in (APPLICATION, OTHER_APPLICATION)]
+        assert (first.status, second.status) == (200, 200)
+        assert body_of(first)["batchId"] != body_of(second)["batchId"]
+        again = await self.sends(stage, contents, APPLICATION, KEY)
+        assert body_of(again)["batchId"] == body_of(first)["batchId"]
+
+
+@pytest.mark.parametrize("base", ["https://api.contoso.com", "https://api.contoso.com/learning"])
+async def test_behind_a_gateway_every_address_is_the_gateways(stage: Stage, base: str) -> None:
+    app = App(DEFAULTS, stage.graph, Health(stage.graph, None), lambda: stage.store, public_base_url=base)
+    runtime = Runtime(lambda: app)
+    body = json.dumps({"activities": [course(status="maybe")] * 1_001}).encode()
+    accepted = await runtime.answer(Request(body, url=f"{URL}?code=KEY"), batches.create_batch)
+    batch_id = body_of(accepted)["batchId"]
+    report = f"{base}/api/batches/{batch_id}"
+    assert accepted.headers["Location"] == report
+    assert accepted.headers["Operation-Location"] == f"{report}/status"
+    await stage.run_dry()
+    asked = Request(url=f"{URL}/{batch_id}", route={"batchId": batch_id})
+    assert body_of(await runtime.answer(asked, batches.get_batch))["nextLink"] == f"{report}?after=999"
+    status = replace(asked, url=f"{asked.url}/status")
+    said = body_of(await runtime.answer(status, batches.get_batch_status))
+    assert said["resourceLocation"] == said["error"]["target"] == report
+    page = await runtime.answer(replace(asked, headers={"accept": "text/html"}), batches.get_batch)
+    assert f'"{report}'.encode() in page.body
+    assert URL.encode() not in page.body
+
+
+@pytest.mark.parametrize("accept", ["text/html", "application/json", "text/csv"])
+async def test_every_form_of_a_report_is_for_whoever_asked_alone(stage: Stage, accept: str) -> None:
+    batch_id = body_of(await stage.posts([{}]))["batchId"]
+    for one in (batch_id, "0" * 32):
+        response = await stage.gets(one, {"accept": accept}, {"format": "csv"} if accept == "text/csv" else None)
+        assert response.headers["Cache-Control"] == "no-store"
+        assert response.headers["Referrer-Policy"] == "no-referrer"
+        assert response.headers["Vary"] == "Accept"

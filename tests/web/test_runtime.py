@@ -5,6 +5,7 @@ import json
 import logging
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,17 +14,28 @@ from activities import app as composition
 from activities import identity
 from activities.app import App, Store
 from activities.app import build as build_app
+from activities.contract import json_text
 from activities.contract.models import Defaults
 from activities.errors import ErrorCode, PermanentError, Problem, SettingsError
 from activities.graph import client
 from activities.health import Health
 from activities.identity import PatientCredential
-from activities.settings import NAMES
-from activities.web import about, activities, http
+from activities.settings import NAMES, SignIn
+from activities.web import about, activities, batches, http
 from activities.web.runtime import Runtime
 from tests.support.error_shape import assert_error
-from tests.support.fakes import LEARNER_ID, REGISTRATION_ID, FakeGraph, FakeLedger
-from tests.support.principals import APPLICATION, principal
+from tests.support.fakes import LEARNER_ID, OTHER_REGISTRATION_ID, REGISTRATION_ID, FakeGraph, FakeLedger
+from tests.support.principals import (
+    API,
+    APPLICATION,
+    MANAGE,
+    USER,
+    WRITE,
+    Claims,
+    application,
+    delegated,
+    header,
+)
 from tests.support.stores import store_of
 
 REQUEST = http.Request(request_id="request-1")
@@ -89,6 +101,11 @@ def told(response: http.Response) -> dict[str, Any]:
     return error
 
 
+def signed_in(function: str, claims: Claims) -> http.Request:
+    """Return a request of somebody whom the platform knows."""
+    return replace(REQUEST, headers={"x-ms-client-principal": header(claims)}, function=function)
+
+
 async def test_a_use_case_gets_the_app_and_the_request(runtime: Runtime, build: Builder) -> None:
     async def use_case(app: App, request: http.Request) -> http.Response:
         assert (app.graph, request) == (build.graph, REQUEST)
@@ -107,24 +124,101 @@ async def test_an_expected_failure_is_answered_as_what_it_is(runtime: Runtime) -
 class TestSignIn:
     @pytest.fixture
     def signing_in(self, build: Builder) -> Runtime:
-        return Runtime(lambda: replace(build(), allowed_applications=frozenset({APPLICATION})))
+        return Runtime(lambda: replace(build(), sign_in=SignIn(frozenset({APPLICATION}), API)))
 
     async def test_who_has_not_signed_in_is_refused_in_words(self, signing_in: Runtime) -> None:
         for headers in ({}, {"x-ms-client-principal": " "}, {"authorization": "Bearer token"}):
-            request = replace(REQUEST, headers=headers)
+            request = replace(REQUEST, headers=headers, function="create_activity")
             response = await signing_in.answer(request, raising(AssertionError()))
             assert (response.status, told(response)["code"]) == (401, "unauthenticated")
             assert response.headers["WWW-Authenticate"] == "Bearer"
 
     async def test_who_has_signed_in_is_served(self, signing_in: Runtime) -> None:
-        request = replace(REQUEST, headers={"x-ms-client-principal": principal()})
+        request = signed_in("get_openapi", application(MANAGE))
         assert (await signing_in.answer(request, about.get_openapi)).status == 200
 
-    async def test_what_is_for_anyone_needs_no_sign_in(self, signing_in: Runtime) -> None:
-        assert (await signing_in.answer(REQUEST, about.get_health, anyone=True)).status == 200
+    async def test_who_is_known_but_may_not_is_told_so_without_a_challenge(self, signing_in: Runtime) -> None:
+        for claims in (application(MANAGE), application(WRITE, client_id=REGISTRATION_ID)):
+            response = await signing_in.answer(signed_in("create_activity", claims), raising(AssertionError()))
+            assert (response.status, told(response)["code"]) == (403, "notAllowed")
+            assert "WWW-Authenticate" not in response.headers
 
-    async def test_with_function_keys_the_host_alone_decides(self, runtime: Runtime) -> None:
-        assert (await runtime.answer(REQUEST, about.get_openapi)).status == 200
+    async def test_what_is_for_anyone_needs_no_sign_in(self, signing_in: Runtime) -> None:
+        request = replace(REQUEST, function="get_health")
+        assert (await signing_in.answer(request, about.get_health)).status == 200
+
+    @pytest.mark.parametrize("body", [b"", b"{", b"[" * 100_000, b" " * (json_text.LARGEST_ACTIVITY_BYTES + 1)])
+    async def test_the_sign_in_is_checked_before_the_body_is_read(self, signing_in: Runtime, body: bytes) -> None:
+        for name, use_case in (("create_activity", activities.create(None)), ("create_batch", batches.create_batch)):
+            request = replace(REQUEST, body=body, function=name)
+            assert told(await signing_in.answer(request, use_case))["code"] == "unauthenticated"
+            request = replace(signed_in(name, application(MANAGE)), body=body)
+            assert told(await signing_in.answer(request, use_case))["code"] == "notAllowed"
+
+    @pytest.mark.parametrize(("claims", "user"), [(application(MANAGE), ""), (delegated(MANAGE), USER)])
+    async def test_every_line_of_the_log_says_which_client_and_which_person_by_their_ids(
+        self, signing_in: Runtime, claims: Claims, user: str, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        caplog.set_level(logging.INFO, logger="activities")
+        await signing_in.answer(signed_in("list_failures", claims), about.get_openapi)
+        await signing_in.answer(signed_in("create_activity", claims), about.get_openapi)
+        admitted, refused = caplog.messages
+        for line in (admitted, refused):
+            fields = json.loads(line.partition(" ")[2])
+            assert (fields["clientId"], fields.get("userObjectId", "")) == (APPLICATION, user)
+        assert '"function": "list_failures"' in admitted
+        assert refused.startswith("refused ")
+        assert "Ada" not in caplog.text
+
+    async def test_what_one_caller_is_called_does_not_outlive_its_request(
+        self, signing_in: Runtime, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        caplog.set_level(logging.INFO, logger="activities")
+        await signing_in.answer(signed_in("get_openapi", delegated(WRITE)), about.get_openapi)
+        await signing_in.answer(replace(REQUEST, function="create_activity"), about.get_openapi)
+        assert "clientId" not in caplog.messages[-1]
+
+    async def test_a_client_writes_to_its_own_providers_only(self, signing_in: Runtime, build: Builder) -> None:
+        allowed = {APPLICATION: frozenset({OTHER_REGISTRATION_ID})}
+        defaults = Defaults(registration_id=REGISTRATION_ID, registration_ids_of_clients=allowed)
+        limited = Runtime(lambda: replace(build(), sign_in=SignIn(frozenset({APPLICATION})), defaults=defaults))
+        request = signed_in("create_activity", application(WRITE))
+        for provider, status in (({}, 403), ({"registrationId": OTHER_REGISTRATION_ID.upper()}, 201)):
+            body = json.dumps({**COURSE, **provider}).encode()
+            response = await limited.answer(replace(request, body=body), activities.create(None))
+            assert response.status == status
+        response = await signing_in.answer(replace(request, body=json.dumps(COURSE).encode()), activities.create(None))
+        assert response.status == 201, "who is not named may write to all"
+
+    async def test_a_key_belongs_to_its_client(self, build: Builder) -> None:
+        clients = (APPLICATION, REGISTRATION_ID)
+        app = build()
+        app.sign_in = SignIn(frozenset(clients))
+        runtime, answers = Runtime(lambda: app), []
+        for client_id in (*clients, *clients):
+            request = signed_in("create_activity", application(WRITE, client_id=client_id))
+            headers = {**request.headers, "idempotency-key": "run-1"}
+            request = replace(request, headers=headers, body=json.dumps(COURSE).encode())
+            answers.append(await runtime.answer(request, activities.create(None)))
+        assert [answer.status for answer in answers] == [201, 201, 200, 200]
+        assert [answer.body for answer in answers[:2]] == [answer.body for answer in answers[2:]]
+        assert answers[0].body != answers[1].body
+
+    async def test_with_function_keys_the_host_alone_decides_and_nobody_is_believed(
+        self, runtime: Runtime, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """Whoever has a key can write any header."""
+        caplog.set_level(logging.INFO, logger="activities")
+        seen: list[http.Request] = []
+
+        async def use_case(_: App, request: http.Request) -> http.Response:
+            seen.append(request)
+            return http.respond(200, {}, request)
+
+        request = signed_in("create_activity", application(MANAGE))
+        assert (await runtime.answer(request, use_case)).status == 200
+        assert [one.client_id for one in seen] == [""]
+        assert "clientId" not in caplog.text
 
 
 class TestBugs:
@@ -257,11 +351,26 @@ class TestEnvironment:
         monkeypatch.setenv("LEARNING_PROVIDER_ID", REGISTRATION_ID)
         monkeypatch.setenv("ALLOWED_LEARNING_PROVIDER_IDS", REGISTRATION_ID)
         monkeypatch.setenv("DEFAULT_TIME_ZONE", "Europe/Berlin")
+        monkeypatch.setenv("PUBLIC_BASE_URL", "https://api.contoso.com")
+        monkeypatch.setenv("BATCH_RETENTION_DAYS", "7")
+        monkeypatch.setenv("CLIENT_APPLICATION_PROVIDERS", json.dumps({APPLICATION: [REGISTRATION_ID]}))
         app = build_app()
         await app.close()
         assert app.defaults.registration_id == REGISTRATION_ID
         assert app.defaults.allowed_registration_ids == {REGISTRATION_ID}
         assert str(app.defaults.zone) == "Europe/Berlin"
+        assert app.defaults.registration_ids_of_clients == {APPLICATION: {REGISTRATION_ID}}
+        assert (app.public_base_url, app.remembered) == ("https://api.contoso.com", timedelta(days=7))
+        assert app.sign_in is None
+
+    async def test_with_entra_id_the_app_knows_who_may_sign_in(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("WEBSITE_AUTH_ENABLED", "True")
+        monkeypatch.setenv("ENTRA_AUTH", "true")
+        monkeypatch.setenv("ALLOWED_CLIENT_APPLICATIONS", APPLICATION)
+        monkeypatch.setenv("WEBSITE_AUTH_CLIENT_ID", API)
+        app = build_app()
+        await app.close()
+        assert app.sign_in == SignIn(frozenset({APPLICATION}), API)
 
     def test_every_wrong_setting_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
         for name in ("AZURE_CLIENT_ID", "GRAPH_BASE_URL", "DEFAULT_TIME_ZONE"):
