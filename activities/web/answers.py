@@ -83,6 +83,8 @@ def encode_health(report: Report, request: Request) -> Response:
             for permission in report.missing_permissions
         ],
     }
+    if report.old:
+        said["old"] = True
     if report.failure is None:
         return respond(HTTPStatus.OK, said, request)
     failed = encode_error(report.failure, request)
