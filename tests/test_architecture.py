@@ -68,6 +68,7 @@ PURE = {
     "contract.dates",
     "contract.envelope",
     "contract.json_text",
+    "contract.limits",
     "contract.models",
     "contract.validation",
     "contract.values",

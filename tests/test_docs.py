@@ -10,6 +10,7 @@ import pytest
 from activities import settings
 from activities.batches import requests, store
 from activities.batches.results import Batch, Progress, Result
+from activities.contract import limits
 from activities.contract.advice import ADVICE, Actor
 from activities.contract.models import Assignment, Defaults, SelfInitiatedCourse
 from activities.contract.validation import parse_activity
@@ -124,7 +125,7 @@ def test_the_example_of_a_sheet_can_be_sent() -> None:
 
 
 def test_the_limits_of_a_batch_are_told() -> None:
-    for limit in (f"{requests.LARGEST_BATCH:,}", f"{requests.LARGEST_BATCH_BYTES // 2**20} MiB"):
+    for limit in (f"{limits.LARGEST_BATCH:,}", f"{limits.LARGEST_BATCH_BYTES // 2**20} MiB"):
         assert limit in BATCHES
         assert limit in README
 

@@ -1,5 +1,6 @@
 """A batch comes in: known by its key, worked off at once where it is small, else kept for the queue of batches."""
 
+import asyncio
 import secrets
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -72,9 +73,10 @@ class BatchAcceptor:
             if isinstance(known, Batch):
                 return known
             batch = replace(batch, id=known)
-        records = [_storable(record) for record in await self._with_originals(wanted)]
-        pages = pages_of(records)
+        completed = await self._with_originals(wanted)
+        pages = await asyncio.to_thread(pages_of, map(_storable, completed))
         if at_once and batch.total <= LARGEST_INLINE:
+            records = [record for page in pages for record in page]
             refused, valid = attempt.check(records, batch_id=batch.id, defaults=self.worker.defaults)
             if len(valid) <= CHUNK:
                 done = await attempt.create(valid, graph=self.worker.graph, ledger=self.worker.ledger)

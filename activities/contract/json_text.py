@@ -2,15 +2,18 @@
 
 import json
 import math
+import re
 from collections import Counter
+from itertools import islice
 from typing import Any, Never
 
 from activities.contract import values
+from activities.contract.limits import LARGEST_ACTIVITY_BYTES, MOST_LEVELS, MOST_VALUES
 from activities.errors import ErrorCode, PermanentError
 
-LARGEST_ACTIVITY_BYTES = 1_048_576  # An activity has a dozen short properties and one note.
 _NESTING = (dict, list)
-_MOST_LEVELS = 100  # An activity has three; Python reads ten thousand, but may then fail to write them.
+# A text, also one without an end; or what a value begins with, or comes after.
+_TEXT_OR_VALUE = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|([\[{,])', re.DOTALL)
 
 
 def decode(
@@ -48,7 +51,7 @@ def writable(value: Any) -> Any:
         PermanentError: ``invalidJson``.
     """
     layer = [value]
-    for _ in range(_MOST_LEVELS):
+    for _ in range(MOST_LEVELS):
         if not all(math.isfinite(one) for one in layer if isinstance(one, float)):
             raise _invalid_json("The body holds a number that is too large.")
         nested = [one for one in layer if isinstance(one, _NESTING)]
@@ -58,6 +61,14 @@ def writable(value: Any) -> Any:
     raise _invalid_json("The body is nested too deeply.")
 
 
+def has_more_values(text: str, *, than: int) -> bool:
+    """Tell whether a JSON text holds more objects, lists and items of them than that, without making one of them."""
+    if text.count("[") + text.count("{") + text.count(",") <= than:
+        return False
+    values_in_it = (found for found in _TEXT_OR_VALUE.finditer(text) if found.lastindex)
+    return next(islice(values_in_it, than, None), None) is not None
+
+
 def _parse(text: str, expected: str) -> Any:
     text = text.removeprefix("\ufeff")  # In a flow, the text of a file keeps its byte order mark.
     if not text.strip():
@@ -65,6 +76,9 @@ def _parse(text: str, expected: str) -> Any:
             f"The body is empty. Put {expected} into the body as JSON; "
             'a request that is sent in chunks (without "Content-Length") arrives empty.'
         )
+    if has_more_values(text, than=MOST_VALUES):
+        message = f"The body holds more than {MOST_VALUES:,} values, far more than {expected} can have."
+        raise PermanentError(ErrorCode.REQUEST_TOO_LARGE, message)
     try:
         return _DECODER.decode(text)
     except json.JSONDecodeError as error:

@@ -15,6 +15,7 @@ from pydantic_core import PydanticCustomError
 
 from activities.contract import values
 from activities.contract.dates import InvalidDateError
+from activities.contract.limits import LONGEST_NOTES, LONGEST_TEXT
 
 type Json = dict[str, Any]
 
@@ -32,11 +33,13 @@ class Defaults:
     zone: tzinfo = UTC
 
 
-def _form(parse: Callable[..., object], *, zoned: bool = False) -> BeforeValidator:
+def _form(parse: Callable[..., object], *, zoned: bool = False, longest: int = LONGEST_TEXT) -> BeforeValidator:
     def validate(value: object, info: ValidationInfo[Defaults]) -> object:
         if value is None:
             return None
         try:
+            if isinstance(value, str):
+                values.bounded(value, longest=longest)
             return parse(value, zone=info.context.zone) if zoned else parse(value)
         except (values.InvalidValueError, InvalidDateError) as error:
             raise PydanticCustomError("form", "{reason}", {"reason": str(error)}) from error
@@ -185,7 +188,7 @@ class Assignment(CourseActivity):
     ] = None
     notes: Annotated[
         dict[str, str] | None,
-        _form(values.notes),
+        _form(values.notes, longest=LONGEST_NOTES),
         Field(
             title="Notes",
             description="A message to the learner.",

@@ -16,12 +16,13 @@ from typing import Any, Self
 
 from activities.contract import json_text
 from activities.contract.envelope import open_envelope
+from activities.contract.limits import LARGEST_ACTIVITY_BYTES
 from activities.errors import ActivityError, ErrorCode, PermanentError, Problem
 
 # Source: https://learn.microsoft.com/azure/storage/queues/storage-queues-introduction
 LARGEST_MESSAGE_BYTES = 65_536
 _DEFERRED, _ACTIVITY, _COMPRESSED = "deferred", "activity", "compressedActivity"
-_LARGEST_CONTENT_BYTES = json_text.LARGEST_ACTIVITY_BYTES  # A message of 64 KiB can hold 50 MB of compressed zeros.
+_LARGEST_CONTENT_BYTES = LARGEST_ACTIVITY_BYTES  # A message of 64 KiB can hold 50 MB of compressed zeros.
 
 
 @dataclass(frozen=True, slots=True)
