@@ -69,6 +69,7 @@ def open_store(settings: Settings, defaults: Defaults, graph: GraphGateway, cred
     from activities.batches.worker import BatchWorker
     from activities.execution.patience import PATIENCE
     from activities.queueing.failures import Failures
+    from activities.queueing.signing_key import SigningKey
     from activities.queueing.worker import QueueWorker
     from activities.storage.ledger import TABLE as LEDGER_TABLE
     from activities.storage.ledger import TableLedger
@@ -87,14 +88,15 @@ def open_store(settings: Settings, defaults: Defaults, graph: GraphGateway, cred
         for suffix in ("", "-failed", "-batches")
     )
     ledger = TableLedger(table, lease_seconds=settings.claim_lease_seconds)
-    failures = Failures(table, queue=queue, failed_queue=failed_queue, patience=PATIENCE)
+    signing_key = SigningKey(table)
+    failures = Failures(table, queue=queue, failed_queue=failed_queue, patience=PATIENCE, signing_key=signing_key)
     batches = BatchStore(batch_table)
     batch_worker = BatchWorker(defaults, graph, ledger, batches, batch_queue, failures)
     opened: tuple[Table | Queue, ...] = (table, batch_table, queue, failed_queue, batch_queue)
     return Store(
         ledger,
         failures,
-        QueueWorker(defaults, graph, ledger, queue, failures),
+        QueueWorker(defaults, graph, ledger, queue, failures, signing_key),
         batches,
         batch_queue,
         batch_worker,

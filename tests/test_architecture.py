@@ -79,6 +79,7 @@ PURE = {
     "graph.permissions",
     "graph.translation",
     "queueing.messages",
+    "queueing.put_back",
     "settings",
     "storage.packing",
     "storage.table_bytes",

@@ -15,7 +15,8 @@ from activities.contract.advice import ADVICE, Actor
 from activities.contract.models import Assignment, Defaults, SelfInitiatedCourse
 from activities.contract.validation import parse_activity
 from activities.errors import ErrorCode
-from activities.queueing.messages import Failure, Record
+from activities.queueing.messages import Failure
+from activities.queueing.put_back import Record
 from activities.settings import Settings
 from activities.storage import ledger
 from activities.web import answers
