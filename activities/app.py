@@ -71,6 +71,7 @@ def open_store(settings: Settings, defaults: Defaults, graph: GraphGateway, cred
     from activities.execution.patience import PATIENCE
     from activities.queueing.failures import Failures
     from activities.queueing.result_queue import RESULTS_KEPT_FOR, ResultQueue
+    from activities.queueing.signing_key import SigningKey
     from activities.queueing.worker import QueueWorker
     from activities.storage.ledger import TABLE as LEDGER_TABLE
     from activities.storage.ledger import TableLedger
@@ -89,7 +90,8 @@ def open_store(settings: Settings, defaults: Defaults, graph: GraphGateway, cred
         for suffix, kept_for in (("", None), ("-failed", None), ("-batches", None), ("-results", RESULTS_KEPT_FOR))
     )
     ledger = TableLedger(table, lease_seconds=settings.claim_lease_seconds)
-    failures = Failures(table, queue=queue, failed_queue=failed_queue, patience=PATIENCE)
+    signing_key = SigningKey(table)
+    failures = Failures(table, queue=queue, failed_queue=failed_queue, patience=PATIENCE, signing_key=signing_key)
     results = ResultQueue(result_queue) if settings.queue_results else None
     batches = BatchStore(batch_table)
     batch_worker = BatchWorker(defaults, graph, ledger, batches, batch_queue, failures)
@@ -97,7 +99,7 @@ def open_store(settings: Settings, defaults: Defaults, graph: GraphGateway, cred
     return Store(
         ledger,
         failures,
-        QueueWorker(defaults, graph, ledger, queue, failures, results),
+        QueueWorker(defaults, graph, ledger, queue, failures, signing_key, results),
         batches,
         batch_queue,
         batch_worker,

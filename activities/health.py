@@ -1,9 +1,12 @@
-"""Whether the app can do its work, found out at most every 30 seconds however often it is asked."""
+"""Whether the app can do its work, found out at most every 30 seconds however often it is asked.
+
+Who asks while a slow storage is being asked gets the last answer, so that nobody piles up behind it.
+"""
 
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -32,16 +35,17 @@ class Report:
     """The result of one check: when it was made, what failed, if anything, and which Graph permissions are missing.
 
     An app that creates one kind only needs the permissions of that kind only: a missing one is told, and is no failure
-    as long as something can be created.
+    as long as something can be created. ``old``: a newer check has not come to its end.
     """
 
     checked_at: datetime
     failure: ActivityError | None = None
     missing_permissions: tuple[str, ...] = ()
+    old: bool = False
 
 
 class Health:
-    """Checks identity and storage, and remembers the result; all who ask during a check get its result.
+    """Checks identity and storage, and remembers the result; who asks meanwhile is told the last one, if any.
 
     Args:
         graph: Knows the identity.
@@ -67,7 +71,9 @@ class Health:
         self._checked = 0.0
 
     async def report(self) -> Report:
-        """Return a result that is at most ``FRESH_SECONDS`` old."""
+        """Return a result that is at most ``FRESH_SECONDS`` old, or says that it is old."""
+        if self._checking.locked() and self._report is not None:
+            return replace(self._report, old=True)
         async with self._checking:
             if self._report is None or self._now() - self._checked > FRESH_SECONDS:
                 begun = self._now()

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from bench import batch_rate, cold, growth, memory, queueing, report, warm
+from bench import batch_rate, bodies, cold, growth, memory, queueing, report, warm
 from bench.figures import Figures
 
 LATENCY_SECONDS = 0.05
@@ -46,6 +46,7 @@ def measurements(plan: Plan, rounds: int | None) -> Mapping[str, Callable[[Figur
         "batch": lambda figures: batch_rate.measure(
             figures, latencies=plan.latencies, rounds=usual, activities=plan.batch, seconds=plan.seconds
         ),
+        "bodies": lambda figures: bodies.measure(figures, rounds=rounds or plan.memory_rounds),
         "memory": lambda figures: memory.measure(figures, rounds=rounds or plan.memory_rounds, creates=plan.creates),
     }
 

@@ -43,6 +43,12 @@ _BATCH = {
     "batch_cpu_milliseconds": "host's CPU per activity, ms",
 }
 _MEMORY = {"resident_megabytes": "resident, MB"}
+_BODIES = {
+    "pause_milliseconds": "longest pause, ms",
+    "peak_megabytes": "peak of memory, MB",
+    "body_seconds": "until its own answer, s",
+    "body_status": "answer",
+}
 _GROWTH = {
     "growth_seconds": "seconds",
     "growth_cpu_milliseconds": "host's CPU per activity, ms",
@@ -60,6 +66,7 @@ def sections(figures: Figures) -> dict[str, str]:
         "queue": _measured(figures, _QUEUE, "Queue"),
         "batch": _measured(figures, _BATCH, "Batch"),
         "memory": _measured(figures, _MEMORY, "Memory"),
+        "bodies": _measured(figures, _BODIES, "Body"),
         "growth": _measured(figures, _GROWTH, "Activities"),
     }
     return {name: table for name, table in made.items() if table}

@@ -185,6 +185,7 @@ def _health() -> Schema:
         "checkedAt": text(
             "Checked At", "When this was found out, at most 30 seconds ago.", _MOMENT, format="date-time"
         ),
+        "old": flag("Old", "There, and true, where a newer check has not come to its end.", example=True),
         "missingPermissions": listing(
             "Missing Permissions",
             "The Microsoft Graph application permissions that the app's identity does not have. One of the two that "

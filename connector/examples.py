@@ -13,7 +13,8 @@ from activities.execution.result import Outcome, Result
 from activities.execution.sending import Creation
 from activities.execution.sending import Outcome as CreationOutcome
 from activities.health import Report
-from activities.queueing.messages import Failure, Record
+from activities.queueing.messages import Failure
+from activities.queueing.put_back import Record
 from activities.web import activities, answers, batch_answers, http
 from connector import publisher, schemas
 

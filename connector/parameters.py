@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from activities.contract import envelope
+from activities.contract import limits
 from activities.web import repeating
 from activities.web.http import LARGEST_PAGE, PAGE_SIZE
 from connector import schemas
@@ -85,7 +85,7 @@ NAME = Parameter(
         "Name",
         "What the report is headed with, for a CSV file or a bare list.",
         "Safety training",
-        maxLength=envelope.LONGEST_NAME,
+        maxLength=limits.LONGEST_BATCH_NAME,
     ),
     in_connector=False,
 )

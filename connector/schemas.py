@@ -6,8 +6,7 @@ the code really says. Nothing here is particular to one of the two documents.
 
 from typing import Any
 
-from activities.batches import requests
-from activities.contract import envelope
+from activities.contract import limits
 from activities.contract.models import Assignment, CourseActivity, SelfInitiatedCourse
 from activities.contract.validation import ODATA_TYPE, TYPE
 from connector.captions import caption
@@ -192,8 +191,8 @@ def entity() -> Schema:
 def batch() -> Schema:
     """Return the body of a batch."""
     provider = properties_of(Assignment)["registrationId"]
-    headed = f"What the report of the batch is headed with, up to {envelope.LONGEST_NAME} characters."
-    limits = {"minItems": 1, "maxItems": requests.LARGEST_BATCH}
+    headed = f"What the report of the batch is headed with, up to {limits.LONGEST_BATCH_NAME} characters."
+    some = {"minItems": 1, "maxItems": limits.LARGEST_BATCH}
     return record(
         "Batch",
         "Activities to create, and what the report of the batch is headed with.",
@@ -201,14 +200,14 @@ def batch() -> Schema:
             "name": {
                 **text("Name", headed, "Safety training, autumn term"),
                 "type": ["string", "null"],
-                "maxLength": envelope.LONGEST_NAME,
+                "maxLength": limits.LONGEST_BATCH_NAME,
             },
             "registrationId": {
                 **provider,
                 "description": "The provider's registration ID, a GUID, for all activities that name none.",
             },
             "activities": listing(
-                "Activities", f"The activities to create, up to {requests.LARGEST_BATCH:,}.", ref("Record"), **limits
+                "Activities", f"The activities to create, up to {limits.LARGEST_BATCH:,}.", ref("Record"), **some
             ),
         },
         required=("activities",),

@@ -9,12 +9,14 @@ import pytest
 from activities import settings
 from activities.batches import requests, store
 from activities.batches.results import Batch, Progress
+from activities.contract import limits
 from activities.contract.advice import ADVICE, Actor
 from activities.contract.models import Assignment, Defaults, SelfInitiatedCourse
 from activities.contract.validation import parse_activity
 from activities.errors import ErrorCode
 from activities.execution.result import Result
-from activities.queueing.messages import Failure, Record
+from activities.queueing.messages import Failure
+from activities.queueing.put_back import Record
 from activities.queueing.result_queue import encode
 from activities.settings import Settings
 from activities.storage import ledger
@@ -128,7 +130,7 @@ def test_the_example_of_a_sheet_can_be_sent() -> None:
 
 
 def test_the_limits_of_a_batch_are_told() -> None:
-    for limit in (f"{requests.LARGEST_BATCH:,}", f"{requests.LARGEST_BATCH_BYTES // 2**20} MiB"):
+    for limit in (f"{limits.LARGEST_BATCH:,}", f"{limits.LARGEST_BATCH_BYTES // 2**20} MiB"):
         assert limit in BATCHES
         assert limit in README
 

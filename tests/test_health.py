@@ -1,6 +1,7 @@
 """The health check: anonymous, so it may be asked as often as anybody likes, and must not ask as often itself."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -78,6 +79,31 @@ async def test_missing_permissions_are_told_also_when_storage_fails() -> None:
     report = await asked.report()
     assert report.failure is NO_STORAGE
     assert len(report.missing_permissions) == 4
+
+
+async def test_who_asks_while_a_slow_storage_is_asked_gets_the_last_answer_marked_as_old() -> None:
+    """The route is anonymous: callers who wait would pile up behind a storage that does not answer."""
+
+    class Slow:
+        def __init__(self) -> None:
+            self.answering = asyncio.Event()
+            self.answering.set()
+
+        async def check(self) -> None:
+            await self.answering.wait()
+
+    graph, storage = FakeGraph(), Slow()
+    asked = Health(graph, storage, now=graph.time.clock.now)
+    first = await asked.report()
+    graph.time.pass_by(FRESH_SECONDS + 1)
+    storage.answering.clear()
+    checking = asyncio.create_task(asked.report())
+    await asyncio.sleep(0)
+    meanwhile = await asyncio.gather(*(asked.report() for _ in range(20)))
+    assert set(meanwhile) == {replace(first, old=True)}
+    storage.answering.set()
+    assert not (await checking).old
+    assert await asked.report() is await checking
 
 
 async def test_it_is_checked_at_most_every_30_seconds() -> None:

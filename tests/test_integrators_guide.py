@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from jsonschema import Draft202012Validator
 
+from activities.contract import limits
 from activities.contract.models import Assignment, CourseActivity, Defaults, Json, SelfInitiatedCourse
 from activities.contract.validation import parse_activity
 from activities.errors import PermanentError
@@ -134,8 +135,8 @@ def test_programs_are_written_for_what_is_told_to_be_installed() -> None:
 def test_the_limits_and_waits_are_the_apps() -> None:
     facts = " ".join(section(GUIDE, "What to rely on").split())
     host = json.loads((ROOT / "host.json").read_text(encoding="utf-8"))
-    assert f"{messages.LARGEST_MESSAGE_BYTES:,} bytes" in facts
-    assert f"{messages.LARGEST_MESSAGE_BYTES // 1024 * 3 // 4} KiB of JSON" in facts
+    assert f"{limits.LARGEST_MESSAGE_BYTES:,} bytes" in facts
+    assert f"{limits.LARGEST_MESSAGE_BYTES // 1024 * 3 // 4} KiB of JSON" in facts
     assert host["extensions"]["queues"]["maxPollingInterval"] == "00:00:10"
     assert "at least every 10 seconds" in facts
 

@@ -1,5 +1,6 @@
 """A batch comes in: known by its key, worked off at once where it is small, else kept for the queue of batches."""
 
+import asyncio
 import secrets
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -79,10 +80,11 @@ class BatchAcceptor:
                 return known
             batch = replace(batch, id=known)
         records = await self._with_originals(wanted)
-        pages = pages_of(records)
+        pages = await asyncio.to_thread(pages_of, records)
         if at_once and batch.total <= LARGEST_INLINE:
+            fitting = [record for page in pages for record in page]
             defaults = replace(self.worker.defaults, client_id=client_id)
-            refused, valid = attempt.check(records, batch_id=batch.id, defaults=defaults)
+            refused, valid = attempt.check(fitting, batch_id=batch.id, defaults=defaults)
             if len(valid) <= CHUNK:
                 done = await attempt.create(valid, graph=self.worker.graph, ledger=self.worker.ledger)
                 ends = sorted([*refused, *done.results], key=lambda result: result.index)

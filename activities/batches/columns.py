@@ -27,6 +27,7 @@ _BY_LOWER_CASE = {name.casefold(): name for name in (*PROPERTIES, *OURS, ODATA_T
 _SUGGESTED = (*PROPERTIES, TYPE)
 _UNREAD = frozenset({"", ROW, *ERRORS})
 _FRAMED = frozenset({"dueDateTime", "notes"})  # Properties that can be an object.
+_MOST_VALUES_OF_FRAME = 20  # It has two parts. Ten thousand cells with more could be more than a body may hold.
 _MOST_PROBLEMS = 20  # An answer is read by a person, and each suggestion costs time.
 _EXAMPLE = "learnerUserId, learningContentId, status"
 
@@ -89,7 +90,7 @@ def kind_of(said: str) -> str:
 
 
 def _object_or_text(cell: str) -> Any:
-    if not cell.lstrip().startswith("{"):
+    if not cell.lstrip().startswith("{") or json_text.has_more_values(cell, than=_MOST_VALUES_OF_FRAME):
         return cell
     try:
         return json_text.writable(json_text.decode(cell.encode()))

@@ -8,6 +8,7 @@ import csv
 import re
 from collections.abc import Iterable, Iterator
 
+from activities.contract.limits import LONGEST_NOTES, MOST_COLUMNS
 from activities.errors import ErrorCode, PermanentError
 
 DELIMITERS = (",", ";", "\t")
@@ -75,13 +76,25 @@ def decode_rows(text: str, delimiter: str) -> Iterator[list[str]]:
     """
     # For the whole process, but nothing else in it reads CSV; a body is bounded before it comes here.
     csv.field_size_limit(_LARGEST_CELL)
-    lines = (line[0] for line in _LINE.finditer(text))
-    reader = csv.reader(lines, delimiter=delimiter, strict=True)
-    begin = 1
+    begin, columns = 1, 0
+
+    def lines() -> Iterator[str]:
+        # Before they are a row: one without an end would be all of the file.
+        nonlocal columns
+        for number, line in enumerate(_LINE.finditer(text), 1):
+            columns += line[0].count(delimiter)
+            if columns > MOST_COLUMNS or number - begin > LONGEST_NOTES:
+                raise _invalid(
+                    f"The row that begins in line {begin} of the CSV file has more columns or lines than a spreadsheet "
+                    "can have. Probably a quote is missing."
+                )
+            yield line[0]
+
+    reader = csv.reader(lines(), delimiter=delimiter, strict=True)
     try:
         for cells in reader:
             yield cells
-            begin = reader.line_num + 1
+            begin, columns = reader.line_num + 1, 0
     except csv.Error as error:
         raise _invalid(
             f"The quotes in line {begin} of the CSV file do not match: a cell that begins "

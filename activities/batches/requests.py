@@ -5,7 +5,7 @@ A record that is wrong is the record's own failure later; what is wrong with the
 
 import codecs
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import count, islice, takewhile
 
@@ -14,13 +14,11 @@ from activities.batches.records import Resent, SentRecord
 from activities.batches.results import BATCH_ID
 from activities.contract import json_text
 from activities.contract.envelope import EXPECTED, NAME, open_envelope, parse_options, with_provider
+from activities.contract.limits import LARGEST_BATCH, LARGEST_BATCH_BYTES, MOST_CORRECTED_BATCHES, MOST_ROWS
 from activities.contract.validation import INVALID, PROVIDER, REQUIRED, refusal
 from activities.errors import ErrorCode, PermanentError, Problem
 
-LARGEST_BATCH = 10_000
-LARGEST_BATCH_BYTES = 16 * 2**20
 FIRST_ROW = 2  # Where a sheet's first record stands: below the headings, and counted from 1.
-_MOST_ROWS = 2**20  # Of a sheet, by Excel: https://support.microsoft.com/office/excel-specifications-and-limits
 _SPOKEN = {",": "a comma", ";": "a semicolon", "\t": "a tab"}
 _MOST_PROBLEMS = 20  # An answer is read by a person.
 # Browsers on Windows call a .csv file what Excel registered for it.
@@ -83,8 +81,8 @@ def _of_sheet(text: str, query: Mapping[str, str]) -> BatchRequest:
     records: list[SentRecord] = []
     rows = 0
     for index, cells in enumerate(islice(csv_text.decode_rows(text, delimiter), 1, None)):
-        if index > _MOST_ROWS:
-            raise _too_large(f"The CSV file has more than {_MOST_ROWS:,} rows, more than a spreadsheet can have.")
+        if index > MOST_ROWS:
+            raise _too_large(f"The CSV file has more than {MOST_ROWS:,} rows, more than a spreadsheet can have.")
         if not "".join(cells).strip():
             continue  # Spreadsheets write such rows below the last one.
         rows += 1
@@ -100,6 +98,7 @@ def _of_sheet(text: str, query: Mapping[str, str]) -> BatchRequest:
             "row 1: give it one or clear the column."
         )
         problems.append(Problem(REQUIRED, message))
+    _check_corrections(records, problems)
     if not rows and names:
         problems.append(Problem(REQUIRED, "The CSV file has no rows below row 1: there is nothing to create."))
     if problems:
@@ -131,6 +130,15 @@ def _of_row(index: int, cells: list[str], names: list[str], delimiter: str, regi
         problems.append(Problem(INVALID, message, columns.BATCH_ID))
     problem = refusal(problems) if problems else None
     return SentRecord(index, with_provider(said, registration_id), problem, resends)
+
+
+def _check_corrections(records: Iterable[SentRecord], problems: list[Problem]) -> None:
+    if len({record.resends.batch_id for record in records if record.resends}) > MOST_CORRECTED_BATCHES:
+        message = (
+            f"The rows of the CSV file correct failed rows of more than {MOST_CORRECTED_BATCHES} batches: send the "
+            "corrected rows of each batch, or of a few, in a file of their own."
+        )
+        problems.append(Problem(INVALID, message, columns.BATCH_ID))
 
 
 def _check_count(count: int, what: str) -> None:

@@ -5,6 +5,7 @@ for each chunk of twenty. A chunk's result record can only become more final, wh
 Source: https://learn.microsoft.com/azure/storage/tables/table-storage-design-for-query
 """
 
+import asyncio
 import hashlib
 import json
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
@@ -81,10 +82,7 @@ class BatchStore:
         Raises:
             TransientError: ``storageUnavailable``; keeping it again is harmless.
         """
-        rows: list[Entity] = [
-            {**_key(batch.id, _page_row(number)), **packed("Records", [record.to_json() for record in page])}
-            for number, page in enumerate(pages)
-        ]
+        rows = await asyncio.to_thread(_page_rows, batch.id, pages)
         waiting_until, now = waiting_until or {}, datetime.now(UTC)
         rows += [
             {
@@ -229,6 +227,13 @@ class BatchStore:
 
 def _chunk_rows(batch_id: str) -> str:
     return f"PartitionKey eq '{batch_id}' and RowKey ge '{CHUNK_ROWS}' and RowKey lt '{_AFTER_CHUNK_ROWS}'"
+
+
+def _page_rows(batch_id: str, pages: Sequence[Sequence[SentRecord]]) -> list[Entity]:
+    return [
+        {**_key(batch_id, _page_row(number)), **packed("Records", [record.to_json() for record in page])}
+        for number, page in enumerate(pages)
+    ]
 
 
 def _page_row(number: int) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from activities.contract import values
+from activities.contract.limits import LONGEST_BATCH_NAME
 from activities.contract.validation import (
     ALL_NAMES,
     CONTRADICTION,
@@ -24,7 +25,6 @@ from activities.errors import Problem
 
 ACTIVITIES, NAME = "activities", "name"
 EXPECTED = f'{{"{ACTIVITIES}": […]}}'
-LONGEST_NAME = 200
 # What tells a single activity from an envelope.
 _ONLY_OF_ACTIVITIES = frozenset({*ALL_NAMES, *TYPES, EXTERNAL_ID_OF_METADATA}) - {*PROVIDER}
 _MOST_UNKNOWN = 20  # An answer is read by a person, and each suggestion costs time.
@@ -75,12 +75,9 @@ def parse_options(given: Mapping[str, Any], problems: list[Problem]) -> tuple[st
     name = ""
     if not values.is_blank(given.get(NAME)):
         try:
-            name = values.text(given[NAME])
+            name = values.text(given[NAME], longest=LONGEST_BATCH_NAME)
         except values.InvalidValueError as error:
             problems.append(Problem(INVALID, f"{NAME} {error}.", NAME))
-        if len(name) > LONGEST_NAME:
-            message = f"{NAME} may have up to {LONGEST_NAME} characters, but has {len(name):,}: shorten it."
-            problems.append(Problem(INVALID, message, NAME))
     providers: list[str] = []
     for one in PROVIDER:
         if not values.is_blank(given.get(one)):

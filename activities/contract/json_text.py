@@ -2,15 +2,18 @@
 
 import json
 import math
+import re
 from collections import Counter
+from itertools import islice
 from typing import Any, Never
 
 from activities.contract import values
+from activities.contract.limits import LARGEST_ACTIVITY_BYTES, MOST_LEVELS, MOST_VALUES
 from activities.errors import ErrorCode, PermanentError
 
-LARGEST_ACTIVITY_BYTES = 1_048_576  # An activity has a dozen short properties and one note.
 _NESTING = (dict, list)
-_MOST_LEVELS = 100  # An activity has three; Python reads ten thousand, but may then fail to write them.
+# A text, also one without an end; or what a value begins with, or comes after.
+_TEXT_OR_VALUE = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|([\[{,])', re.DOTALL)
 
 
 def decode(
@@ -31,13 +34,8 @@ def decode(
             ErrorCode.REQUEST_TOO_LARGE,
             f"The body is too large: {len(body):,} bytes. It may have up to {largest_bytes:,}.",
         )
-    try:
-        text = body.decode(json.detect_encoding(body))
-    except UnicodeDecodeError as error:
-        raise _invalid_json(
-            f"The body is not text in UTF-8 from byte {error.start + 1} on. Send JSON as text, not a file."
-        ) from error
-    value = _parse(text, expected)
+    # No name for the text: it can have four bytes for each of the body's, and is not needed any more.
+    value = _parse(_decoded(body), expected)
     return _parse(value, expected) if isinstance(value, str) else value
 
 
@@ -48,7 +46,7 @@ def writable(value: Any) -> Any:
         PermanentError: ``invalidJson``.
     """
     layer = [value]
-    for _ in range(_MOST_LEVELS):
+    for _ in range(MOST_LEVELS):
         if not all(math.isfinite(one) for one in layer if isinstance(one, float)):
             raise _invalid_json("The body holds a number that is too large.")
         nested = [one for one in layer if isinstance(one, _NESTING)]
@@ -58,13 +56,33 @@ def writable(value: Any) -> Any:
     raise _invalid_json("The body is nested too deeply.")
 
 
+def has_more_values(text: str, *, than: int) -> bool:
+    """Tell whether a JSON text holds more objects, lists and items of them than that, without making one of them."""
+    if text.count("[") + text.count("{") + text.count(",") <= than:
+        return False
+    values_in_it = (found for found in _TEXT_OR_VALUE.finditer(text) if found.lastindex)
+    return next(islice(values_in_it, than, None), None) is not None
+
+
+def _decoded(body: bytes) -> str:
+    try:
+        return body.decode(json.detect_encoding(body))
+    except UnicodeDecodeError as error:
+        raise _invalid_json(
+            f"The body is not text in UTF-8 from byte {error.start + 1} on. Send JSON as text, not a file."
+        ) from error
+
+
 def _parse(text: str, expected: str) -> Any:
     text = text.removeprefix("\ufeff")  # In a flow, the text of a file keeps its byte order mark.
-    if not text.strip():
+    if not text or text.isspace():
         raise _invalid_json(
             f"The body is empty. Put {expected} into the body as JSON; "
             'a request that is sent in chunks (without "Content-Length") arrives empty.'
         )
+    if has_more_values(text, than=MOST_VALUES):
+        message = f"The body holds more than {MOST_VALUES:,} values, far more than {expected} can have."
+        raise PermanentError(ErrorCode.REQUEST_TOO_LARGE, message)
     try:
         return _DECODER.decode(text)
     except json.JSONDecodeError as error:

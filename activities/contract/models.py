@@ -15,6 +15,7 @@ from pydantic_core import PydanticCustomError
 
 from activities.contract import values
 from activities.contract.dates import InvalidDateError
+from activities.contract.limits import LONGEST_NOTES, LONGEST_TEXT
 
 type Json = dict[str, Any]
 
@@ -42,11 +43,13 @@ class Defaults:
     client_id: str = ""
 
 
-def _form(parse: Callable[..., object], *, zoned: bool = False) -> BeforeValidator:
+def _form(parse: Callable[..., object], *, zoned: bool = False, longest: int = LONGEST_TEXT) -> BeforeValidator:
     def validate(value: object, info: ValidationInfo[Defaults]) -> object:
         if value is None:
             return None
         try:
+            if isinstance(value, str):
+                values.bounded(value, longest=longest)
             return parse(value, zone=info.context.zone) if zoned else parse(value)
         except (values.InvalidValueError, InvalidDateError) as error:
             raise PydanticCustomError("form", "{reason}", {"reason": str(error)}) from error
@@ -54,15 +57,12 @@ def _form(parse: Callable[..., object], *, zoned: bool = False) -> BeforeValidat
     return BeforeValidator(validate)
 
 
-def _format(name: str) -> WithJsonSchema:
-    """Return what the API's documents say of a text; it is checked by its form, not by this."""
-    return WithJsonSchema({"type": "string", "format": name})
-
-
+# What the API's documents say of a text; it is checked by its form, not by this.
+_UUID, _DATE_TIME = (WithJsonSchema({"type": "string", "format": name}) for name in ("uuid", "date-time"))
 Text = Annotated[str, _form(values.text)]
-UserId = Annotated[str, _form(values.entra_user_id), _format("uuid")]
-Guid = Annotated[str, _form(values.guid), _format("uuid")]
-DateTimeOffset = Annotated[str, _form(values.date_time_offset, zoned=True), _format("date-time")]
+UserId = Annotated[str, _form(values.entra_user_id), _UUID]
+Guid = Annotated[str, _form(values.guid), _UUID]
+DateTimeOffset = Annotated[str, _form(values.date_time_offset, zoned=True), _DATE_TIME]
 
 
 class CourseActivity(BaseModel):
@@ -195,7 +195,7 @@ class Assignment(CourseActivity):
     ] = None
     notes: Annotated[
         dict[str, str] | None,
-        _form(values.notes),
+        _form(values.notes, longest=LONGEST_NOTES),
         Field(
             title="Notes",
             description="A message to the learner.",

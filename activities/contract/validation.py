@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from activities.contract import values
+from activities.contract.limits import LONGEST_TEXT
 from activities.contract.models import ActivityRequest, Assignment, CourseActivity, Defaults, Json, SelfInitiatedCourse
 from activities.errors import ErrorCode, PermanentError, Problem
 
@@ -105,7 +106,7 @@ def _kind_of(
 
 def kind_named(said: object) -> type[CourseActivity] | None:
     """Return the kind that a caller means by a name ("#microsoft.graph.learningAssignment", "Assignment"), if any."""
-    name = re.sub(r"[\s_-]", "", said).casefold().removeprefix("#") if isinstance(said, str) else ""
+    name = re.sub(r"[\s_-]", "", said[:LONGEST_TEXT]).casefold().removeprefix("#") if isinstance(said, str) else ""
     return _KINDS.get(name.removeprefix("microsoft.graph.").removeprefix("learning"))
 
 

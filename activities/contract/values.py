@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from datetime import tzinfo
 
 from activities.contract import dates
+from activities.contract.limits import LONGEST_NOTES, LONGEST_TEXT
 
 _GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 _WHOLE_NUMBER = re.compile(r"[+-]?\d{1,18}(?:\.0*)?", re.ASCII)
@@ -30,15 +31,22 @@ def is_guid(text: str) -> bool:
     return _GUID.fullmatch(text) is not None
 
 
-def text(value: object) -> str:
+def bounded(said: str, *, longest: int = LONGEST_TEXT) -> str:
+    """Refuse a text that is longer than any that is meant, before anything is done with it."""
+    if len(said) > longest:
+        raise InvalidValueError(f"may have up to {longest:,} characters, but has {len(said):,}: shorten it")
+    return said
+
+
+def text(value: object, *, longest: int = LONGEST_TEXT) -> str:
     """Accept a text, or a number where a text is meant (a flow's token may be either); surrounding space goes."""
     match value:
         case str():
-            return _speakable(value).strip()
+            return _speakable(bounded(value, longest=longest)).strip()
         case bool():
             pass
         case int():
-            return str(value)
+            return bounded(str(value), longest=longest)
         case float() if value.is_integer() and abs(value) < _EXACT:
             return str(int(value))
     raise InvalidValueError("must be a text")
@@ -141,13 +149,21 @@ def notes(value: object) -> dict[str, str] | None:
         content = parts.get("content")
         if content is None:
             return None
-    return {"contentType": content_type, "content": _speakable(content) if isinstance(content, str) else text(content)}
+    if isinstance(content, str):
+        return {"contentType": content_type, "content": _speakable(bounded(content, longest=LONGEST_NOTES))}
+    return {"contentType": content_type, "content": text(content)}
 
 
 def _parts(value: dict[str, object], names: tuple[str, ...]) -> dict[str, object]:
     unknown = [name for name in value if name not in names]
     if unknown:
         raise InvalidValueError(f'has the unknown part "{shown(unknown[0])}"; it has only {" and ".join(names)}')
+    for name, part in value.items():
+        if isinstance(part, str):
+            try:
+                bounded(part, longest=LONGEST_NOTES if name == "content" else LONGEST_TEXT)
+            except InvalidValueError as error:
+                raise InvalidValueError(f"has a {name} that {error}") from error
     return {name: part for name, part in value.items() if not is_blank(part)}
 
 
@@ -158,8 +174,10 @@ def _number_as_text(value: object) -> object:
 
 def _speakable(said: str) -> str:
     """Refuse half a character (a lone UTF-16 surrogate): JSON can write it, but no service can read it."""
-    if any("\ud800" <= character <= "\udfff" for character in said):
-        raise InvalidValueError("holds half a character (a broken emoji, usually cut off by substring)")
+    try:
+        said.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidValueError("holds half a character (a broken emoji, usually cut off by substring)") from error
     return said
 
 

@@ -10,7 +10,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from activities.errors import Problem
-from activities.queueing.messages import Failure, Record, encode, encode_failure
+from activities.queueing.messages import Failure, encode_failure
+from activities.queueing.put_back import Record, encode
+from activities.queueing.signing_key import SigningKey
 from activities.storage.queues import Queue, Receipt
 from activities.storage.table_bytes import ANY_VERSION, Entity, Operation, Verb, packed, unpacked
 from activities.storage.tables import LARGEST_PAGE, EntityExistsError, EntityMissingError, Table
@@ -29,13 +31,17 @@ class Failures:
         queue: The activity queue, into which a replay puts them back.
         failed_queue: Where each is told to people and flows.
         patience: How long a record that is put back may be tried.
+        signing_key: What a record is signed with that is put back.
     """
 
-    def __init__(self, table: Table, *, queue: Queue, failed_queue: Queue, patience: timedelta) -> None:
+    def __init__(
+        self, table: Table, *, queue: Queue, failed_queue: Queue, patience: timedelta, signing_key: SigningKey
+    ) -> None:
         self._table = table
         self._queue = queue
         self._failed_queue = failed_queue
         self._patience = patience
+        self._signing_key = signing_key
 
     async def add(self, failure: Failure) -> None:
         """Keep a failure and tell it; the same failure added again is neither kept nor told twice.
@@ -94,17 +100,18 @@ class Failures:
             known = await self._table.get(PARTITION, by_id)
         except EntityMissingError:
             return
-        await self._queue.put(self._again(failure))
+        await self._queue.put(await self._again(failure))
         if known["MessageId"]:
             await self._failed_queue.take_back(Receipt(known["MessageId"], known["PopReceipt"]))
         for row in (known["At"], by_id):
             await self._forget(row)
 
-    def _again(self, failure: Failure) -> str:
+    async def _again(self, failure: Failure) -> str:
         if failure.record is None:
             return _text(failure.body or b"")
         deadline = datetime.now(UTC) + self._patience
-        return encode(replace(failure.record, attempts=0, replays=failure.record.replays + 1, deadline=deadline))
+        again = replace(failure.record, attempts=0, replays=failure.record.replays + 1, deadline=deadline)
+        return encode(again, key=await self._signing_key.get())
 
     async def _forget(self, row: str) -> None:
         try:

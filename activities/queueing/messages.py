@@ -1,4 +1,4 @@
-"""What stands in a queue message, and what the app writes into one. Pure: bytes to records and back.
+"""What stands in a queue message, and what becomes of what cannot be carried out. Pure: bytes to records.
 
 Whoever put the message there: Power Automate's connector encodes base64, an SDK or the REST API sends the text as it
 is, and a flow may have put JSON into a JSON text. Source: https://learn.microsoft.com/connectors/azurequeues/
@@ -9,22 +9,15 @@ import binascii
 import codecs
 import hashlib
 import json
-import re
-import zlib
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
 from activities.contract import json_text
 from activities.contract.envelope import open_envelope
-from activities.errors import ActivityError, ErrorCode, PermanentError, Problem
-
-# Source: https://learn.microsoft.com/azure/storage/queues/storage-queues-introduction
-LARGEST_MESSAGE_BYTES = 65_536
-_DEFERRED, _ACTIVITY, _COMPRESSED = "deferred", "activity", "compressedActivity"
-_LARGEST_CONTENT_BYTES = json_text.LARGEST_ACTIVITY_BYTES  # A message of 64 KiB can hold 50 MB of compressed zeros.
-
-_ORIGIN = re.compile(r"(.*):(\d{1,5})", re.ASCII | re.DOTALL)
+from activities.errors import ActivityError, PermanentError, Problem
+from activities.queueing import put_back
+from activities.queueing.put_back import Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,55 +37,15 @@ class Delivery:
         """
         return self.message_id.strip() or f"{hashlib.sha256(self.body).hexdigest()[:32]}@{self.inserted_at}"
 
+    @property
+    def says_put_back(self) -> bool:
+        """Whether it may be what the app has put back itself: it writes no base64."""
+        return f'"{put_back.DEFERRED}"'.encode() in self.body
+
     def first_seen(self, now: datetime) -> datetime:
         """When it was put into the queue; a property "insertionTime" of the body may have made that any moment."""
         said = self.inserted_at or now
         return min(said if said.tzinfo else said.replace(tzinfo=UTC), now)
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One activity that a message asks for.
-
-    ``origin`` is the message's identity and the place in it: the same however often the record is put back.
-    ``attempts`` counts its attempts. After ``deadline`` it is not put back any more.
-    """
-
-    content: Any
-    origin: str
-    first_seen: datetime
-    deadline: datetime
-    attempts: int = 0
-    replays: int = 0
-
-    def tried(self) -> Self:
-        """Return the record after one more attempt."""
-        return replace(self, attempts=self.attempts + 1)
-
-    @property
-    def message_id(self) -> str:
-        """The id of the message in which it was sent first."""
-        return self._place[0]
-
-    @property
-    def index(self) -> int:
-        """Its place in that message, from 0."""
-        return self._place[1]
-
-    @property
-    def _place(self) -> tuple[str, int]:
-        # Of what others forge, an origin may be any text.
-        written = _ORIGIN.fullmatch(self.origin)
-        return (written[1], int(written[2])) if written else (self.origin, 0)
-
-    @property
-    def failure_id(self) -> str:
-        """What its failure is called; a message that is delivered again fails under the same name.
-
-        The content is part of it, because a body with a property "id" hides the message's own id.
-        """
-        name = json.dumps([self.origin, self.replays, self.content], sort_keys=True)
-        return hashlib.sha256(name.encode()).hexdigest()[:32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,52 +99,34 @@ class Failure:
         return {**said, "activity": {}, "bodyBase64": base64.b64encode(self.body or b"").decode()}
 
 
-def decode(delivery: Delivery, *, now: datetime, patience: timedelta) -> list[Record]:
-    """Return the records of a message: an activity, a list of them, ``{"activities": […]}``, or one that was put back.
+def decode(delivery: Delivery, *, now: datetime, patience: timedelta, key: bytes | None = None) -> list[Record]:
+    """Return the records of a message: an activity, a list of them, ``{"activities": […]}``, or what was put back.
+
+    Args:
+        delivery: The message.
+        now: The time.
+        patience: How long a record is tried that begins with this message.
+        key: The app's signing key; without it, nothing is believed of what was put back but its content.
 
     Raises:
         PermanentError: ``invalidJson`` or ``invalidRequest``: no record can be read from it.
     """
     value = _json(delivery.body)
-    if isinstance(value, dict) and _DEFERRED in value:
-        return [_put_back(value)]
     first_seen = delivery.first_seen(now)
+    fresh = Record(None, delivery.name, first_seen, first_seen + patience)
+    if isinstance(value, dict) and put_back.DEFERRED in value:
+        return put_back.decode(value, fresh=fresh, key=key)
     return [
-        Record(content, f"{delivery.name}:{index}", first_seen, first_seen + patience)
+        replace(fresh, content=content, origin=f"{fresh.origin}:{index}")
         for index, content in enumerate(open_envelope(value, has_name=False).records)
     ]
-
-
-def encode(record: Record) -> str:
-    """Return the message that puts a record back; ``decode`` reads the same record from it.
-
-    Raises:
-        PermanentError: ``requestTooLarge``: not even compressed does it fit into a message.
-    """
-    said = {
-        "attempts": record.attempts,
-        "replays": record.replays,
-        "origin": record.origin,
-        "firstSeenAt": record.first_seen.isoformat(),
-        "deadline": record.deadline.isoformat(),
-    }
-    message = json.dumps({_DEFERRED: said, _ACTIVITY: record.content})
-    content = json.dumps(record.content).encode()
-    if len(message) > LARGEST_MESSAGE_BYTES and len(content) <= _LARGEST_CONTENT_BYTES:
-        compressed = base64.b64encode(zlib.compress(content)).decode()
-        message = json.dumps({_DEFERRED: said, _COMPRESSED: compressed})
-    if len(message) > LARGEST_MESSAGE_BYTES:
-        raise PermanentError(
-            ErrorCode.REQUEST_TOO_LARGE, "The activity is too large to be put back into the queue; send it over HTTP."
-        )
-    return message
 
 
 def encode_failure(failure: Failure) -> str:
     """Return the message for the queue of failures; what does not fit is left to ``GET /api/failures``."""
     said = failure.to_json()
     message = json.dumps(said)
-    if len(message) <= LARGEST_MESSAGE_BYTES:
+    if put_back.fits(message):
         return message
     kept = {name: said[name] for name in ("id", "code", "attempts", "firstSeenAt", "failedAt")}
     return json.dumps({**kept, "message": failure.message[:2000], "activityAt": "/api/failures"})
@@ -209,39 +144,3 @@ def _json(body: bytes) -> Any:
         if not decoded:
             raise not_json from None
         return json_text.writable(json_text.decode(decoded))
-
-
-def _put_back(envelope: dict[str, Any]) -> Record:
-    """Read what ``encode`` wrote. The queue is open to others: what they forge is an invalid message, no crash."""
-    try:
-        said = envelope[_DEFERRED]
-        content = _decompressed(envelope[_COMPRESSED]) if _COMPRESSED in envelope else envelope[_ACTIVITY]
-        return Record(
-            content=content,
-            origin=str(said["origin"]),
-            first_seen=_moment(said["firstSeenAt"]),
-            deadline=_moment(said["deadline"]),
-            attempts=int(said["attempts"]),
-            replays=int(said["replays"]),
-        )
-    except (KeyError, TypeError, ValueError, zlib.error, RecursionError) as error:
-        raise _invalid(f'"{_DEFERRED}" is written by the app itself when it puts a message back; remove it.') from error
-
-
-def _decompressed(text: str) -> Any:
-    inflating = zlib.decompressobj()
-    content = inflating.decompress(base64.b64decode(text), _LARGEST_CONTENT_BYTES)
-    if not inflating.eof:
-        raise ValueError("cut off, or larger than any content")
-    return json_text.writable(json.loads(content))
-
-
-def _moment(said: str) -> datetime:
-    moment = datetime.fromisoformat(said)
-    if moment.tzinfo is None:
-        raise ValueError("a moment has an offset")
-    return moment
-
-
-def _invalid(message: str, target: str = "") -> PermanentError:
-    return PermanentError(ErrorCode.INVALID_REQUEST, message, target=target)

@@ -8,8 +8,8 @@ from itertools import batched
 
 from activities import telemetry
 from activities.contract import values
+from activities.contract.limits import LARGEST_MESSAGE_BYTES
 from activities.execution.result import Result
-from activities.queueing.messages import LARGEST_MESSAGE_BYTES
 from activities.storage.queues import Queue
 
 RESULTS_KEPT_FOR = timedelta(days=30)

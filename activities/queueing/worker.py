@@ -11,6 +11,7 @@ from functools import partial
 
 from activities import telemetry
 from activities.contract.advice import advice_on
+from activities.contract.limits import MOST_RECORDS_OF_MESSAGE
 from activities.contract.models import ActivityRequest, Defaults
 from activities.contract.validation import parse_activity
 from activities.errors import ActivityError, PermanentError, TransientError
@@ -21,8 +22,10 @@ from activities.execution.patience import PATIENCE
 from activities.execution.result import Result
 from activities.execution.sending import FOR_A_MESSAGE, Creation, Sender
 from activities.queueing.failures import Failures
-from activities.queueing.messages import Delivery, Failure, Record, decode, encode
+from activities.queueing.messages import Delivery, Failure, decode
+from activities.queueing.put_back import Record, encode, split
 from activities.queueing.result_queue import ResultQueue
+from activities.queueing.signing_key import SigningKey
 from activities.storage.queues import Queue
 
 # Where an admin has to act first, the first tries cover a grant that takes its time.
@@ -40,6 +43,7 @@ class QueueWorker:
     Args:
         queue: The activity queue, to put records back into.
         failures: Where records go that are refused for good.
+        signing_key: What tells the app's own messages from those that only look like them.
         results: Where it is told what became of each record, if somebody wants to know.
         now: The clock.
         jitter: A random number from 0 to 1, so that what was put back together does not come back together.
@@ -50,6 +54,7 @@ class QueueWorker:
     ledger: Ledger
     queue: Queue
     failures: Failures
+    signing_key: SigningKey
     results: ResultQueue | None = None
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     jitter: patience.Jitter = patience.random_jitter
@@ -61,8 +66,9 @@ class QueueWorker:
             TransientError: ``storageUnavailable``: an end could not be written down; the host delivers again, and
                 the ledger makes what was done already harmless.
         """
+        key = await self.signing_key.get() if delivery.says_put_back else None
         try:
-            records = decode(delivery, now=self.now(), patience=PATIENCE)
+            records = decode(delivery, now=self.now(), patience=PATIENCE, key=key)
         except PermanentError as error:
             telemetry.event("messageRefused", code=error.code)
             await self.failures.add(Failure.of_message(delivery, error, now=self.now()))
@@ -70,10 +76,20 @@ class QueueWorker:
             return
         ended: list[_Ended] = []
         try:
-            for record in records:
+            for record in await self._without_the_rest(records):
                 ended += await self._handle(record.tried())
         finally:
             await self._tell(ended, message_id=records[0].message_id)
+
+    async def _without_the_rest(self, records: list[Record]) -> list[Record]:
+        """Return as many records as one message may have, after the others have been put into messages of their own."""
+        if len(records) <= MOST_RECORDS_OF_MESSAGE:
+            return records
+        first, messages = split(records, key=await self.signing_key.get())
+        telemetry.event("messageSplit", records=len(records), messages=len(messages))
+        for message in messages:
+            await self.queue.put(message)
+        return first
 
     async def _tell(self, ended: Sequence[_Ended], *, message_id: str) -> None:
         if self.results is not None:
@@ -136,7 +152,7 @@ class QueueWorker:
     async def _put_back(self, record: Record, error: ActivityError, delay_seconds: float) -> ActivityError | None:
         """Put a record back; return what it was set aside with, if it is too large."""
         try:
-            message = encode(record)
+            message = encode(record, key=await self.signing_key.get())
         except PermanentError as too_large:
             return await self._set_aside(record, too_large)
         telemetry.event(

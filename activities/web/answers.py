@@ -64,6 +64,8 @@ def encode_health(report: Report, request: Request) -> Response:
             for permission in report.missing_permissions
         ],
     }
+    if report.old:
+        body["old"] = True
     if report.failure is None:
         return respond(HTTPStatus.OK, body, request)
     failed = encode_error(report.failure, request)

@@ -1,5 +1,6 @@
 """The routes of batches: take one in, tell how far it is."""
 
+import asyncio
 import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -22,7 +23,10 @@ _INDEX = re.compile(r"\d{1,7}", re.ASCII)  # A sheet has up to 2**20 rows.
 async def create_batch(app: App, request: http.Request) -> http.Response:
     """Create many activities: at once if there are up to twenty, else from the queue of batches."""
     named = repeating.key_of(request, now=datetime.now(UTC), remembered=app.remembered)
-    wanted = requests.parse(request.body, media_type=http.media_type(request), query=request.query)
+    # In a thread, as all that grows with a batch: 16 MiB take a second in which others want to be answered.
+    wanted = await asyncio.to_thread(
+        requests.parse, request.body, media_type=http.media_type(request), query=request.query
+    )
     store = app.store
     key = RequestKey(named, _sent(request)) if named else None
     at_once, client_id = not _prefers_async(request), request.client_id
@@ -100,7 +104,7 @@ async def _sheet(batch: Batch, store: Store) -> bytes:
         async for record in store.batches.all_records(batch.id)
         if record.index in failed
     ]
-    return failed_rows.encode_failed(batch, rows)
+    return await asyncio.to_thread(failed_rows.encode_failed, batch, rows)
 
 
 def _selection(request: http.Request) -> tuple[bool, int]:

@@ -65,6 +65,8 @@ var appSettings = union(
     AzureWebJobsStorage__credential: 'managedidentity'
     AzureWebJobsStorage__clientId: identityClientId
     AZURE_CLIENT_ID: identityClientId
+    // Above it the host answers an empty 500, which flows repeat for an hour; the app itself refuses from 16 MiB on.
+    FUNCTIONS_REQUEST_BODY_SIZE_LIMIT: '67108864'
     GRAPH_BASE_URL: 'https://graph.microsoft.com/v1.0'
     ENTRA_AUTH: entraAuth ? 'true' : 'false'
     ALLOWED_CLIENT_APPLICATIONS: join(allowedClientApplications, ',')

@@ -8,7 +8,8 @@ import pytest
 from activities.batches.csv_text import DELIMITERS
 from activities.batches.failed_rows import WITHHELD, completed
 from activities.batches.records import Resent, SentRecord
-from activities.batches.requests import LARGEST_BATCH, BatchRequest
+from activities.batches.requests import BatchRequest
+from activities.contract.limits import LARGEST_BATCH, LONGEST_NOTES, MOST_COLUMNS, MOST_CORRECTED_BATCHES
 from activities.contract.models import Assignment, SelfInitiatedCourse
 from activities.errors import ErrorCode, PermanentError
 from tests.support.records import LEARNER, OTHER_PROVIDER, PROVIDER, record
@@ -219,6 +220,30 @@ class TestRows:
         error = refused(text + "1\n")
         assert error.code is ErrorCode.REQUEST_TOO_LARGE
         assert error.message.startswith("The batch has 10,001 rows; up to 10,000 are accepted.")
+
+    @pytest.mark.parametrize("row", ["," * 2**20, '"' + "\n" * 2**20 + '"', '"a\n",' * 2**16])
+    def test_a_row_without_an_end_is_refused_before_it_is_one(self, row: str) -> None:
+        """16 MiB of commas were sixteen million cells."""
+        error = refused(f"status,notes\n1,2\n{row}\n")
+        assert error.message.startswith("The row that begins in line 3 of the CSV file has more columns or lines")
+
+    def test_a_row_may_have_as_many_columns_as_a_spreadsheet_and_notes_of_as_many_lines_as_characters(self) -> None:
+        assert contents("status\n1" + "," * (MOST_COLUMNS - 1)) == [{"status": "1"}]
+        lines = "\n" * (LONGEST_NOTES - 1)
+        assert contents(f'status,notes\n1,"{lines}x"') == [{"status": "1", "notes": f"{lines}x"}]
+
+    def test_a_cell_with_a_large_object_in_it_is_a_text(self) -> None:
+        """Of a sheet, such cells together would be more than a body may hold."""
+        large = '{""a"":[' + "{}," * 50 + "1]}"
+        assert contents(f'status,notes\n1,"{large}"') == [{"status": "1", "notes": large.replace('""', '"')}]
+
+    def test_a_file_may_correct_the_failed_rows_of_twenty_batches_and_no_more(self) -> None:
+        """Each of them would be read completely."""
+        rows = [f"{number:032x},0,completed" for number in range(MOST_CORRECTED_BATCHES)] * 2
+        assert len(read("\n".join(["batchId,index,status", *rows])).records) == 2 * MOST_CORRECTED_BATCHES
+        error = refused("\n".join(["batchId,index,status", *rows, f"{BATCH_ID},0,completed"]))
+        assert (error.code, error.target) == (ErrorCode.INVALID_REQUEST, "batchId")
+        assert "more than 20 batches" in error.message
 
     def test_a_file_of_nothing_but_line_breaks_comes_to_an_end(self) -> None:
         assert refused("status" + "\n" * 2**21).code is ErrorCode.REQUEST_TOO_LARGE

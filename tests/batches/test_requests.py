@@ -8,7 +8,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from activities.batches.records import SentRecord
-from activities.batches.requests import LARGEST_BATCH, LARGEST_BATCH_BYTES, BatchRequest, parse
+from activities.batches.requests import BatchRequest, parse
+from activities.contract.limits import LARGEST_BATCH, LARGEST_BATCH_BYTES
 from activities.errors import ErrorCode, PermanentError
 from activities.web import answers, http
 from tests.support.error_shape import assert_error

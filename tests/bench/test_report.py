@@ -81,7 +81,7 @@ def test_only_what_stands_between_marks_is_replaced() -> None:
 def test_the_document_has_a_place_for_every_table_and_picture() -> None:
     document = report.DOCUMENT.read_text(encoding="utf-8")
     assert set(re.findall(r"<!-- bench: (\w+) -->", document)) == {
-        *("machine", "ratios", "cold", "warm", "cpu", "queue", "batch", "memory", "growth")
+        *("machine", "ratios", "cold", "warm", "cpu", "queue", "batch", "memory", "bodies", "growth")
     }
     assert set(re.findall(r"performance/([\w-]+\.svg)", document)) == {
         *("cold-start.svg", "creates.svg", "queue.svg", "batch.svg", "memory.svg", "growth.svg")

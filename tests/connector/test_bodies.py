@@ -14,7 +14,8 @@ from activities.execution import sending
 from activities.execution.result import Outcome, Result
 from activities.execution.sending import Creation
 from activities.health import Report
-from activities.queueing.messages import Delivery, Failure, Record
+from activities.queueing.messages import Delivery, Failure
+from activities.queueing.put_back import Record
 from activities.web import activities, answers, batch_answers, http
 from activities.web.batch_answers import ResultPage
 from activities.web.failures import parse_selection

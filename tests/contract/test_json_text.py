@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from activities.contract import json_text
+from activities.contract.limits import LARGEST_ACTIVITY_BYTES
 from activities.contract.models import ActivityRequest, CourseActivity, Json
 from activities.contract.validation import parse_activity
 from activities.errors import ErrorCode, PermanentError
@@ -126,8 +127,8 @@ def test_a_property_that_is_given_twice_is_refused_because_one_of_them_would_be_
 
 
 def test_a_body_may_be_as_large_as_the_limit_and_no_larger() -> None:
-    assert json_text.decode(b"{}".ljust(json_text.LARGEST_ACTIVITY_BYTES)) == {}
-    error = refusal(b" " * (json_text.LARGEST_ACTIVITY_BYTES + 1))
+    assert json_text.decode(b"{}".ljust(LARGEST_ACTIVITY_BYTES)) == {}
+    error = refusal(b" " * (LARGEST_ACTIVITY_BYTES + 1))
     assert error.code is ErrorCode.REQUEST_TOO_LARGE
     assert "1,048,577 bytes" in error.message
 

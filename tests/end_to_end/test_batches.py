@@ -172,6 +172,22 @@ def test_a_body_that_is_too_large_is_refused_in_the_apps_own_words(stack: QueueS
     assert "16,777,216" in assert_error(answer, 413, "requestTooLarge")["message"]
 
 
+@pytest.mark.parametrize("unit", [b"[", b"[],", b'{"a":{}},'])
+def test_a_body_of_nothing_but_brackets_is_refused_while_others_are_answered(stack: QueueStack, unit: bytes) -> None:
+    """It took six seconds and 700 MB, in which nobody else was answered."""
+    host = stack.hosts[-1].url
+    body = b"[" + unit * (16 * 2**20 // len(unit) - 1)
+    with ThreadPoolExecutor(1) as pool:
+        sent = pool.submit(plain_http.post, f"{host}/api/batches", content=body, timeout=60)
+        assert plain_http.get(f"{host}/api/health").status_code == 200
+        assert "400,000 values" in assert_error(sent.result(), 413, "requestTooLarge")["message"]
+
+
+def test_a_body_that_comes_with_a_get_changes_nothing(stack: QueueStack) -> None:
+    url = f"{stack.hosts[-1].url}/api/health"
+    assert plain_http.request("GET", url, content=b"x" * 2**20).status_code == 200
+
+
 def test_a_typo_in_the_envelope_refuses_all_and_names_what_was_meant(stack: QueueStack) -> None:
     answer = batch_stack.post(stack, {"activites": activities(3), "registrationID": PROVIDER})
     error = assert_error(answer, 400, "invalidRequest")

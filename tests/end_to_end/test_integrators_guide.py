@@ -20,8 +20,8 @@ import pytest
 from azure.core.exceptions import ResourceExistsError
 from azure.storage.queue import QueueClient
 
+from activities.contract.limits import LARGEST_MESSAGE_BYTES
 from activities.errors import ErrorCode
-from activities.queueing.messages import LARGEST_MESSAGE_BYTES
 from local.emulators.identity_endpoint import TENANT_ID
 from local.emulators.schema import EXTERNAL_ID_SPELLINGS
 from local.emulators.tenant import OTHER_LEARNING_PROVIDER_ID

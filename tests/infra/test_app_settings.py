@@ -8,6 +8,7 @@ import pytest
 from activities import settings
 from activities.contract import setting_values
 from activities.settings import Settings
+from local.environment import BODY_LIMIT_BYTES
 from tests.infra import bicep
 
 FUNCTION_APP = "infra/modules/function-app.bicep"
@@ -20,6 +21,7 @@ LEFT_OUT = {
 # What Azure is given and the code does not read, with the reason.
 FOR_THE_PLATFORM = {
     "AzureWebJobsStorage__credential": "The Functions host's own connection.",
+    "FUNCTIONS_REQUEST_BODY_SIZE_LIMIT": "The host's own limit: a larger body gets an empty 500.",
     "APPLICATIONINSIGHTS_CONNECTION_STRING": "Where the host sends telemetry; an address, because local auth is off.",
     "APPLICATIONINSIGHTS_AUTHENTICATION_STRING": "Whose token the host sends telemetry with.",
     "WEBSITE_AUTH_AAD_ALLOWED_TENANTS": "App Service Authentication: whose tokens are looked at.",
@@ -33,6 +35,7 @@ ONLY_WITH_ENTRA_AUTH = {
 VALUES: dict[str, bicep.Value | str] = {
     "AzureWebJobsStorage__credential": "managedidentity",
     "GRAPH_BASE_URL": setting_values.GRAPH_BASE_URL,
+    "FUNCTIONS_REQUEST_BODY_SIZE_LIMIT": str(BODY_LIMIT_BYTES),  # As in local/.
 }
 
 

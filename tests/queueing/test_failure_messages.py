@@ -10,14 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from activities.contract.limits import LARGEST_MESSAGE_BYTES
 from activities.errors import ErrorCode, PermanentError, Problem
-from activities.queueing.messages import (
-    LARGEST_MESSAGE_BYTES,
-    Delivery,
-    Failure,
-    Record,
-    encode_failure,
-)
+from activities.queueing.messages import Delivery, Failure, encode_failure
+from activities.queueing.put_back import Record, fits
 from activities.web.failures import Selection, parse_selection
 from tests.support.records import sample
 from tests.support.strategies import json_values
@@ -101,15 +97,16 @@ class TestTheMessage:
         [
             of_record({"notes": "a" * LARGEST_MESSAGE_BYTES}),
             of_record({"notes": "\U0001f600" * 6_000}),
+            of_record({"notes": "<>" * 20_000}),
             of_message(b"a" * 50_000),
             of_record({}, PermanentError(ErrorCode.REJECTED_BY_GRAPH, "\U0001f600" * 50_000)),
             of_record({}, PermanentError(ErrorCode.INVALID_REQUEST, "many", problems=PROBLEMS * 1000)),
         ],
-        ids=["content", "content that JSON escapes", "body", "message", "problems"],
+        ids=["content", "content that JSON escapes", "content that XML escapes", "body", "message", "problems"],
     )
     def test_what_does_not_fit_says_where_it_is(self, failure: Failure) -> None:
         message = encode_failure(failure)
-        assert len(message.encode()) <= LARGEST_MESSAGE_BYTES
+        assert fits(message)
         said = json.loads(message)
         complete = failure.to_json()
         assert said.pop("activityAt") == "/api/failures"

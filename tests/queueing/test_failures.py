@@ -11,10 +11,11 @@ from datetime import timedelta
 import pytest
 import pytest_asyncio
 
+from activities.contract.limits import LARGEST_MESSAGE_BYTES
 from activities.errors import ErrorCode, TransientError
 from activities.execution.patience import PATIENCE
 from activities.queueing.failures import Failures
-from activities.queueing.messages import LARGEST_MESSAGE_BYTES, Failure
+from activities.queueing.messages import Failure
 from activities.settings import Storage
 from activities.storage import tables
 from activities.storage.queues import Queue
@@ -22,7 +23,7 @@ from activities.storage.tables import Table
 from local.environment import storage_connection_string
 from local.lifecycle import free_ports
 from tests.support.failed_records import NOW, failed, incompressible, listed, unreadable
-from tests.support.queue_fakes import FakeFailures, FakeQueue
+from tests.support.queue_fakes import FakeFailures, FakeQueue, KnownKey
 from tests.support.queue_storage import DiedError, StoredFailures, stored_failures
 
 type Ports = tuple[int, int, int]
@@ -47,7 +48,7 @@ async def subject(request: pytest.FixtureRequest) -> AsyncIterator[Failures]:
 async def stored_failures_nowhere() -> AsyncIterator[Failures]:
     nowhere = Storage(storage_connection_string(*free_ports([0, 0, 0])))
     table, queue = Table(nowhere, "none", credential=None), Queue(nowhere, "none", credential=None)
-    yield Failures(table, queue=queue, failed_queue=queue, patience=PATIENCE)
+    yield Failures(table, queue=queue, failed_queue=queue, patience=PATIENCE, signing_key=KnownKey())
     await table.close()
     await queue.close()
 

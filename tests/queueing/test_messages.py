@@ -14,10 +14,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from activities.contract.limits import LARGEST_MESSAGE_BYTES
 from activities.contract.validation import parse_activity
 from activities.errors import ErrorCode, PermanentError
-from activities.queueing.messages import LARGEST_MESSAGE_BYTES, Delivery, Failure, Record, decode, encode
+from activities.queueing.messages import Delivery, Failure, decode
+from activities.queueing.put_back import Record, encode
 from tests.support.failed_records import incompressible
+from tests.support.queue_fakes import KEY
 from tests.support.records import DEFAULTS, OTHER_PROVIDER, PROVIDER, sample
 from tests.support.strategies import bodies, json_values
 
@@ -56,7 +59,7 @@ def delivery(body: bytes, message_id: str = "message-1", inserted_at: datetime |
 
 
 def read(body: bytes) -> list[Record]:
-    return decode(delivery(body), now=NOW, patience=PATIENCE)
+    return decode(delivery(body), now=NOW, patience=PATIENCE, key=KEY)
 
 
 def contents(value: object) -> list[Any]:
@@ -194,16 +197,16 @@ class TestIdentity:
         failure = Failure.of_message(sent, PermanentError(ErrorCode.INVALID_JSON, "wrong"), now=NOW)
         assert failure.first_seen <= NOW
         if body == b"[{}]":
-            (record,) = decode(sent, now=NOW, patience=PATIENCE)
+            (record,) = decode(sent, now=NOW, patience=PATIENCE, key=KEY)
             assert record.first_seen <= NOW
-            assert decode(delivery(encode(record).encode()), now=NOW, patience=PATIENCE) == [record]
+            assert decode(delivery(encode(record, key=KEY).encode()), now=NOW, patience=PATIENCE, key=KEY) == [record]
 
 
 class TestPuttingBack:
     @given(records)
     def test_a_record_that_is_put_back_is_the_same_when_it_comes_again(self, record: Record) -> None:
-        sent = delivery(encode(record).encode(), message_id="another", inserted_at=NOW)
-        assert decode(sent, now=NOW, patience=PATIENCE) == [record]
+        sent = delivery(encode(record, key=KEY).encode(), message_id="another", inserted_at=NOW)
+        assert decode(sent, now=NOW, patience=PATIENCE, key=KEY) == [record]
 
     def test_an_attempt_is_counted_and_nothing_else_changes(self) -> None:
         record = record_of(COURSE, attempts=3)
@@ -211,25 +214,25 @@ class TestPuttingBack:
 
     @pytest.mark.parametrize("text", ["a" * 1_000_000, "\u00e9" * 100_000, incompressible(60_000)])
     def test_a_record_beyond_a_message_is_compressed_not_cut(self, text: str) -> None:
-        message = encode(record_of({"notes": text}))
+        message = encode(record_of({"notes": text}), key=KEY)
         assert len(message.encode()) <= LARGEST_MESSAGE_BYTES
         assert read(message.encode()) == [record_of({"notes": text})]
 
     @pytest.mark.parametrize("text", [incompressible(70_000), "a" * 1_100_000])
     def test_a_record_that_not_even_so_fits_is_refused(self, text: str) -> None:
         with pytest.raises(PermanentError) as caught:
-            encode(record_of({"notes": text}))
+            encode(record_of({"notes": text}), key=KEY)
         assert caught.value.code is ErrorCode.REQUEST_TOO_LARGE
 
     @pytest.mark.parametrize("content", [COURSE, {"notes": "a" * 100_000}])
     def test_no_property_of_a_message_hides_what_the_host_knows_of_it(self, content: object) -> None:
-        assert not METADATA & {name.casefold() for name in json.loads(encode(record_of(content)))}
+        assert not METADATA & {name.casefold() for name in json.loads(encode(record_of(content), key=KEY))}
 
 
 class TestForgery:
     """The queue is open to others: an envelope that the app did not write is an invalid message, never a crash."""
 
-    ENVELOPE = json.loads(encode(record_of(COURSE)))
+    ENVELOPE = json.loads(encode(record_of(COURSE), key=KEY))
 
     @given(json_values, st.dictionaries(st.sampled_from(["activity", "compressedActivity"]), json_values))
     def test_anything_may_stand_under_deferred(self, said: object, beside: dict[str, object]) -> None:
@@ -254,7 +257,7 @@ class TestForgery:
         else:
             assert record.first_seen.tzinfo is not None
             assert record.deadline.tzinfo is not None
-            assert read(encode(record).encode()) == [record]
+            assert read(encode(record, key=KEY).encode()) == [record]
 
     @pytest.mark.parametrize(
         "content",

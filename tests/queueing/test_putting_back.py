@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from activities.errors import ErrorCode, TransientError
 from activities.execution import patience, sending
 from activities.execution.patience import LONGEST_DELAY_SECONDS, PATIENCE
-from activities.queueing.messages import Record, encode
+from activities.queueing.put_back import Record, encode
 from tests.support.fakes import REGISTRATION_ID, Fault
-from tests.support.queue_fakes import BEGIN
+from tests.support.queue_fakes import BEGIN, KEY
 from tests.support.queue_stage import ADMIN, COURSE, SECRET, TRANSIENT, Stage, delivery, error_of
 
 WEEK_SECONDS = 7 * 24 * 3600
@@ -68,13 +68,13 @@ class TestDelays:
     async def test_faults_wait_longer_each_time_up_to_a_quarter_of_an_hour(self, stage: Stage, attempts: int) -> None:
         stage.fail(error_of(ErrorCode.GRAPH_FAULT))
         record = Record(COURSE, "message-1:0", BEGIN, BEGIN + PATIENCE, attempts)
-        await stage.worker.handle(delivery(encode(record)))
+        await stage.worker.handle(delivery(encode(record, key=KEY)))
         assert stage.queue.delays == [min(900.0, 2.0 ** min(attempts + 1, 20))]
 
     async def test_throttling_waits_no_longer_than_graph_says_however_often(self, stage: Stage) -> None:
         stage.fail(error_of(ErrorCode.THROTTLED, 30.0))
         record = Record(COURSE, "message-1:0", BEGIN, BEGIN + PATIENCE, attempts=50)
-        await stage.worker.handle(delivery(encode(record)))
+        await stage.worker.handle(delivery(encode(record, key=KEY)))
         assert stage.queue.delays == [30.0]
 
     @pytest.mark.parametrize("external_id", [None, "course-1"])
@@ -94,7 +94,7 @@ class TestDelays:
         stage.jitter = 1.0
         stage.fail(error_of(ErrorCode.THROTTLED, seconds))
         record = Record(COURSE, "message-1:0", BEGIN, BEGIN + timedelta(days=30))
-        await stage.worker.handle(delivery(encode(record)))
+        await stage.worker.handle(delivery(encode(record, key=KEY)))
         assert stage.queue.delays == [WEEK_SECONDS]
 
     async def test_what_would_come_back_after_its_deadline_is_set_aside_with_the_reason(self, stage: Stage) -> None:
@@ -148,7 +148,7 @@ class TestAttempts:
     async def test_a_record_that_is_too_large_to_be_put_back_is_set_aside(self, stage: Stage) -> None:
         stage.fail(error_of(ErrorCode.THROTTLED, 10.0))
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("activities.queueing.messages.LARGEST_MESSAGE_BYTES", 100)
+            patch.setattr("activities.queueing.put_back.LARGEST_MESSAGE_BYTES", 100)
             await stage.send(COURSE)
         assert stage.ends == (0, 0, 1)
         assert stage.failure.code == "requestTooLarge"

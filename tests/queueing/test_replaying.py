@@ -14,6 +14,7 @@ from activities.errors import ErrorCode, PermanentError
 from activities.execution.patience import PATIENCE
 from activities.queueing.messages import Delivery, decode
 from tests.support.failed_records import NOW, SENT, failed, incompressible, listed, unreadable
+from tests.support.queue_fakes import KEY
 from tests.support.queue_storage import DiedError, StoredFailures, stored_failures
 
 type Ports = tuple[int, int, int]
@@ -30,7 +31,7 @@ async def test_a_record_begins_anew_as_the_same_activity(stored: StoredFailures)
     await stored.failures.replay(failed())
     (text,) = await stored.queue.visible()
     now = datetime.now(UTC)
-    (record,) = decode(Delivery(text.encode(), "another", now), now=now, patience=timedelta())
+    (record,) = decode(Delivery(text.encode(), "another", now), now=now, patience=timedelta(), key=KEY)
     assert failed().record == replace(record, attempts=3, replays=0, deadline=SENT + PATIENCE)
     assert (record.attempts, record.replays) == (0, 1)
     assert record.deadline - now > PATIENCE - timedelta(minutes=10)
@@ -67,7 +68,7 @@ async def test_dying_in_the_middle_loses_nothing(stored: StoredFailures, steps: 
     for failure in still_listed:
         await stored.failures.replay(failure)
     records = [
-        decode(Delivery(text.encode(), "another", NOW), now=NOW, patience=PATIENCE)[0]
+        decode(Delivery(text.encode(), "another", NOW), now=NOW, patience=PATIENCE, key=KEY)[0]
         for text in await stored.queue.visible()
     ]
     # Twice is harmless: it is the same activity.

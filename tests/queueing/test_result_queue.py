@@ -14,16 +14,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from activities import app
+from activities.contract.limits import LARGEST_MESSAGE_BYTES
 from activities.contract.models import Defaults
 from activities.errors import ErrorCode, PermanentError, TransientError
 from activities.execution import sending
 from activities.execution.patience import PATIENCE
 from activities.execution.result import Outcome, Result
 from activities.identity import managed_identity
-from activities.queueing.messages import LARGEST_MESSAGE_BYTES, Delivery, Record, decode
+from activities.queueing.messages import Delivery, decode
+from activities.queueing.put_back import Record
 from activities.queueing.result_queue import RESULTS_KEPT_FOR, ResultQueue, encode
 from activities.settings import Settings
-from tests.support.failed_records import incompressible
 from tests.support.fakes import FakeGraph, Fault
 from tests.support.queue_fakes import BEGIN, FakeQueue
 from tests.support.queue_stage import COURSE, SECRET, SET_ASIDE, Stage, delivery, error_of
@@ -130,7 +131,9 @@ class TestEnds:
 
     async def test_what_is_too_large_to_be_put_back_is_told(self, stage: Stage) -> None:
         stage.fail(THROTTLED)
-        await stage.send({**COURSE, "learningContentId": incompressible(70_000)})
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("activities.queueing.put_back.LARGEST_MESSAGE_BYTES", 100)
+            await stage.send(COURSE)
         assert [one["errorCode"] for one in stage.told] == ["requestTooLarge"]
 
     @settings(max_examples=60)

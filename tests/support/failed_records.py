@@ -9,7 +9,8 @@ from typing import Any
 from activities.errors import ErrorCode, PermanentError, Problem
 from activities.execution.patience import PATIENCE
 from activities.queueing.failures import Failures
-from activities.queueing.messages import Delivery, Failure, Record
+from activities.queueing.messages import Delivery, Failure
+from activities.queueing.put_back import Record
 from tests.support.records import sample
 
 NOW = datetime(2026, 5, 1, 12, 30, 15, 123456, tzinfo=UTC)

@@ -9,10 +9,23 @@ from uuid import uuid4
 from activities.execution.patience import PATIENCE
 from activities.queueing.failures import Failures
 from activities.queueing.messages import Delivery, Failure
+from activities.queueing.signing_key import SigningKey
 from activities.storage.queues import Queue, Receipt
 from tests.support.fakes import FakeTime
 
 BEGIN = datetime(2026, 5, 1, 12, tzinfo=UTC)
+KEY = b"the app's own"
+
+
+class KnownKey(SigningKey):
+    """A key that is known without a table; None is one that cannot be read at the moment."""
+
+    def __init__(self, key: bytes | None = KEY) -> None:
+        self.key = key
+
+    async def get(self) -> bytes | None:
+        """Return the key. See ``SigningKey``."""
+        return self.key
 
 
 @dataclass
@@ -89,6 +102,7 @@ class FakeFailures(Failures):
     def __init__(self, queue: FakeQueue | None = None) -> None:
         self._queue = queue or FakeQueue()
         self._patience = PATIENCE
+        self._signing_key = KnownKey()
         self.kept: dict[str, Failure] = {}
         self.error: Exception | None = None
         # Called before each failure is put back.
@@ -114,7 +128,7 @@ class FakeFailures(Failures):
         """Put a failure back. See ``Failures``."""
         self.before_replay(failure)
         if failure.id in self.kept:
-            await self._queue.put(self._again(failure))
+            await self._queue.put(await self._again(failure))
             del self.kept[failure.id]
 
 

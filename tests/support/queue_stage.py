@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from activities.contract.models import Defaults, Json
 from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
 from activities.execution.patience import PATIENCE
-from activities.queueing.messages import Delivery, Failure, Record, decode
+from activities.queueing.messages import Delivery, Failure, decode
+from activities.queueing.put_back import Record
 from activities.queueing.result_queue import ResultQueue
 from activities.queueing.worker import QueueWorker
 from tests.support.fakes import REGISTRATION_ID, FakeGraph, FakeLedger
-from tests.support.queue_fakes import BEGIN, FakeFailures, FakeQueue
+from tests.support.queue_fakes import BEGIN, KEY, FakeFailures, FakeQueue, KnownKey
 from tests.support.records import sample
 
 COURSE = {**sample("self-initiated.request"), "externalCourseActivityId": None}
@@ -72,12 +73,14 @@ class Stage:
     def __post_init__(self) -> None:
         self.ledger = FakeLedger(self.queue.time)
         self.failures = FakeFailures(self.queue)
+        self.signing_key = KnownKey()
         self.worker = QueueWorker(
             Defaults(registration_id=REGISTRATION_ID),
             self.graph,
             self.ledger,
             self.queue,
             self.failures,
+            self.signing_key,
             ResultQueue(self.results),
             now=self.queue.now,
             jitter=lambda: self.jitter,
@@ -120,5 +123,5 @@ class Stage:
     def record(self) -> Record:
         """The only record that was put back."""
         (message,) = self.queue.messages
-        (record,) = decode(message.delivery, now=self.queue.now(), patience=PATIENCE)
+        (record,) = decode(message.delivery, now=self.queue.now(), patience=PATIENCE, key=KEY)
         return record

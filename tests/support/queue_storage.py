@@ -14,6 +14,7 @@ from activities.settings import Storage
 from activities.storage.queues import Queue, Receipt
 from activities.storage.tables import Table
 from local.environment import storage_connection_string
+from tests.support.queue_fakes import KnownKey
 
 
 class DiedError(BaseException):
@@ -125,5 +126,7 @@ async def stored_failures(ports: tuple[int, int, int]) -> AsyncIterator[StoredFa
         await failed_queue.outside.create_queue()
         table = MortalTable(Storage(storage_connection_string(*ports)), f"t{uuid4().hex}", life)
         stack.push_async_callback(table.close)
-        failures = Failures(table, queue=queue.queue, failed_queue=failed_queue.queue, patience=PATIENCE)
+        failures = Failures(
+            table, queue=queue.queue, failed_queue=failed_queue.queue, patience=PATIENCE, signing_key=KnownKey()
+        )
         yield StoredFailures(failures, queue, failed_queue, life)

@@ -9,6 +9,7 @@ from activities.batches.worker import BatchWorker
 from activities.contract.models import Defaults
 from activities.execution.patience import PATIENCE
 from activities.queueing.failures import Failures
+from activities.queueing.signing_key import SigningKey
 from activities.queueing.worker import QueueWorker
 from activities.settings import Storage
 from activities.storage.queues import Queue
@@ -34,13 +35,14 @@ def store_of(  # noqa: PLR0913 (one for each part of the store)
     table = Table(NOWHERE, "none", credential=None)
     queue = queue or Queue(NOWHERE, "learning-activities", credential=None)
     batch_queue = batch_queue or Queue(NOWHERE, "learning-activities-batches", credential=None)
-    failures = failures or Failures(table, queue=queue, failed_queue=queue, patience=PATIENCE)
+    signing_key = SigningKey(table)
+    failures = failures or Failures(table, queue=queue, failed_queue=queue, patience=PATIENCE, signing_key=signing_key)
     batches = batches or BatchStore(table)
     batch_worker = BatchWorker(DEFAULTS, graph, ledger, batches, batch_queue, failures)
     return Store(
         ledger,
         failures,
-        QueueWorker(DEFAULTS, graph, ledger, queue, failures),
+        QueueWorker(DEFAULTS, graph, ledger, queue, failures, signing_key),
         batches,
         batch_queue,
         batch_worker,

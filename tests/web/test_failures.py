@@ -13,12 +13,13 @@ from activities.contract.models import Defaults
 from activities.errors import ErrorCode, PermanentError, TransientError
 from activities.execution.patience import PATIENCE
 from activities.health import Health
-from activities.queueing.messages import Failure, Record, decode
+from activities.queueing.messages import Failure, decode
+from activities.queueing.put_back import Record
 from activities.web import failures, http
 from activities.web.runtime import Runtime, UseCase
 from tests.support.error_shape import assert_error
 from tests.support.fakes import FakeGraph
-from tests.support.queue_fakes import FakeFailures, FakeQueue
+from tests.support.queue_fakes import KEY, FakeFailures, FakeQueue
 from tests.support.stores import store_of
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -64,7 +65,7 @@ class Operator:
     def put_back(self) -> list[int]:
         """The numbers of the failures that stand in the activity queue."""
         deliveries = [message.delivery for message in self.queue.messages]
-        records = [decode(one, now=NOW, patience=PATIENCE)[0] for one in deliveries]
+        records = [decode(one, now=NOW, patience=PATIENCE, key=KEY)[0] for one in deliveries]
         return sorted(record.content["number"] for record in records)
 
 

@@ -14,7 +14,7 @@ from activities import app as composition
 from activities import identity
 from activities.app import App, Store
 from activities.app import build as build_app
-from activities.contract import json_text
+from activities.contract import limits
 from activities.contract.models import Defaults
 from activities.errors import ErrorCode, PermanentError, Problem, SettingsError
 from activities.graph import client
@@ -147,7 +147,7 @@ class TestSignIn:
         request = replace(REQUEST, function="get_health")
         assert (await signing_in.answer(request, about.get_health)).status == 200
 
-    @pytest.mark.parametrize("body", [b"", b"{", b"[" * 100_000, b" " * (json_text.LARGEST_ACTIVITY_BYTES + 1)])
+    @pytest.mark.parametrize("body", [b"", b"{", b"[" * 100_000, b" " * (limits.LARGEST_ACTIVITY_BYTES + 1)])
     async def test_the_sign_in_is_checked_before_the_body_is_read(self, signing_in: Runtime, body: bytes) -> None:
         for name, use_case in (("create_activity", activities.create(None)), ("create_batch", batches.create_batch)):
             request = replace(REQUEST, body=body, function=name)

@@ -1,0 +1,37 @@
+"""The triggers hand a request over as it came, but for what nobody reads."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import azure.functions as func
+import pytest
+
+import function_app
+from activities.web import http
+
+CONTEXT = SimpleNamespace(invocation_id="1", function_name="create_activity")
+FUNCTIONS = {one.get_function_name(): one for one in function_app.app.get_functions() if one.is_http_function()}
+
+
+async def handed_over(name: str, method: str, monkeypatch: pytest.MonkeyPatch) -> http.Request:
+    """Return what a function hands over of a request with a body."""
+    given: list[http.Request] = []
+
+    async def answer(request: http.Request, *_: Any, **__: Any) -> http.Response:
+        given.append(request)
+        return http.respond(200, {}, request)
+
+    monkeypatch.setattr(function_app, "runtime", SimpleNamespace(answer=answer))
+    await FUNCTIONS[name].get_user_function()(func.HttpRequest(method, "https://app/api", body=b"sent"), CONTEXT)
+    (request,) = given
+    return request
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+async def test_nobody_reads_the_body_of_a_get(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some of these routes need no key, and a body can have 64 MiB."""
+    assert (await handed_over(name, "GET", monkeypatch)).body == b""
+
+
+async def test_a_post_is_handed_over_with_its_body(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (await handed_over("create_batch", "POST", monkeypatch)).body == b"sent"
