@@ -5,6 +5,7 @@ It serves nothing itself and imports nothing heavy, so that every command may us
 
 import errno
 import os
+import secrets
 import signal
 import socket
 import sys
@@ -49,6 +50,9 @@ def listen(port: int) -> socket.socket:
         raise StartError(message) from error
 
 
+_TRIES = 50
+
+
 def free_ports(wanted: Sequence[int]) -> list[int]:
     """Return the wanted ports after making sure that each is free; a 0 becomes a free one.
 
@@ -60,11 +64,21 @@ def free_ports(wanted: Sequence[int]) -> list[int]:
     sockets: list[socket.socket] = []
     try:
         for port in wanted:
-            sockets.append(listen(port))  # noqa: PERF401 - The sockets opened before a failing one must be closed.
+            sockets.append(listen(port) if port else _listen_anywhere())  # noqa: PERF401 (those before are closed)
         return [opened.getsockname()[1] for opened in sockets]
     finally:
         for opened in sockets:
             opened.close()
+
+
+def _listen_anywhere() -> socket.socket:
+    """Listen on a port that no connection going out is given in between: systems take those from 32,768 on."""
+    for port in secrets.SystemRandom().sample(range(20_000, 32_000), _TRIES):
+        try:
+            return listen(port)
+        except StartError:
+            continue
+    return listen(0)
 
 
 def call_on_stop(callback: Callable[[], None], *, lifeline: bool) -> None:
