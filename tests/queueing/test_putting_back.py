@@ -1,7 +1,6 @@
 """When a record is tried again, and when its time or its attempts are over."""
 
 import json
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -9,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from activities.errors import ErrorCode, TransientError
-from activities.execution import patience, sending
+from activities.execution import patience
 from activities.execution.patience import LONGEST_DELAY_SECONDS, PATIENCE
 from activities.queueing.put_back import Record, encode
 from tests.support.fakes import REGISTRATION_ID, Fault
@@ -17,19 +16,6 @@ from tests.support.queue_fakes import BEGIN, KEY
 from tests.support.queue_stage import ADMIN, COURSE, SECRET, TRANSIENT, Stage, delivery, error_of
 
 WEEK_SECONDS = 7 * 24 * 3600
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _no_pauses() -> Iterator[None]:
-    """What a bug left behind is looked up; the pauses before that are not the worker's, and have their own tests."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sending, "LOOK_UP_PAUSES_SECONDS", (0.0, 0.0))
-        yield
-
-
-@pytest.fixture
-def stage() -> Stage:
-    return Stage()
 
 
 @given(

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,7 +17,6 @@ from activities import app
 from activities.contract.limits import LARGEST_MESSAGE_BYTES
 from activities.contract.models import Defaults
 from activities.errors import ErrorCode, PermanentError, TransientError
-from activities.execution import sending
 from activities.execution.patience import PATIENCE
 from activities.execution.result import Outcome, Result
 from activities.identity import managed_identity
@@ -39,19 +38,6 @@ NAMES = (
     *("operation", "messageId"),
 )
 THROTTLED = error_of(ErrorCode.THROTTLED, 10.0)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _no_pauses() -> Iterator[None]:
-    """The pauses before a look-up have their own tests."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sending, "LOOK_UP_PAUSES_SECONDS", (0.0, 0.0))
-        yield
-
-
-@pytest.fixture
-def stage() -> Stage:
-    return Stage()
 
 
 @pytest_asyncio.fixture

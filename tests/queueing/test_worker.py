@@ -1,7 +1,6 @@
 """Every record of a message comes to one of three ends: created, put back, or set aside with a reason."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -9,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from activities.errors import ErrorCode, PermanentError, TransientError
-from activities.execution import sending
 from activities.execution.patience import PATIENCE
 from activities.queueing.messages import Delivery, decode
 from tests.support.fakes import Fault
@@ -18,19 +16,6 @@ from tests.support.queue_stage import COURSE, PUT_BACK_AFTER_SECONDS, SECRET, SE
 from tests.support.strategies import bodies, kinds_and_records
 
 valid_bodies = st.lists(kinds_and_records.map(lambda one: one[1]), max_size=3).map(lambda one: json.dumps(one).encode())
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _no_pauses() -> Iterator[None]:
-    """What a bug left behind is looked up; the pauses before that are not the worker's, and have their own tests."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sending, "LOOK_UP_PAUSES_SECONDS", (0.0, 0.0))
-        yield
-
-
-@pytest.fixture
-def stage() -> Stage:
-    return Stage()
 
 
 class TestEnds:
