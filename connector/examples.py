@@ -7,11 +7,11 @@ from typing import Any
 from activities.batches.results import Batch, Progress
 from activities.contract.advice import ADVICE
 from activities.contract.models import Assignment, CourseActivity, Defaults, SelfInitiatedCourse, StoredActivity
+from activities.contract.operations import Outcome
 from activities.contract.validation import ODATA_TYPE, TYPE, parse_activity
 from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
-from activities.execution.result import Outcome, Result
-from activities.execution.sending import Creation
-from activities.execution.sending import Outcome as CreationOutcome
+from activities.execution.lifecycle import Done
+from activities.execution.result import Result
 from activities.health import Report
 from activities.queueing.messages import Failure
 from activities.queueing.put_back import Record
@@ -97,7 +97,7 @@ def created(kind: type[CourseActivity]) -> Any:
     learner = wanted.activity.learner_user_id
     told = {"id": f"{learner}:{_ID}", "learningProviderId": wanted.registration_id}
     stored = StoredActivity({**wanted.activity.to_graph(), **told})
-    return _body(activities.encode_flat(Creation(CreationOutcome.CREATED, wanted, stored), _REQUEST))
+    return _body(activities.encode_flat(Done(Outcome.CREATED, wanted, stored), _REQUEST))
 
 
 def report() -> Any:

@@ -72,7 +72,12 @@ PURE = {
     "contract.envelope",
     "contract.json_text",
     "contract.limits",
+    "contract.forms",
+    "contract.changes",
+    "contract.instructions",
     "contract.models",
+    "contract.operations",
+    "contract.problems",
     "contract.setting_values",
     "contract.validation",
     "contract.values",
@@ -201,7 +206,15 @@ def room_of(module: str) -> str:
 
 
 def test_the_triggers_know_only_the_top_floor_and_the_words_that_they_bind() -> None:
-    words = {"contract.models", "queueing.messages"}
+    words = {
+        "contract.forms",
+        "contract.changes",
+        "contract.instructions",
+        "contract.models",
+        "contract.operations",
+        "contract.problems",
+        "queueing.messages",
+    }
     known = modules_of_activities(PRODUCT["function_app"])
     assert {module for module in known if room_of(module) != "web"} == words
 

@@ -19,9 +19,10 @@ from activities.batches.store import BatchStore
 from activities.batches.task import Task
 from activities.batches.worker import BatchWorker
 from activities.contract import values
+from activities.contract.operations import Outcome
 from activities.errors import ErrorCode, PermanentError, TransientError
 from activities.execution import patience
-from activities.execution.result import Outcome, Result
+from activities.execution.result import Result
 
 # A larger batch is not looked through for how many of its records are valid.
 LARGEST_INLINE = 500
@@ -84,9 +85,9 @@ class BatchAcceptor:
         if at_once and batch.total <= LARGEST_INLINE:
             fitting = [record for page in pages for record in page]
             defaults = replace(self.worker.defaults, client_id=client_id)
-            refused, valid = attempt.check(fitting, batch_id=batch.id, defaults=defaults)
+            refused, valid = attempt.check(fitting, batch_id=batch.id, accepted_at=now, defaults=defaults)
             if len(valid) <= CHUNK:
-                done = await attempt.create(valid, graph=self.worker.graph, ledger=self.worker.ledger)
+                done = await attempt.carry_out(valid, graph=self.worker.graph, ledger=self.worker.ledger)
                 ends = sorted([*refused, *done.results], key=lambda result: result.index)
                 await self._keep_created(batch, pages, ends, done)
                 return Accepted(_added_up(batch, ends), ends)

@@ -2,7 +2,8 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
 from activities import telemetry
 from activities.batches.records import SentRecord
@@ -55,9 +56,9 @@ class Round:
 
 
 def check(
-    records: Iterable[SentRecord], *, batch_id: str, defaults: Defaults
+    records: Iterable[SentRecord], *, batch_id: str, accepted_at: datetime, defaults: Defaults
 ) -> tuple[list[Result], dict[int, ActivityRequest]]:
-    """Return the results of the records that cannot be created, and the requests of the others by their index."""
+    """Return the results of the records that cannot be carried out, and the requests of the others by their index."""
     refused: list[Result] = []
     requests: dict[int, ActivityRequest] = {}
     for record in records:
@@ -66,7 +67,9 @@ def check(
                 raise record.problem  # noqa: TRY301 (it ends as what is found here does)
             wanted = parse_activity(record.content, kind=None, defaults=defaults)
             key = record.idempotency_key(batch_id)
-            requests[record.index] = once.identify(wanted, idempotency_key=key)
+            # Of records about one activity, the later one is the newer one.
+            dated = replace(wanted, arrived_at=accepted_at + timedelta(microseconds=record.index))
+            requests[record.index] = once.identify(dated, idempotency_key=key)
         except PermanentError as error:
             refused.append(Result.of_content(record.index, error, record.content))
         except Exception as error:  # noqa: BLE001 (a bug must end neither the batch nor the record's neighbours)
@@ -75,13 +78,13 @@ def check(
     return refused, requests
 
 
-async def create(requests: Mapping[int, ActivityRequest], *, graph: GraphGateway, ledger: Ledger) -> Round:
-    """Create up to twenty activities, each once; none of a provider that Graph throttles. After a bug, all wait."""
+async def carry_out(requests: Mapping[int, ActivityRequest], *, graph: GraphGateway, ledger: Ledger) -> Round:
+    """Carry out up to twenty requests, each once; none of a provider that Graph throttles. After a bug, all wait."""
     done = Round()
     some = list(requests.values())
     done.sent = len(once.shut_out(some, graph)) < len(some)
     try:
-        ends = await once.create(some, sender=Sender(graph=graph, effort=FOR_A_CHUNK), ledger=ledger)
+        ends = await once.carry_out(some, sender=Sender(graph=graph, effort=FOR_A_CHUNK), ledger=ledger)
     except Exception as error:  # noqa: BLE001 (a bug must not keep the batch from coming to its end)
         telemetry.failure("internalError", error)
         ends = [patience.bug()] * len(some)
@@ -100,4 +103,4 @@ def lost(index: int, request: ActivityRequest) -> Result:
         "know whether the activity exists. Send the record again, with this externalCourseActivityId."
     )
     error = PermanentError(ErrorCode.OUTCOME_UNKNOWN, message)
-    return Result.of_error(index, error, external_id=request.activity.external_course_activity_id or "")
+    return Result.of_error(index, error, external_id=request.external_id)

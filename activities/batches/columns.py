@@ -4,8 +4,10 @@ from typing import Any
 
 from activities.batches import csv_text
 from activities.contract import json_text, values
+from activities.contract.instructions import NAMES
 from activities.contract.models import Assignment, CourseActivity, SelfInitiatedCourse
-from activities.contract.validation import ODATA_TYPE, TYPE, closest, kind_named
+from activities.contract.problems import closest
+from activities.contract.validation import ODATA_TYPE, TYPE, kind_named
 from activities.errors import PermanentError, Problem
 
 BATCH_ID, INDEX, ROW = "batchId", "index", "row"
@@ -13,7 +15,7 @@ ERRORS = ("errorCode", "errorMessage", "errorTarget")
 # In the models' order, behind what a row of any kind is for.
 PROPERTIES = tuple(
     dict.fromkeys(
-        ["registrationId"]
+        ["registrationId", *NAMES]
         + [
             one.alias or ""
             for model in (CourseActivity, Assignment, SelfInitiatedCourse)

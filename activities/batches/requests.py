@@ -13,9 +13,11 @@ from activities.batches import columns, csv_text
 from activities.batches.records import Resent, SentRecord
 from activities.batches.results import BATCH_ID
 from activities.contract import json_text
-from activities.contract.envelope import EXPECTED, NAME, open_envelope, parse_options, with_provider
+from activities.contract.envelope import EXPECTED, NAME, Options, open_envelope, parse_options
+from activities.contract.instructions import OPERATION
 from activities.contract.limits import LARGEST_BATCH, LARGEST_BATCH_BYTES, MOST_CORRECTED_BATCHES, MOST_ROWS
-from activities.contract.validation import INVALID, PROVIDER, REQUIRED, refusal
+from activities.contract.problems import INVALID, REQUIRED, refusal
+from activities.contract.validation import PROVIDER
 from activities.errors import ErrorCode, PermanentError, Problem
 
 FIRST_ROW = 2  # Where a sheet's first record stands: below the headings, and counted from 1.
@@ -67,13 +69,13 @@ def parse(body: bytes, *, media_type: str, query: Mapping[str, str]) -> BatchReq
 
 
 def _from_query(query: Mapping[str, str]) -> dict[str, str]:
-    spelled = {one.casefold(): one for one in (NAME, *PROVIDER)}
+    spelled = {one.casefold(): one for one in (NAME, *PROVIDER, OPERATION)}
     return {spelled[name.casefold()]: value for name, value in query.items() if name.casefold() in spelled}
 
 
 def _of_sheet(text: str, query: Mapping[str, str]) -> BatchRequest:
     problems: list[Problem] = []
-    name, registration_id = parse_options(_from_query(query), problems)
+    options = parse_options(_from_query(query), problems)
     delimiter, headings = columns.find_header(text)
     names = columns.parse_header(headings, problems)
     unnamed = [column for column, heading in enumerate(headings) if not heading]
@@ -91,7 +93,7 @@ def _of_sheet(text: str, query: Mapping[str, str]) -> BatchRequest:
         for column in takewhile(len(cells).__gt__, unnamed):
             if cells[column].strip():
                 filled.setdefault(column, index)
-        records.append(_of_row(index, cells, names, delimiter, registration_id))
+        records.append(_of_row(index, cells, names, delimiter, options))
     for column, index in islice(filled.items(), _MOST_PROBLEMS):
         message = (
             f"Column {csv_text.letter(column)} of the CSV file has a value in row {index + FIRST_ROW}, but no name in "
@@ -104,10 +106,10 @@ def _of_sheet(text: str, query: Mapping[str, str]) -> BatchRequest:
     if problems:
         raise refusal(problems)
     _check_count(rows, "rows")
-    return BatchRequest(tuple(records), name, delimiter)
+    return BatchRequest(tuple(records), options.name, delimiter)
 
 
-def _of_row(index: int, cells: list[str], names: list[str], delimiter: str, registration_id: str) -> SentRecord:
+def _of_row(index: int, cells: list[str], names: list[str], delimiter: str, options: Options) -> SentRecord:
     problems: list[Problem] = []
     row = f"Row {index + FIRST_ROW}"
     said = columns.parse_row(cells, names)
@@ -129,7 +131,7 @@ def _of_row(index: int, cells: list[str], names: list[str], delimiter: str, regi
         )
         problems.append(Problem(INVALID, message, columns.BATCH_ID))
     problem = refusal(problems) if problems else None
-    return SentRecord(index, with_provider(said, registration_id), problem, resends)
+    return SentRecord(index, options.given_to(said), problem, resends)
 
 
 def _check_corrections(records: Iterable[SentRecord], problems: list[Problem]) -> None:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from activities.execution.result import Outcome, Result
+from activities.contract.operations import Outcome
+from activities.execution.result import Result
 
 BATCH_ID = re.compile(r"[0-9a-f]{32}")
 RUNNING, COMPLETED = "running", "completed"

@@ -11,16 +11,17 @@ from datetime import UTC, datetime, timedelta
 
 from activities import telemetry
 from activities.batches import results
-from activities.batches.attempt import Round, check, create, lost
+from activities.batches.attempt import Round, carry_out, check, lost
 from activities.batches.chunks import Chunk
 from activities.batches.store import BatchStore
 from activities.batches.task import Task
 from activities.contract.models import ActivityRequest, Defaults
+from activities.contract.operations import Outcome
 from activities.errors import ErrorCode, PermanentError
 from activities.execution import patience
 from activities.execution.gateway import GraphGateway
 from activities.execution.ledger import Ledger
-from activities.execution.result import Outcome, Result
+from activities.execution.result import Result
 from activities.queueing.failures import Failures
 from activities.queueing.messages import Delivery, Failure
 from activities.storage.queues import Queue
@@ -89,7 +90,7 @@ class BatchWorker:
             ended = {result.index for result in await self.store.results(chunk)}
             records = [record for record in records if record.index not in ended]
         defaults = replace(self.defaults, client_id=task.client_id)
-        refused, requests = check(records, batch_id=task.batch_id, defaults=defaults)
+        refused, requests = check(records, batch_id=task.batch_id, accepted_at=task.accepted_at, defaults=defaults)
         task = replace(task, attempts=task.attempts + 1)
         done = await self._create(task, requests, deliveries=deliveries)
         ends = [*refused, *done.results, *_given_up(task, done, requests)]
@@ -117,7 +118,7 @@ class BatchWorker:
             return Round([lost(index, request) for index, request in requests.items()])
         done = Round()
         for some in [dict([one]) for one in requests.items()] if task.singly else [requests]:
-            done.add(await create(some, graph=self.graph, ledger=self.ledger))
+            done.add(await carry_out(some, graph=self.graph, ledger=self.ledger))
         return done
 
 

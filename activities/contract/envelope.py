@@ -7,20 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from activities.contract import values
+from activities.contract import instructions, values
+from activities.contract.instructions import OPERATION
 from activities.contract.limits import LONGEST_BATCH_NAME
-from activities.contract.validation import (
-    ALL_NAMES,
-    CONTRADICTION,
-    EXTERNAL_ID_OF_METADATA,
-    INVALID,
-    PROVIDER,
-    REQUIRED,
-    TYPES,
-    UNKNOWN,
-    closest,
-    refusal,
-)
+from activities.contract.problems import CONTRADICTION, INVALID, REQUIRED, UNKNOWN, closest, refusal
+from activities.contract.validation import ALL_NAMES, EXTERNAL_ID_OF_METADATA, PROVIDER, TYPES
 from activities.errors import Problem
 
 ACTIVITIES, NAME = "activities", "name"
@@ -50,7 +41,7 @@ def open_envelope(value: Any, *, beside: Mapping[str, str] | None = None, has_na
         PermanentError: ``invalidRequest`` with everything that is wrong with the envelope.
     """
     problems: list[Problem] = []
-    known = (ACTIVITIES, *((NAME,) if has_name else ()), *PROVIDER)
+    known = (ACTIVITIES, *((NAME,) if has_name else ()), *PROVIDER, OPERATION)
     meant: set[str] = set()
     match value:
         case list():
@@ -64,14 +55,33 @@ def open_envelope(value: Any, *, beside: Mapping[str, str] | None = None, has_na
             raise refusal([Problem(INVALID, f"The body must be {EXPECTED} or a list of activities.")])
     # With "activites" it is clear enough what is missing.
     records = [] if ACTIVITIES in meant - envelope.keys() else _records(envelope.get(ACTIVITIES), problems)
-    name, registration_id = parse_options({**(beside or {}), **envelope}, problems)
+    options = parse_options({**(beside or {}), **envelope}, problems)
     if problems:
         raise refusal(problems)
-    return Envelope([with_provider(record, registration_id) for record in records], name)
+    return Envelope([options.given_to(record) for record in records], options.name)
 
 
-def parse_options(given: Mapping[str, Any], problems: list[Problem]) -> tuple[str, str]:
-    """Return what many activities are called, and the provider of the records that name none; add what is wrong."""
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What is said once for many records: what they are called, and what holds for those that do not say it."""
+
+    name: str = ""
+    registration_id: str = ""
+    operation: str = ""
+
+    def given_to(self, record: object) -> Any:
+        """Return a record with what it does not say itself: the nearest word holds."""
+        if not isinstance(record, dict):
+            return record
+        named = any(not values.is_blank(record.get(one)) for one in PROVIDER)
+        provider = {PROVIDER[0]: self.registration_id} if self.registration_id and not named else {}
+        done = not values.is_blank(record.get(OPERATION))
+        operation = {OPERATION: self.operation} if self.operation and not done else {}
+        return {**record, **provider, **operation} if provider or operation else record
+
+
+def parse_options(given: Mapping[str, Any], problems: list[Problem]) -> Options:
+    """Return what is said once for many activities; add what is wrong."""
     name = ""
     if not values.is_blank(given.get(NAME)):
         try:
@@ -88,15 +98,9 @@ def parse_options(given: Mapping[str, Any], problems: list[Problem]) -> tuple[st
     if len({one.casefold() for one in providers}) > 1:
         message = f"{' and '.join(PROVIDER)} both name the provider, but they differ: send one."
         problems.append(Problem(CONTRADICTION, message, PROVIDER[0]))
-    return name, next(iter(providers), "")
-
-
-def with_provider(record: object, registration_id: str) -> Any:
-    """Return a record with the provider of its envelope, unless it names one of its own, or the envelope none."""
-    if not registration_id or not isinstance(record, dict):
-        return record
-    named = any(not values.is_blank(record.get(one)) for one in PROVIDER)
-    return record if named else {**record, PROVIDER[0]: registration_id}
+    said = given.get(OPERATION)
+    operation = "" if values.is_blank(said) else str(instructions.operation_named(said, problems))
+    return Options(name, next(iter(providers), ""), operation)
 
 
 def _refuse_unknown(envelope: Mapping[str, Any], known: tuple[str, ...], problems: list[Problem]) -> set[str]:

@@ -4,24 +4,20 @@ Titles, descriptions and examples are read by flow makers. Nothing here does I/O
 Source: https://learn.microsoft.com/graph/api/employeeexperienceuser-post-learningcourseactivities
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, tzinfo
-from typing import Annotated, Any, ClassVar, Literal, get_args
+from datetime import UTC, datetime, tzinfo
+from typing import Annotated, Any, ClassVar, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
-from pydantic_core import PydanticCustomError
 
 from activities.contract import values
-from activities.contract.dates import InvalidDateError
-from activities.contract.limits import LONGEST_NOTES, LONGEST_TEXT
+from activities.contract.forms import AssignmentType, DateTimeOffset, Guid, Status, Text, UserId, form
+from activities.contract.limits import LONGEST_NOTES
+from activities.contract.operations import Operation
 
 type Json = dict[str, Any]
-
-# "unknownFutureValue" stands on the API page as OData's place-holder for later values; nobody can mean it.
-Status = Literal["notStarted", "inProgress", "completed"]
-AssignmentType = Literal["required", "recommended"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,28 +39,6 @@ class Defaults:
     client_id: str = ""
 
 
-def _form(parse: Callable[..., object], *, zoned: bool = False, longest: int = LONGEST_TEXT) -> BeforeValidator:
-    def validate(value: object, info: ValidationInfo[Defaults]) -> object:
-        if value is None:
-            return None
-        try:
-            if isinstance(value, str):
-                values.bounded(value, longest=longest)
-            return parse(value, zone=info.context.zone) if zoned else parse(value)
-        except (values.InvalidValueError, InvalidDateError) as error:
-            raise PydanticCustomError("form", "{reason}", {"reason": str(error)}) from error
-
-    return BeforeValidator(validate)
-
-
-# What the API's documents say of a text; it is checked by its form, not by this.
-_UUID, _DATE_TIME = (WithJsonSchema({"type": "string", "format": name}) for name in ("uuid", "date-time"))
-Text = Annotated[str, _form(values.text)]
-UserId = Annotated[str, _form(values.entra_user_id), _UUID]
-Guid = Annotated[str, _form(values.guid), _UUID]
-DateTimeOffset = Annotated[str, _form(values.date_time_offset, zoned=True), _DATE_TIME]
-
-
 class CourseActivity(BaseModel):
     """What both kinds share. A property that the caller did not send stays unset; an explicit null stays null."""
 
@@ -73,6 +47,8 @@ class CourseActivity(BaseModel):
     odata_type: ClassVar[str] = ""
     type_name: ClassVar[str] = ""
     spoken_name: ClassVar[str] = "a learning course activity"
+    # What Graph lets an update change: https://learn.microsoft.com/graph/api/learningcourseactivity-update
+    changeable: ClassVar[frozenset[str]] = frozenset({"status", "completionPercentage", "completedDateTime"})
 
     learner_user_id: Annotated[
         UserId,
@@ -93,7 +69,7 @@ class CourseActivity(BaseModel):
     ]
     status: Annotated[
         Status,
-        _form(lambda value: values.choice(value, get_args(Status))),
+        form(lambda value: values.choice(value, get_args(Status))),
         Field(
             title="Status",
             description="How far the learner is: notStarted, inProgress or completed.",
@@ -102,7 +78,7 @@ class CourseActivity(BaseModel):
     ]
     completion_percentage: Annotated[
         int | None,
-        _form(values.whole_percentage),
+        form(values.whole_percentage),
         Field(
             title="Completion Percentage",
             description="How much is done, a whole number from 0 to 100.",
@@ -158,10 +134,11 @@ class Assignment(CourseActivity):
     odata_type: ClassVar[str] = "#microsoft.graph.learningAssignment"
     type_name: ClassVar[str] = "assignment"
     spoken_name: ClassVar[str] = "an assignment"
+    changeable: ClassVar[frozenset[str]] = CourseActivity.changeable | {"assignedDateTime", "dueDateTime", "notes"}
 
     assignment_type: Annotated[
         AssignmentType,
-        _form(lambda value: values.choice(value, get_args(AssignmentType))),
+        form(lambda value: values.choice(value, get_args(AssignmentType))),
         Field(
             title="Assignment Type",
             description="Whether the course is required or recommended.",
@@ -186,7 +163,7 @@ class Assignment(CourseActivity):
     ] = None
     due_date_time: Annotated[
         dict[str, str] | None,
-        _form(values.due_date_time, zoned=True),
+        form(values.due_date_time, zoned=True),
         Field(
             title="Due At",
             description="When the course is due, such as 2026-12-18; a date alone means the end of that day.",
@@ -195,7 +172,7 @@ class Assignment(CourseActivity):
     ] = None
     notes: Annotated[
         dict[str, str] | None,
-        _form(values.notes, longest=LONGEST_NOTES),
+        form(values.notes, longest=LONGEST_NOTES),
         Field(
             title="Notes",
             description="A message to the learner.",
@@ -216,6 +193,7 @@ class SelfInitiatedCourse(CourseActivity):
     odata_type: ClassVar[str] = "#microsoft.graph.learningSelfInitiatedCourse"
     type_name: ClassVar[str] = "selfInitiatedCourse"
     spoken_name: ClassVar[str] = "a self-initiated course"
+    changeable: ClassVar[frozenset[str]] = CourseActivity.changeable | {"startedDateTime"}
 
     started_date_time: Annotated[
         DateTimeOffset | None,
@@ -229,10 +207,36 @@ class SelfInitiatedCourse(CourseActivity):
 
 @dataclass(frozen=True, slots=True)
 class ActivityRequest:
-    """A request that can be carried out: which provider it is for, and the activity to create."""
+    """A request that can be carried out.
+
+    Args:
+        registration_id: The provider.
+        activity: The activity; of an update what is to change, of a delete no more than which one it is.
+        operation: What is to be done with it.
+        as_of: When it was true where it comes from, if its sender says so.
+        arrived_at: When it came here first.
+    """
 
     registration_id: str
     activity: CourseActivity
+    operation: Operation = Operation.CREATE
+    as_of: datetime | None = None
+    arrived_at: datetime = field(default_factory=lambda: datetime.now(UTC), compare=False)
+
+    @property
+    def true_at(self) -> datetime:
+        """When it was true: what is known to be newer is not overwritten."""
+        return self.as_of or self.arrived_at
+
+    @property
+    def external_id(self) -> str:
+        """The caller's own id, or ""."""
+        return self.activity.external_course_activity_id or ""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What makes two requests one activity: the provider and the external id."""
+        return self.registration_id.casefold(), self.external_id
 
 
 @dataclass(frozen=True, slots=True)

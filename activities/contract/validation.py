@@ -3,21 +3,18 @@
 The rules of single properties are the models'; here is what concerns the record as a whole.
 """
 
-import difflib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from pydantic import ValidationError
 
-from activities.contract import values
+from activities.contract import instructions, values
 from activities.contract.limits import LONGEST_TEXT
 from activities.contract.models import ActivityRequest, Assignment, CourseActivity, Defaults, Json, SelfInitiatedCourse
+from activities.contract.operations import Operation
+from activities.contract.problems import CONTRADICTION, INVALID, NOT_ALLOWED, REQUIRED, UNKNOWN, closest, refusal
 from activities.errors import ErrorCode, PermanentError, Problem
-
-# What details[].code can say.
-REQUIRED, INVALID, UNKNOWN = "required", "invalid", "unknownProperty"
-CONTRADICTION, NOT_ALLOWED = "contradiction", "notAllowed"
 
 # Two names for one thing: Graph's, and one without a dot, which the designer of flows can fill in.
 TYPES = ODATA_TYPE, TYPE = "@odata.type", "type"
@@ -26,6 +23,8 @@ _MODELS: tuple[type[CourseActivity], ...] = (Assignment, SelfInitiatedCourse)
 _KINDS = {model.type_name.casefold(): model for model in _MODELS} | {"selfinitiated": SelfInitiatedCourse}
 PROVIDER = ("registrationId", "learningProviderId")  # Two names for one thing.
 EXTERNAL_ID = "externalCourseActivityId"
+# Operations that need the whole record; the others need no more than the activity's name.
+WHOLE = frozenset({Operation.CREATE, Operation.UPSERT})
 EXTERNAL_ID_OF_METADATA = "externalcourseActivityId"  # The spelling of Graph's metadata.
 _ANSWERED_BY_GRAPH = frozenset({"id", "@odata.context", "@odata.etag"})
 _MOST_UNKNOWN = 20  # An answer is read by a person, and each suggestion costs time.
@@ -33,6 +32,7 @@ _NAMES_OF = {
     model: frozenset(one.alias or "" for one in model.model_fields.values())
     for model in (CourseActivity, Assignment, SelfInitiatedCourse)
 }
+_NAMES_A_DELETION = frozenset({*TYPES, *PROVIDER, EXTERNAL_ID, EXTERNAL_ID_OF_METADATA})
 ALL_NAMES = frozenset[str]().union(*_NAMES_OF.values())
 # A null here says no more than a missing property, and Graph must not be sent one.
 _NO_NULL = frozenset({EXTERNAL_ID, "learningProviderId", "registrationId"}).union(
@@ -40,13 +40,16 @@ _NO_NULL = frozenset({EXTERNAL_ID, "learningProviderId", "registrationId"}).unio
 )
 
 
-def parse_activity(record: object, *, kind: type[CourseActivity] | None, defaults: Defaults) -> ActivityRequest:
+def parse_activity(
+    record: object, *, kind: type[CourseActivity] | None, defaults: Defaults, operation: Operation | None = None
+) -> ActivityRequest:
     """Check one record completely.
 
     Args:
         record: What JSON gave.
-        kind: The kind that the operation stands for, or None where ``@odata.type`` or ``type`` has to say it.
+        kind: The kind that the route stands for, or None where ``@odata.type`` or ``type`` has to say it.
         defaults: The app's settings that bear on requests.
+        operation: What the route does, or None where the record can say it.
 
     Raises:
         PermanentError: ``invalidRequest`` with every problem at once, each naming its property; ``notAllowed`` if the
@@ -58,13 +61,20 @@ def parse_activity(record: object, *, kind: type[CourseActivity] | None, default
             message += " It is a list: in a flow, send one request for each item."
         raise refusal([Problem(INVALID, message)])
     problems: list[Problem] = []
-    model = _kind_of(record, kind, problems) or CourseActivity
-    properties = _known_properties(record, model, problems)
+    wanted, as_of, record = instructions.parse(record, route=operation, zone=defaults.zone, problems=problems)
+    if wanted is Operation.DELETE:
+        # A list of what is to go may be the list that it was made from.
+        record = {name: value for name, value in record.items() if name in _NAMES_A_DELETION}
+    model = _kind_of(record, kind, problems, needed=wanted in WHOLE) or CourseActivity
+    names = _NAMES_OF[model] if model is not CourseActivity else ALL_NAMES
+    properties = _known_properties(record, model, names, problems)
+    if wanted is not Operation.CREATE and not problems and EXTERNAL_ID not in properties:
+        problems.append(Problem(REQUIRED, f"{EXTERNAL_ID} is required: it says which activity is meant.", EXTERNAL_ID))
     activity: CourseActivity | None = None
     try:
         # Where the kind is unknown, what both kinds share is still checked: one answer names all that is wrong.
-        own = {name: value for name, value in properties.items() if name in _NAMES_OF[model]}
-        activity = model.model_validate(own, context=defaults)
+        own = properties if wanted not in WHOLE else _only(properties, _NAMES_OF[model])
+        activity = _model_of(model, wanted).model_validate(own, context=defaults)
     except ValidationError as error:
         problems += [_problem(one, model) for one in error.errors(include_url=False, include_input=False)]
     registration_id = _registration_id(properties, defaults, problems)
@@ -76,14 +86,26 @@ def parse_activity(record: object, *, kind: type[CourseActivity] | None, default
             "setting CLIENT_APPLICATION_PROVIDERS."
         )
         raise PermanentError(ErrorCode.NOT_ALLOWED, message, target="registrationId")
-    return ActivityRequest(registration_id, activity)
+    return ActivityRequest(registration_id, activity, wanted, as_of)
+
+
+def _only(record: Json, names: Collection[str]) -> Json:
+    return {name: value for name, value in record.items() if name in names}
+
+
+def _model_of(model: type[CourseActivity], wanted: Operation) -> type[CourseActivity]:
+    if wanted in WHOLE:
+        return model
+    from activities.contract.changes import PARTIAL
+
+    return PARTIAL[model]
 
 
 def _kind_of(
-    record: Json, expected: type[CourseActivity] | None, problems: list[Problem]
+    record: Json, expected: type[CourseActivity] | None, problems: list[Problem], *, needed: bool
 ) -> type[CourseActivity] | None:
     said = {name: record[name] for name in TYPES if not values.is_blank(record.get(name))}
-    if not said and expected is None:
+    if not said and expected is None and needed:
         message = f"{ODATA_TYPE} is required: write {_types(ODATA_TYPE)}; or {TYPE}: {_types(TYPE)}."
         problems.append(Problem(REQUIRED, message, ODATA_TYPE))
     kinds = {name: kind_named(value) for name, value in said.items()}
@@ -93,7 +115,7 @@ def _kind_of(
             problems.append(Problem(INVALID, message, name))
         elif expected not in {None, kind}:
             message = (
-                f"{name} says {kind.spoken_name}, but this operation creates {expected.spoken_name}: "
+                f"{name} says {kind.spoken_name}, but this operation is for {expected.spoken_name}: "
                 "use the operation for the other type, or remove it."
             )
             problems.append(Problem(CONTRADICTION, message, name))
@@ -114,9 +136,10 @@ def _types(name: str) -> str:
     return " or ".join(f'"{model.odata_type if name == ODATA_TYPE else model.type_name}"' for model in _MODELS)
 
 
-def _known_properties(record: Json, model: type[CourseActivity], problems: list[Problem]) -> Json:
+def _known_properties(
+    record: Json, model: type[CourseActivity], names: frozenset[str], problems: list[Problem]
+) -> Json:
     """Return the record's properties under the contract's names; what has no place in the model becomes a problem."""
-    names = _NAMES_OF[model] if model is not CourseActivity else ALL_NAMES
     properties: Json = {}
     unknown: list[str] = []
     for name, value in record.items():
@@ -190,20 +213,3 @@ def _why_unknown(name: str, model: type[CourseActivity], names: frozenset[str]) 
     close = closest(name, {*names, TYPE})
     suggestion = f'did you mean "{close}"?' if close else f"{model.spoken_name} has no such property."
     return f'"{values.shown(name)}" is not known: {suggestion}'
-
-
-def closest(name: str, names: Iterable[str]) -> str:
-    """Return which of the names was probably meant, or ``""``."""
-    by_lower_case = {known.casefold(): known for known in sorted(names)}
-    close = difflib.get_close_matches(name.casefold()[:64], by_lower_case, n=1)
-    return by_lower_case[close[0]] if close else ""
-
-
-def refusal(problems: Sequence[Problem]) -> PermanentError:
-    """Return the one error for everything that is wrong with a request."""
-    if len(problems) == 1:
-        return PermanentError(
-            ErrorCode.INVALID_REQUEST, problems[0].message, target=problems[0].target, problems=problems
-        )
-    message = f"{len(problems)} problems: " + " ".join(problem.message for problem in problems)
-    return PermanentError(ErrorCode.INVALID_REQUEST, message, problems=problems)

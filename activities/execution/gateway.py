@@ -1,24 +1,42 @@
 """What the product needs of Microsoft Graph, in its own words. Implemented by ``graph`` and, for tests, in memory."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
-from activities.contract.models import ActivityRequest, StoredActivity
+from activities.contract.models import ActivityRequest, Json, StoredActivity
+from activities.contract.operations import Operation
 from activities.errors import ActivityError
 
 
-class GraphGateway(Protocol):
-    """Creates and finds learning course activities, up to twenty in one call; ends keep the requests' places."""
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One call that changes something.
 
-    async def create(
-        self, requests: Sequence[ActivityRequest], *, timeout_seconds: float
-    ) -> list[StoredActivity | ActivityError]:
-        """Send each create, once; never repeats one.
+    Args:
+        operation: To create, to update or to delete.
+        registration_id: The provider.
+        body: The whole activity that is created, or the whole changeable state that results from an update.
+        graph_id: Which activity is updated or deleted.
+    """
+
+    operation: Operation
+    registration_id: str
+    body: Json = field(default_factory=dict)
+    graph_id: str = ""
+
+
+class GraphGateway(Protocol):
+    """Writes and finds learning course activities, up to twenty in one call; ends keep the requests' places."""
+
+    async def write(self, writes: Sequence[Write], *, timeout_seconds: float) -> list[StoredActivity | ActivityError]:
+        """Send each write, once; never repeats one.
 
         Returns:
-            For each what Graph stored; a ``PermanentError`` where Graph refuses this request; a ``TransientError``
-            where Graph, the way to it or the identity failed, whose ``may_have_executed`` says whether the activity
-            might exist nevertheless.
+            For each what Graph stored (of an update or a deletion it tells nothing but its own request's id); a
+            ``PermanentError`` where Graph refuses this request, ``activityNotFound`` where there is nothing to update
+            or delete; a ``TransientError`` where Graph, the way to it or the identity failed, whose
+            ``may_have_executed`` says whether it might have been done nevertheless.
         """
 
     async def find(

@@ -1,4 +1,4 @@
-"""What is remembered of every activity that was asked for: who is at it, what came of it. Knows no storage library.
+"""What is remembered of every activity that was asked for: who is at it, what became of it. Knows no storage library.
 
 The words are those of Powertools: an idempotency record is in progress with a lease, then completed; an expired lease
 means that somebody died in the middle. Source: https://docs.powertools.aws.dev/lambda/python/latest/utilities/idempotency/
@@ -6,31 +6,33 @@ means that somebody died in the middle. Source: https://docs.powertools.aws.dev/
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
-from activities.contract.models import ActivityRequest, StoredActivity
+from activities.contract.models import ActivityRequest
 from activities.errors import ActivityError
+from activities.execution.lifecycle import LONG_AGO, Known
 
 
 @dataclass(slots=True)
 class Claim:
-    """The right to create one activity, held by this invocation alone as long as its lease is renewed.
+    """The right to work on one activity, held by this invocation alone as long as its lease is renewed.
 
-    ``left_behind`` says that an earlier holder did not come to an end: Graph has to be asked before anything is sent.
+    Args:
+        request: What is to be done.
+        owner: Who holds it.
+        known: What was remembered before.
+        etag: The version of what is kept of it.
+        left_behind: Whether an earlier holder did not come to an end: Graph has to be asked before anything is sent.
+        left_as_of: When the state was true that such a holder meant to bring about.
     """
 
-    key: tuple[str, str]
+    request: ActivityRequest
     owner: str
-    content_hash: str
-    etag: str
+    known: Known | None = None
+    etag: str = ""
     left_behind: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Completed:
-    """The activity was created by an earlier request with this content."""
-
-    stored: StoredActivity
+    left_as_of: datetime = LONG_AGO
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +47,18 @@ class Ledger(Protocol):
 
     lease_seconds: float
 
-    async def claim(self, wanted: Sequence[tuple[ActivityRequest, str]]) -> list[Claim | Completed | ActivityError]:
-        """Claim the right to create different activities, each with its content hash, or return what came of them.
+    async def claim(self, requests: Sequence[ActivityRequest]) -> list[Claim | Known | ActivityError]:
+        """Claim the right to work on different activities; where nothing has to be sent, return what is known instead.
 
-        An error in its place is ``activityExists`` (completed with other content), ``createInProgress``, or
-        ``storageUnavailable``.
+        What an operation that changes nothing says of the time is remembered. An error in its place is
+        ``createInProgress`` or ``storageUnavailable``.
         """
 
     async def renew(self, claim: Claim) -> None:
         """Extend the claim's lease from now."""
 
-    async def settle(self, ends: Sequence[tuple[Claim, StoredActivity | Released]]) -> None:
-        """Remember what was created, and give up the other claims."""
+    async def settle(self, ends: Sequence[tuple[Claim, Known | Released]]) -> None:
+        """Remember what the activities are now, and give up the other claims, whose activities are what they were."""
 
     async def check(self) -> None:
         """Find out whether the storage answers."""

@@ -1,23 +1,31 @@
-"""The same request, once: what it is known by, who may create the activity, and what the others are told."""
+"""The same request, once: what it is known by, who may work on the activity, and what the others are told."""
 
 import asyncio
-import hashlib
-import json
 from collections.abc import AsyncGenerator, Awaitable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from uuid import UUID, uuid4, uuid5
 
 from activities import telemetry
-from activities.contract import dates, values
 from activities.contract.models import ActivityRequest, StoredActivity
+from activities.contract.operations import Operation
 from activities.errors import ActivityError, ErrorCode, TransientError
 from activities.execution.gateway import GraphGateway
-from activities.execution.ledger import Claim, Completed, Ledger, Released
-from activities.execution.sending import Creation, End, Outcome, Sender
+from activities.execution.ledger import Claim, Ledger, Released
+from activities.execution.lifecycle import (
+    Done,
+    End,
+    Known,
+    Look,
+    Plan,
+    Send,
+    plan,
+    plan_after_look,
+    remembered,
+)
+from activities.execution.sending import Sender
 
 _PAUSE_SECONDS = 0.2
-# What a claim is found by. A request may leave the provider to the settings, and means the same.
-_IN_THE_KEY = {"externalCourseActivityId", "learningProviderId"}
 # Namespace of the external ids that are derived from a caller's idempotency key; never changes.
 _KEY_NAMESPACE = UUID("6f6d0c52-6c5b-5a0e-9d0e-3f1f0a6b7c11")
 
@@ -27,7 +35,7 @@ def identify(request: ActivityRequest, *, idempotency_key: str | None) -> Activi
 
     The same key with the same provider gives the same id, on every machine and for ever.
     """
-    if request.activity.external_course_activity_id:
+    if request.external_id:
         return request
     if idempotency_key:
         # A header can hold bytes that are no text; they, too, name one request.
@@ -36,23 +44,25 @@ def identify(request: ActivityRequest, *, idempotency_key: str | None) -> Activi
     else:
         external_id = uuid4()
     activity = request.activity.model_copy(update={"external_course_activity_id": str(external_id)})
-    return ActivityRequest(request.registration_id, activity)
+    return replace(request, activity=activity)
 
 
-async def create(requests: Sequence[ActivityRequest], *, sender: Sender, ledger: Ledger) -> list[End]:
-    """Create identified activities unless that was done before; what became of each stands in its place.
+async def carry_out(requests: Sequence[ActivityRequest], *, sender: Sender, ledger: Ledger) -> list[End]:
+    """Carry out identified requests unless that was done before; what became of each stands in its place.
 
-    The same request gets the first answer. An activity that stands there twice is created by the first; the others are
-    told what came of it. Beside the errors of ``Sender.create`` there are ``activityExists`` for a request with other
-    content, ``createInProgress``, and ``storageUnavailable`` before anything was sent.
+    The same request gets the first answer. Requests about one activity are carried out one after the other, in their
+    order. Beside the errors of ``Sender.send`` and ``lifecycle.plan`` there are ``createInProgress`` and, before
+    anything was sent, ``storageUnavailable``.
     """
     ends: dict[int, End] = dict(shut_out(requests, sender.graph))
     while waiting := [place for place in range(len(requests)) if place not in ends]:
-        firsts = {_key(requests[place]): place for place in reversed(waiting)}
-        ends |= await _create_different({place: requests[place] for place in sorted(firsts.values())}, sender, ledger)
+        firsts = {requests[place].key: place for place in reversed(waiting)}
+        ends |= await _carry_out_different(
+            {place: requests[place] for place in sorted(firsts.values())}, sender, ledger
+        )
         # What the first has to wait for, the others have to wait for, too.
         for place in waiting:
-            if isinstance(end := ends[firsts[_key(requests[place])]], TransientError):
+            if isinstance(end := ends[firsts[requests[place].key]], TransientError):
                 ends.setdefault(place, end)
     return [ends[place] for place in range(len(requests))]
 
@@ -68,45 +78,75 @@ def shut_out(requests: Sequence[ActivityRequest], graph: GraphGateway) -> dict[i
     return shut
 
 
-def content_hash(request: ActivityRequest) -> str:
-    """Return a hash of what a request asks for; another spelling of the same moment or id gives the same hash."""
-    content = {
-        name: _canonical(name, value)
-        for name, value in request.activity.to_graph().items()
-        if value is not None and name not in _IN_THE_KEY
-    }
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
-async def _create_different(requests: Mapping[int, ActivityRequest], sender: Sender, ledger: Ledger) -> dict[int, End]:
+async def _carry_out_different(
+    requests: Mapping[int, ActivityRequest], sender: Sender, ledger: Ledger
+) -> dict[int, End]:
     claimed = await _claim(requests, sender, ledger)
-    claims = {place: claim for place, claim in claimed.items() if isinstance(claim, Claim)}
-    ends: dict[int, End] = {
-        place: Creation(Outcome.UNCHANGED, requests[place], known.stored) if isinstance(known, Completed) else known
-        for place, known in claimed.items()
-        if not isinstance(known, Claim)
-    }
+    claims: dict[int, Claim] = {}
+    plans: dict[int, Plan] = {}
+    for place, end in claimed.items():
+        if isinstance(end, Claim):
+            claims[place] = end
+        else:
+            plans[place] = end if isinstance(end, ActivityError) else plan(requests[place], end)
     if not claims:
-        return ends
+        return _ends(plans)
     async with _kept(claims.values(), ledger):
-        left_behind = {place: requests[place] for place, claim in claims.items() if claim.left_behind}
-        ends |= await sender.find_created(left_behind)
-        unsent = [place for place in claims if place not in ends]
-        ends |= zip(unsent, await sender.create([requests[place] for place in unsent]), strict=True)
-    # If this fails, the leases run out, and whoever comes next finds the activities in Graph.
+        plans |= await _plan(claims, sender)
+        plans |= await _send(claims, plans, sender)
+    ends = _ends(plans)
+    # If this fails, the leases run out, and whoever comes next finds out in Graph.
     await _quietly(
-        "settleFailed", ledger.settle([(claim, _settlement(ends[place])) for place, claim in claims.items()])
+        "settleFailed", ledger.settle([(claim, _settlement(claim, ends[place])) for place, claim in claims.items()])
     )
     return ends
 
 
+def _ends(plans: Mapping[int, Plan]) -> dict[int, End]:
+    return {place: end for place, end in plans.items() if isinstance(end, Done | ActivityError)}
+
+
+async def _plan(claims: Mapping[int, Claim], sender: Sender) -> dict[int, Plan]:
+    """Decide for claimed activities what has to be sent, asking Graph where it is not known what they are."""
+    plans = {
+        place: Look.FIRST if claim.left_behind else plan(claim.request, claim.known) for place, claim in claims.items()
+    }
+    asked = {place: claims[place] for place, wanted in plans.items() if wanted is Look.FIRST}
+    left_behind = {place: claim.request for place, claim in asked.items() if claim.left_behind}
+    others = {place: claim.request for place, claim in asked.items() if not claim.left_behind}
+    found = await sender.look_twice(left_behind) | await sender.look(others)
+    return plans | {place: _after_look(claims[place], one) for place, one in found.items()}
+
+
+def _after_look(claim: Claim, found: StoredActivity | ActivityError | None) -> Plan:
+    if isinstance(found, ActivityError):
+        return found
+    return plan_after_look(claim.request, found, claim.known, as_of=claim.left_as_of)
+
+
+async def _send(claims: Mapping[int, Claim], plans: Mapping[int, Plan], sender: Sender) -> dict[int, Plan]:
+    """Send what has to be sent; what turns out to be there, or gone, against all knowledge is looked up once more."""
+    sends = {place: (claims[place].request, one) for place, one in plans.items() if isinstance(one, Send)}
+    ends: dict[int, Plan] = dict(await sender.send(sends))
+    surprised = {place: claims[place].request for place, end in ends.items() if _surprised(claims[place].request, end)}
+    for place, found in (await sender.look(surprised)).items():
+        ends[place] = _after_look(claims[place], found)
+    sends = {place: (claims[place].request, one) for place, one in ends.items() if isinstance(one, Send)}
+    return ends | await sender.send(sends)
+
+
+def _surprised(request: ActivityRequest, end: Plan) -> bool:
+    surprises = {ErrorCode.ACTIVITY_NOT_FOUND, ErrorCode.ACTIVITY_EXISTS}
+    return request.operation is Operation.UPSERT and isinstance(end, ActivityError) and end.code in surprises
+
+
 async def _claim(
     requests: Mapping[int, ActivityRequest], sender: Sender, ledger: Ledger
-) -> dict[int, Claim | Completed | ActivityError]:
+) -> dict[int, Claim | Known | ActivityError]:
     """Claim activities, waiting for those that somebody else is at for as long as the effort allows."""
-    wanted = {place: (request, content_hash(request)) for place, request in requests.items()}
+    wanted = dict(requests)
     deadline = sender.clock.now() + sender.effort.others_seconds
-    claimed: dict[int, Claim | Completed | ActivityError] = {}
+    claimed: dict[int, Claim | Known | ActivityError] = {}
     while True:
         claimed |= zip(wanted, await ledger.claim(list(wanted.values())), strict=True)
         wanted = {place: one for place, one in wanted.items() if _is_in_progress(claimed[place])}
@@ -115,16 +155,18 @@ async def _claim(
         await sender.clock.sleep(_PAUSE_SECONDS)
 
 
-def _is_in_progress(end: Claim | Completed | ActivityError) -> bool:
+def _is_in_progress(end: Claim | Known | ActivityError) -> bool:
     return isinstance(end, ActivityError) and end.code is ErrorCode.CREATE_IN_PROGRESS
 
 
-def _settlement(end: End) -> StoredActivity | Released:
+def _settlement(claim: Claim, end: End) -> Known | Released:
     """Return how a claim ends: whoever comes after an outcome that is not known must not send before looking."""
-    if isinstance(end, Creation):
-        return end.stored
-    might_exist = isinstance(end, TransientError) and end.may_have_executed
-    return Released(outcome_known=not might_exist and end.code is not ErrorCode.ACTIVITY_EXISTS)
+    if isinstance(end, Done):
+        return remembered(end, claim.known)
+    if end.code is ErrorCode.ACTIVITY_NOT_FOUND and claim.known is not None:
+        return replace(claim.known, entity=None, deleted=True)
+    might_be_done = isinstance(end, TransientError) and end.may_have_executed
+    return Released(outcome_known=not might_be_done and end.code is not ErrorCode.ACTIVITY_EXISTS)
 
 
 @asynccontextmanager
@@ -159,18 +201,3 @@ async def _quietly(event: str, work: Awaitable[None]) -> None:
         await work
     except ActivityError as error:
         telemetry.event(event, code=error.code)
-
-
-def _key(request: ActivityRequest) -> tuple[str, str]:
-    return request.registration_id.casefold(), request.activity.external_course_activity_id or ""
-
-
-def _canonical(name: str, value: object) -> object:
-    if name.endswith("DateTime") and (moment := dates.moment_of(value)) is not None:
-        return moment.isoformat()
-    match value:
-        case str() if values.is_guid(value):
-            return value.casefold()
-        case dict():
-            return {key: part.strip() if isinstance(part, str) else part for key, part in value.items()}
-    return value

@@ -6,13 +6,13 @@ Whoever has the address of a report can read it, and a queue has readers of its 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from enum import StrEnum
 from typing import Any, Self
 
 from activities.contract import values
 from activities.contract.models import ActivityRequest, Assignment
+from activities.contract.operations import Outcome
 from activities.errors import ActivityError, ErrorCode
-from activities.execution.sending import Creation
+from activities.execution.lifecycle import Done
 
 # Of a text that no result repeats; a shorter one is part of other words.
 _SHORTEST_SECRET = 4
@@ -28,14 +28,6 @@ _NAMES = {
     "error_message": "errorMessage",
     "error_target": "errorTarget",
 }
-
-
-class Outcome(StrEnum):
-    """What became of one record. The order is that of finality: a later member replaces an earlier one."""
-
-    FAILED = "failed"
-    UNCHANGED = "unchanged"
-    CREATED = "created"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +58,11 @@ class Result:
         return cls.of_error(index, error, external_id=external_id)
 
     @classmethod
-    def of_request(cls, index: int, end: Creation | ActivityError, request: ActivityRequest) -> Self:
+    def of_request(cls, index: int, end: Done | ActivityError, request: ActivityRequest) -> Self:
         """Return the result of an identified request, without people and notes in what Graph said."""
-        external_id = request.activity.external_course_activity_id or ""
-        if isinstance(end, Creation):
-            return cls(index, Outcome(end.outcome), _discreet(end.stored.id, request, "").strip(":"), external_id)
+        external_id = request.external_id
+        if isinstance(end, Done):
+            return cls(index, end.outcome, _discreet(end.stored.id, request, "").strip(":"), external_id)
         result = cls.of_error(index, end, external_id=external_id)
         message = _discreet(result.error_message, request, "…")
         taken = end.code is ErrorCode.ACTIVITY_EXISTS

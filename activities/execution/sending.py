@@ -1,21 +1,21 @@
-"""Create activities: send them, find out what happened when an answer is lost, send them again.
+"""Send what operations need: find out what happened when an answer is lost, send it again.
 
 Knows no Graph library. Who repeats what: the SDK's own retry is off, so this is the only place inside the app that
-sends a create again. A flow repeats 429 and 5xx by itself for up to an hour; what takes longer than seconds is
+sends anything again. A flow repeats 429 and 5xx by itself for up to an hour; what takes longer than seconds is
 therefore its job, not this one's.
 """
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 
 from activities import telemetry
 from activities.contract.models import ActivityRequest, StoredActivity
+from activities.contract.operations import Operation, Outcome
 from activities.errors import ActivityError, ErrorCode, TransientError
 from activities.execution.gateway import GraphGateway
-from activities.execution.sameness import contradiction
+from activities.execution.lifecycle import Done, End, Send, contradiction
 
 # A flow gives an HTTP action 120 s; the host, the network and a look-up need their share.
 TOTAL_SECONDS = 80.0
@@ -24,36 +24,17 @@ LONGEST_WAIT_SECONDS = 2.0
 LOOK_UP_PAUSES_SECONDS = (0.5, 1.5)
 
 
-class Outcome(StrEnum):
-    """What a creation came to."""
-
-    CREATED = "created"
-    UNCHANGED = "unchanged"
-
-
-@dataclass(frozen=True, slots=True)
-class Creation:
-    """A finished creation: the outcome, the request with its external id, and the activity as Graph tells it."""
-
-    outcome: Outcome
-    request: ActivityRequest
-    stored: StoredActivity
-
-
-type End = Creation | ActivityError
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effort:
-    """What one call does to bring creates to an end; the rest is left to whoever calls again.
+    """What one call does to bring operations to an end; the rest is left to whoever calls again.
 
     Args:
-        sends: How often a create is sent at most.
+        sends: How often anything is sent at most.
         send_seconds: How long a send may take.
         look_seconds: How long one look at Graph may take.
         finds_out: Whether a create whose answer was lost is looked up at once; else the next call does, which the claim
             that is left behind tells to.
-        others_seconds: How long somebody else's create of the same activity is waited for.
+        others_seconds: How long somebody else's work on the same activity is waited for.
     """
 
     sends: int
@@ -86,111 +67,125 @@ class Clock:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sender:
-    """Sends creates, and finds out what became of them, with as much effort as whoever waits has time for."""
+    """Sends, and finds out what became of it, with as much effort as whoever waits has time for."""
 
     graph: GraphGateway
     effort: Effort
     clock: Clock = field(default_factory=Clock)
 
-    async def create(self, requests: Sequence[ActivityRequest]) -> list[End]:
-        """Create identified activities; what became of each stands in its place.
+    async def send(self, wanted: Mapping[int, tuple[ActivityRequest, Send]]) -> dict[int, End]:
+        """Send what different requests need; what became of each stands under its place.
 
-        A create whose answer was lost is looked up by its external id before it is ever sent again. A
-        ``TransientError`` says that it was not created or (``outcomeUnknown``) that nobody could tell within the time
-        a flow waits.
+        A create whose answer was lost is looked up by its external id before it is ever sent again; an update or a
+        deletion says the same however often it is sent. A ``TransientError`` says that it was not done or
+        (``outcomeUnknown``) that nobody could tell within the time a flow waits.
         """
         deadline = self.clock.now() + TOTAL_SECONDS
         ends: dict[int, End] = {}
-        unsent = dict(enumerate(requests))
+        unsent = wanted
         sends_done = 0
         while unsent:
             sends_done += 1
             seconds = min(self.effort.send_seconds, deadline - self.clock.now() - self.effort.reserve_seconds)
-            ends |= await self._send(unsent, timeout_seconds=seconds)
+            ends |= await self._send_once(unsent, timeout_seconds=seconds, again=sends_done > 1)
             if sends_done == self.effort.sends:
                 break
             latest = deadline - self.clock.now() - 2 * self.effort.reserve_seconds
-            pauses = {place: _pause_before_repeating(ends[place], sends_done=sends_done) for place in unsent}
-            unsent = {place: requests[place] for place, pause in pauses.items() if pause <= latest}
+            pauses = {
+                place: _pause_before_repeating(ends[place], send.write.operation, sends_done=sends_done)
+                for place, (_, send) in unsent.items()
+            }
+            unsent = {place: wanted[place] for place, pause in pauses.items() if pause <= latest}
             if unsent:
                 await self.clock.sleep(max(pauses[place] for place in unsent))
-        return [ends[place] for place in range(len(requests))]
-
-    async def find_created(self, requests: Mapping[int, ActivityRequest]) -> dict[int, End]:
-        """Find out which activities earlier attempts created, which nobody knows the end of; others are left out.
-
-        An error is ``activityExists`` (the external id belongs to an activity with other content) or
-        ``outcomeUnknown``.
-        """
-        looked_up = await self._look_up(requests)
-        return {
-            place: _found(requests[place], found, Outcome.UNCHANGED)
-            for place, found in looked_up.items()
-            if found is not None
-        }
-
-    async def _send(self, requests: Mapping[int, ActivityRequest], *, timeout_seconds: float) -> dict[int, End]:
-        """Send creates once, and find out what became of those whose end is not clear."""
-        answers = await self.graph.create(list(requests.values()), timeout_seconds=timeout_seconds)
-        ends: dict[int, End] = {}
-        unclear: dict[int, ActivityError] = {}
-        for (place, request), answer in zip(requests.items(), answers, strict=True):
-            if isinstance(answer, StoredActivity):
-                ends[place] = Creation(Outcome.CREATED, request, answer)
-                continue
-            ends[place] = answer
-            lost = isinstance(answer, TransientError) and answer.may_have_executed
-            if isinstance(answer, TransientError) and self.effort.finds_out:
-                telemetry.event("sendFailed", code=answer.code, mayHaveExecuted=lost)
-            if answer.code is ErrorCode.ACTIVITY_EXISTS or (lost and self.effort.finds_out):
-                unclear[place] = answer
-        for place, found in (await self._look_up({place: requests[place] for place in unclear})).items():
-            if found is None:
-                ends[place] = _absent(unclear[place])
-                continue
-            # Graph's "exists" was about an activity from before this call.
-            is_ours = unclear[place].code is not ErrorCode.ACTIVITY_EXISTS
-            ends[place] = _found(requests[place], found, Outcome.CREATED if is_ours else Outcome.UNCHANGED)
         return ends
 
-    async def _look_up(
+    async def look(self, requests: Mapping[int, ActivityRequest]) -> dict[int, StoredActivity | ActivityError | None]:
+        """Ask Graph once what activities are; None where it has none."""
+        if not requests:
+            return {}
+        answers = await self.graph.find(list(requests.values()), timeout_seconds=self.effort.look_seconds)
+        for failure in answers:
+            if isinstance(failure, ActivityError):
+                telemetry.event("lookUpFailed", code=failure.code)
+        return dict(zip(requests, answers, strict=True))
+
+    async def look_twice(
         self, requests: Mapping[int, ActivityRequest]
-    ) -> dict[int, StoredActivity | TransientError | None]:
-        """Find out whether creates were executed; ``outcomeUnknown`` where the look-ups could not tell."""
+    ) -> dict[int, StoredActivity | ActivityError | None]:
+        """Find out what came of sends whose end is not clear; ``outcomeUnknown`` where Graph could not tell."""
         looked_up: dict[int, StoredActivity | ActivityError | None] = dict.fromkeys(requests)
         for pause in LOOK_UP_PAUSES_SECONDS:
             missing = [place for place, found in looked_up.items() if not isinstance(found, StoredActivity)]
             if not missing:
                 break
             await self.clock.sleep(pause)
-            answers = await self.graph.find(
-                [requests[place] for place in missing], timeout_seconds=self.effort.look_seconds
-            )
-            looked_up |= zip(missing, answers, strict=True)
-            for failure in answers:
-                if isinstance(failure, ActivityError):
-                    telemetry.event("lookUpFailed", code=failure.code)
+            looked_up |= await self.look({place: requests[place] for place in missing})
         return {
-            place: _undecided(requests[place], answer) if isinstance(answer, ActivityError) else answer
+            place: undecided(requests[place], answer) if isinstance(answer, ActivityError) else answer
             for place, answer in looked_up.items()
         }
 
+    async def _send_once(
+        self, wanted: Mapping[int, tuple[ActivityRequest, Send]], *, timeout_seconds: float, again: bool
+    ) -> dict[int, End]:
+        """Send once, and find out what became of the creates whose end is not clear."""
+        writes = [send.write for _, send in wanted.values()]
+        answers = await self.graph.write(writes, timeout_seconds=timeout_seconds)
+        ends: dict[int, End] = {}
+        unclear: dict[int, ActivityError] = {}
+        for (place, (request, send)), answer in zip(wanted.items(), answers, strict=True):
+            ends[place] = _end(request, send, answer, again=again)
+            if isinstance(answer, StoredActivity):
+                continue
+            lost = isinstance(answer, TransientError) and answer.may_have_executed
+            if isinstance(answer, TransientError) and self.effort.finds_out:
+                telemetry.event("sendFailed", code=answer.code, mayHaveExecuted=lost)
+            created = send.write.operation is Operation.CREATE
+            if created and (answer.code is ErrorCode.ACTIVITY_EXISTS or (lost and self.effort.finds_out)):
+                unclear[place] = answer
+        for place, found in (await self.look_twice({place: wanted[place][0] for place in unclear})).items():
+            ends[place] = _found_out(wanted[place][0], unclear[place], found)
+        return ends
 
-def _pause_before_repeating(end: End, *, sends_done: int) -> float:
-    """Return how long to wait before the create is sent again, for ever when that is not this app's business."""
+
+def _end(request: ActivityRequest, send: Send, answer: StoredActivity | ActivityError, *, again: bool) -> End:
+    gone = isinstance(answer, ActivityError) and answer.code is ErrorCode.ACTIVITY_NOT_FOUND
+    match send.write.operation:
+        case Operation.CREATE if isinstance(answer, StoredActivity):
+            return Done(Outcome.CREATED, request, answer)
+        case Operation.DELETE if gone:
+            # Of a deletion that is sent a second time, the first may have done it.
+            return Done(Outcome.DELETED if again else Outcome.UNCHANGED, request, StoredActivity({}))
+        case operation if isinstance(answer, StoredActivity):
+            outcome = Outcome.DELETED if operation is Operation.DELETE else Outcome.UPDATED
+            return Done(outcome, request, StoredActivity(send.entity, answer.graph_request_id))
+    return answer
+
+
+def _found_out(request: ActivityRequest, failure: ActivityError, found: StoredActivity | ActivityError | None) -> End:
+    """Return what became of a create whose end was not clear."""
+    if found is None:
+        return _absent(failure)
+    if isinstance(found, ActivityError):
+        return found
+    differing = contradiction(request, found)
+    # Graph's "exists" was about an activity from before this call.
+    is_ours = failure.code is not ErrorCode.ACTIVITY_EXISTS
+    return differing or Done(Outcome.CREATED if is_ours else Outcome.UNCHANGED, request, found)
+
+
+def _pause_before_repeating(end: End, operation: Operation, *, sends_done: int) -> float:
+    """Return how long to wait before something is sent again, for ever when that is not this app's business."""
     if isinstance(end, TransientError):
+        if operation is not Operation.CREATE and end.may_have_executed:
+            return 0.25 * sends_done
         if end.code is ErrorCode.GRAPH_UNAVAILABLE and end.may_have_executed:
             return 0.0  # The look-ups before it were the pause.
         soon = end.retry_after_seconds <= LONGEST_WAIT_SECONDS
         if soon and end.code in {ErrorCode.THROTTLED, ErrorCode.GRAPH_UNAVAILABLE}:
             return max(end.retry_after_seconds, 0.25 * sends_done)
     return float("inf")
-
-
-def _found(request: ActivityRequest, found: StoredActivity | TransientError, outcome: Outcome) -> End:
-    if isinstance(found, TransientError):
-        return found
-    return contradiction(request, found) or Creation(outcome, request, found)
 
 
 def _absent(error: ActivityError) -> ActivityError:
@@ -206,7 +201,7 @@ def _absent(error: ActivityError) -> ActivityError:
     )
 
 
-def _undecided(request: ActivityRequest, failure: ActivityError) -> TransientError:
+def undecided(request: ActivityRequest, failure: ActivityError) -> TransientError:
     """Return the error for a create that nobody knows the end of, because looking it up failed, too."""
     repairable = failure.code is ErrorCode.GRAPH_PERMISSION_MISSING
     seconds = failure.retry_after_seconds if isinstance(failure, TransientError) else 0.0

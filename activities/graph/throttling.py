@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from activities.contract.models import ActivityRequest, StoredActivity
 from activities.errors import ActivityError, ErrorCode, TransientError
-from activities.execution.gateway import GraphGateway
+from activities.execution.gateway import GraphGateway, Write
 
 
 class ThrottledGraph:
@@ -24,11 +24,9 @@ class ThrottledGraph:
         self._now = now
         self._open_again: dict[str, float] = {}
 
-    async def create(
-        self, requests: Sequence[ActivityRequest], *, timeout_seconds: float
-    ) -> list[StoredActivity | ActivityError]:
-        """Send creates. See ``GraphGateway``; those of a provider that is throttled are not sent."""
-        return await self._send(requests, lambda some: self._graph.create(some, timeout_seconds=timeout_seconds))
+    async def write(self, writes: Sequence[Write], *, timeout_seconds: float) -> list[StoredActivity | ActivityError]:
+        """Send writes. See ``GraphGateway``; those of a provider that is throttled are not sent."""
+        return await self._send(writes, lambda some: self._graph.write(some, timeout_seconds=timeout_seconds))
 
     async def find(
         self, requests: Sequence[ActivityRequest], *, timeout_seconds: float
@@ -57,10 +55,8 @@ class ThrottledGraph:
         """Close the connections."""
         await self._graph.close()
 
-    async def _send[Answer](
-        self,
-        requests: Sequence[ActivityRequest],
-        send: Callable[[Sequence[ActivityRequest]], Awaitable[list[Answer | ActivityError]]],
+    async def _send[Sent: (ActivityRequest, Write), Answer](
+        self, requests: Sequence[Sent], send: Callable[[Sequence[Sent]], Awaitable[list[Answer | ActivityError]]]
     ) -> list[Answer | ActivityError]:
         ends: dict[int, Answer | ActivityError] = {}
         for place, request in enumerate(requests):

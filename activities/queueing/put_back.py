@@ -12,7 +12,7 @@ import re
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Self
 from xml.sax.saxutils import escape
 
@@ -52,6 +52,11 @@ class Record:
     def tried(self) -> Self:
         """Return the record after one more attempt."""
         return replace(self, attempts=self.attempts + 1)
+
+    @property
+    def arrived_at(self) -> datetime:
+        """When it came first; of those that came in one message, the later one later."""
+        return self.first_seen + timedelta(microseconds=self.index)
 
     @property
     def message_id(self) -> str:

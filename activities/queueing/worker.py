@@ -5,7 +5,7 @@ Source: https://learn.microsoft.com/azure/azure-functions/functions-bindings-sto
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -18,9 +18,10 @@ from activities.errors import ActivityError, PermanentError, TransientError
 from activities.execution import once, patience
 from activities.execution.gateway import GraphGateway
 from activities.execution.ledger import Ledger
+from activities.execution.lifecycle import Done
 from activities.execution.patience import PATIENCE
 from activities.execution.result import Result
-from activities.execution.sending import FOR_A_MESSAGE, Creation, Sender
+from activities.execution.sending import FOR_A_MESSAGE, Sender
 from activities.queueing.failures import Failures
 from activities.queueing.messages import Delivery, Failure, decode
 from activities.queueing.put_back import Record, encode, split
@@ -101,8 +102,9 @@ class QueueWorker:
         refusal: ActivityError | None
         try:
             wanted = parse_activity(record.content, kind=None, defaults=self.defaults)
-            request = once.identify(wanted, idempotency_key=f"queue:{record.origin}")
-            return [partial(Result.of_request, record.index, await self._create(record, request), request)]
+            dated = replace(wanted, arrived_at=record.arrived_at)
+            request = once.identify(dated, idempotency_key=f"queue:{record.origin}")
+            return [partial(Result.of_request, record.index, await self._carry_out(record, request), request)]
         except (PermanentError, TransientError) as error:
             delay_seconds = self._delay_seconds(record, error)
             if delay_seconds is None:
@@ -118,9 +120,9 @@ class QueueWorker:
             return [partial(Result.of_content, record.index, refusal, record.content)]
         return [partial(Result.of_request, record.index, refusal, request)]
 
-    async def _create(self, record: Record, identified: ActivityRequest) -> Creation:
+    async def _carry_out(self, record: Record, identified: ActivityRequest) -> Done:
         sender = Sender(graph=self.graph, effort=FOR_A_MESSAGE)
-        (end,) = await once.create([identified], sender=sender, ledger=self.ledger)
+        (end,) = await once.carry_out([identified], sender=sender, ledger=self.ledger)
         if isinstance(end, ActivityError):
             raise end
         telemetry.event(

@@ -1,31 +1,26 @@
-"""The ledger in Table Storage: which activities were asked for, who is at them, what came of them.
+"""The ledger in Table Storage: one row for each external id of a provider; see ``ledger_rows`` for what it holds.
 
-One entity for each activity; its partition is the learning provider, so that many of one provider fit into one
-transaction. Source: https://learn.microsoft.com/rest/api/storageservices/designing-a-scalable-partitioning-strategy-for-azure-table-storage
+A claim changes a row on the condition that it is as it was read, so that one holder at a time is at an activity.
+Source: https://learn.microsoft.com/rest/api/storageservices/specifying-conditional-headers-for-blob-service-operations
 """
 
 import asyncio
-import hashlib
-from collections import defaultdict
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
-from uuid import uuid4
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
 
-from activities.contract.models import ActivityRequest, StoredActivity
-from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
-from activities.execution.ledger import Claim, Completed, Released
+from activities.contract.models import ActivityRequest
+from activities.errors import ActivityError
+from activities.execution.ledger import Claim, Released
+from activities.execution.lifecycle import Known
+from activities.storage.claiming import Claiming, RowClaim, by_provider, change_of
 from activities.storage.group_commit import GroupCommit
-from activities.storage.table_bytes import MOST_PROPERTIES, Entity, Operation, Verb, packed, unpacked
-from activities.storage.tables import (
-    EntityChangedError,
-    EntityExistsError,
-    EntityMissingError,
-    Table,
-    TransactionConflictError,
-)
+from activities.storage.ledger_rows import COMPLETED, IN_PROGRESS, completed, key_of
+from activities.storage.recent_rows import RecentRows
+from activities.storage.table_bytes import MOST_PROPERTIES, Entity, Verb
+from activities.storage.table_bytes import Operation as Change
+from activities.storage.tables import EntityChangedError, EntityMissingError, Table, TransactionConflictError
 
 TABLE = "activityledger"
-_IN_PROGRESS, _COMPLETED = "inProgress", "completed"
 _MOST_PROPERTIES_TOGETHER = 2  # Of each of twenty entities, because a transaction may have 4 MiB in all.
 
 
@@ -34,48 +29,46 @@ class TableLedger:
 
     Args:
         table: The table ``activityledger``.
+        key: The app's own, for what is kept as a hash; the same for ever.
         lease_seconds: How long a claim lasts that is not renewed: after a crash, the activity waits so long.
         now: The clock.
     """
 
     def __init__(
-        self, table: Table, *, lease_seconds: float, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self,
+        table: Table,
+        *,
+        key: Callable[[], Awaitable[bytes]],
+        lease_seconds: float,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.lease_seconds = lease_seconds
         self._table = table
+        self._key = key
         self._commits = GroupCommit(table)
+        self._recent = RecentRows()
+        self._claiming = Claiming(
+            table=table, commits=self._commits, recent=self._recent, key=key, lease_seconds=lease_seconds, now=now
+        )
         self._now = now
 
-    async def claim(self, wanted: Sequence[tuple[ActivityRequest, str]]) -> list[Claim | Completed | ActivityError]:
-        """Claim activities. See ``Ledger``; costs one call for a provider if none is known, two if a single one is."""
-        claims = [Claim(_key(request), str(uuid4()), content_hash, etag="") for request, content_hash in wanted]
-        ends: dict[int, Claim | Completed | ActivityError] = {}
-        for places in _by_provider(claims):
-            if len(places) > 1:
-                ends |= zip(places, await self._claim_together([claims[place] for place in places]), strict=False)
-            left = [place for place in places if place not in ends]
-            alone = await asyncio.gather(*(self._claim_alone(wanted[place][0], claims[place]) for place in left))
-            ends |= zip(left, alone, strict=True)
-        return [ends[place] for place in range(len(wanted))]
+    async def claim(self, requests: Sequence[ActivityRequest]) -> list[Claim | Known | ActivityError]:
+        """Claim activities. See ``Ledger`` and ``Claiming``."""
+        return await self._claiming.claim(requests)
 
     async def renew(self, claim: Claim) -> None:
         """Extend a lease. See ``Ledger``."""
-        await self._end(claim, Operation(Verb.REPLACE, self._claimed(claim), claim.etag))
+        await self._end(claim, Verb.MERGE, {"LeaseUntil": self._claiming.lease_end()})
 
-    async def settle(self, ends: Sequence[tuple[Claim, StoredActivity | Released]]) -> None:
+    async def settle(self, ends: Sequence[tuple[Claim, Known | Released]]) -> None:
         """Complete or release claims. See ``Ledger``; costs one call for a provider."""
-        for places in _by_provider([claim for claim, _ in ends]):
+        key = await self._key()
+        for places in by_provider([claim for claim, _ in ends]):
             mine = [ends[place] for place in places]
-            if len(mine) > 1:
-                try:
-                    await self._table.transact(
-                        [self._settling(*one, most_properties=_MOST_PROPERTIES_TOGETHER) for one in mine]
-                    )
-                    continue
-                except TransactionConflictError:
-                    pass  # One of them was taken over after its lease had run out; the others are still ours.
+            if len(mine) > 1 and await self._settle_together(mine, key):
+                continue
             await asyncio.gather(
-                *(self._end(one[0], self._settling(*one, most_properties=MOST_PROPERTIES)) for one in mine)
+                *(self._end(claim, *self._settling(claim, end, key, MOST_PROPERTIES)) for claim, end in mine)
             )
 
     async def check(self) -> None:
@@ -85,119 +78,58 @@ class TableLedger:
         except EntityMissingError:
             return
 
-    async def _claim_together(self, claims: Sequence[Claim]) -> Sequence[Claim | ActivityError]:
-        """Claim activities that nobody knows yet; nothing, and none of them is claimed, if one is known."""
+    async def _settle_together(self, ends: Sequence[tuple[Claim, Known | Released]], key: bytes) -> bool:
+        """Settle claims of one provider; False, and none of them is settled, if one of them was taken over."""
+        changes = [
+            change_of(claim, *self._settling(claim, end, key, most_properties=_MOST_PROPERTIES_TOGETHER))
+            for claim, end in ends
+        ]
         try:
-            etags = await self._table.transact([Operation(Verb.CREATE, self._claimed(claim)) for claim in claims])
+            etags = await self._table.transact(changes)
         except TransactionConflictError:
-            return ()
-        except ActivityError as error:
-            return [error] * len(claims)
-        for claim, etag in zip(claims, etags, strict=True):
-            claim.etag = etag
-        return claims
+            return False  # Its lease had run out; the others are still ours.
+        for change, etag in zip(changes, etags, strict=True):
+            self._keep(change, etag)
+        return True
 
-    async def _claim_alone(self, request: ActivityRequest, claim: Claim) -> Claim | Completed | ActivityError:
+    async def _end(self, claim: Claim, verb: Verb, properties: Entity) -> None:
+        """Change the row of a claim that is still held."""
+        for _ in range(2):
+            change = change_of(claim, verb, properties)
+            try:
+                claim.etag = await self._commits.do(change)
+            except EntityMissingError:
+                return
+            except EntityChangedError:
+                # Taken over after the lease had run out: the new holder has asked Graph, and writes what is true. Or it
+                # was this claim's own change whose answer was lost.
+                if not await self._is_held(claim):
+                    return
+            else:
+                self._keep(change, claim.etag)
+                return
+
+    async def _is_held(self, claim: Claim) -> bool:
         try:
-            claim.etag = await self._commits.do(Operation(Verb.CREATE, self._claimed(claim)))
-        except EntityExistsError:
-            pass
-        except ActivityError as error:
-            return error
-        else:
-            return claim
-        try:
-            return await self._known(request, claim)
-        except (EntityChangedError, EntityMissingError):
-            return _in_progress(1.0)  # Released, or taken over by somebody faster, in this moment.
-        except ActivityError as error:
-            return error
+            row = await self._table.get(*key_of(claim.request))
+        except EntityMissingError:
+            return False
+        claim.etag = row.metadata["etag"] or ""
+        return bool(row["Owner"] == claim.owner and row["State"] == IN_PROGRESS)
 
-    async def _known(self, request: ActivityRequest, claim: Claim) -> Claim | Completed | ActivityError:
-        entity = await self._table.get(*claim.key)
-        claim.etag = entity.metadata["etag"] or ""
-        if entity["Owner"] == claim.owner:
-            return claim  # The answer to this very claim was lost, and it was sent again.
-        if entity["State"] == _COMPLETED:
-            same = entity["ContentHash"] == claim.content_hash
-            return Completed(_answer(request, entity)) if same else _exists(entity["GraphId"])
-        remaining = (entity["LeaseUntil"] - self._now()).total_seconds()
-        if remaining > 0:
-            return _in_progress(remaining)
-        claim.left_behind = True
-        claim.etag = await self._commits.do(Operation(Verb.REPLACE, self._claimed(claim), claim.etag))
-        return claim
+    def _keep(self, change: Change, etag: str) -> None:
+        if change.verb is Verb.REPLACE:
+            self._recent.keep((change.entity["PartitionKey"], change.entity["RowKey"]), change.entity, etag)
 
-    async def _end(self, claim: Claim, operation: Operation) -> None:
-        try:
-            claim.etag = await self._commits.do(operation)
-        except (EntityChangedError, EntityMissingError):
-            return  # Taken over after the lease had run out: the new holder has asked Graph, and writes what is true.
-
-    def _settling(self, claim: Claim, end: StoredActivity | Released, *, most_properties: int) -> Operation:
-        entity = _entity(claim, _IN_PROGRESS)
+    def _settling(self, claim: Claim, end: Known | Released, key: bytes, most_properties: int) -> tuple[Verb, Entity]:
+        kept = claim.kept if isinstance(claim, RowClaim) else {}
         match end:
-            case StoredActivity():
-                entity = _completed(claim, end, most_properties=most_properties)
+            case Known():
+                now = self._now()
+                row = completed(end, key, before=kept, now=now, most_properties=most_properties)
+                return Verb.REPLACE, {**row, "Owner": claim.owner}
+            case Released(outcome_known=True) if claim.known is not None:
+                return Verb.MERGE, {"State": COMPLETED}
             case Released(outcome_known=True):
-                return Operation(Verb.DELETE, entity, claim.etag)
-            case Released():
-                entity["LeaseUntil"] = self._now()
-        return Operation(Verb.REPLACE, entity, claim.etag)
-
-    def _claimed(self, claim: Claim) -> Entity:
-        return {**_entity(claim, _IN_PROGRESS), "LeaseUntil": self._now() + timedelta(seconds=self.lease_seconds)}
-
-
-def _key(request: ActivityRequest) -> tuple[str, str]:
-    """Return partition and row: an external id may have any length and characters, a row key may not."""
-    external_id = request.activity.external_course_activity_id or ""
-    return request.registration_id.casefold(), hashlib.sha256(external_id.encode()).hexdigest()
-
-
-def _by_provider(claims: Sequence[Claim]) -> list[list[int]]:
-    """Return the places of the claims that can share a transaction: those of one partition."""
-    groups: defaultdict[str, list[int]] = defaultdict(list)
-    for place, claim in enumerate(claims):
-        groups[claim.key[0]].append(place)
-    return list(groups.values())
-
-
-def _completed(claim: Claim, stored: StoredActivity, *, most_properties: int) -> Entity:
-    answer = packed("Answer", stored.entity)
-    # An activity that Table Storage cannot hold is told by its id alone.
-    remembered = answer if len(answer) <= most_properties else {}
-    return {**_entity(claim, _COMPLETED), "GraphId": stored.id, **remembered}
-
-
-def _entity(claim: Claim, state: str) -> Entity:
-    partition, row = claim.key
-    return {
-        "PartitionKey": partition,
-        "RowKey": row,
-        "State": state,
-        "Owner": claim.owner,
-        "ContentHash": claim.content_hash,
-    }
-
-
-def _answer(request: ActivityRequest, entity: Entity) -> StoredActivity:
-    remembered = unpacked("Answer", entity)
-    return StoredActivity(remembered or {**request.activity.to_graph(), "id": entity["GraphId"]})
-
-
-def _in_progress(seconds: float) -> TransientError:
-    return TransientError(
-        ErrorCode.CREATE_IN_PROGRESS,
-        "The same activity is being created by another request at the moment. Send the request again in a while.",
-        retry_after_seconds=min(seconds, 5.0),
-    )
-
-
-def _exists(graph_id: str) -> PermanentError:
-    return PermanentError(
-        ErrorCode.ACTIVITY_EXISTS,
-        f"An activity with this externalCourseActivityId was created before (id {graph_id}), with other content. "
-        "Use another externalCourseActivityId for a new activity.",
-        target="externalCourseActivityId",
-    )
+                return Verb.DELETE, {}
+        return Verb.MERGE, {"LeaseUntil": self._now()}

@@ -41,6 +41,7 @@ class Verb(Enum):
 
     CREATE = "POST"
     REPLACE = "PUT"
+    MERGE = "PATCH"
     DELETE = "DELETE"
 
 

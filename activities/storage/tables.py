@@ -44,7 +44,7 @@ _IDLE = (
 )
 # The library repeats no POST whose answer was lost. The app can: an entity tells whose it is, so whoever finds it
 # there, or changed, can see that it was their own.
-_REPEATED = frozenset({"POST", "PUT", "DELETE"})
+_REPEATED = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
 class EntityExistsError(Exception):

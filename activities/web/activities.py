@@ -10,10 +10,12 @@ from activities import telemetry
 from activities.app import App
 from activities.contract import dates, json_text, values
 from activities.contract.models import ActivityRequest, CourseActivity
+from activities.contract.operations import Operation, Outcome
 from activities.contract.validation import parse_activity
 from activities.errors import ActivityError
 from activities.execution import once
-from activities.execution.sending import FOR_A_CALLER, Creation, Outcome, Sender
+from activities.execution.lifecycle import Done, creation
+from activities.execution.sending import FOR_A_CALLER, Sender
 from activities.web import http, repeating
 from activities.web.runtime import UseCase
 
@@ -27,7 +29,7 @@ def create(kind: type[CourseActivity] | None) -> UseCase:
 
     def parse(app: App, request: http.Request) -> ActivityRequest:
         defaults = replace(app.defaults, client_id=request.client_id)
-        return parse_activity(json_text.decode(request.body), kind=kind, defaults=defaults)
+        return parse_activity(json_text.decode(request.body), kind=kind, defaults=defaults, operation=Operation.CREATE)
 
     async def operation(app: App, request: http.Request) -> http.Response:
         key = repeating.key_of(request, now=datetime.now(UTC), remembered=app.remembered)
@@ -35,11 +37,11 @@ def create(kind: type[CourseActivity] | None) -> UseCase:
         wanted = await asyncio.to_thread(parse, app, request) if large else parse(app, request)
         sender = Sender(graph=app.graph, effort=FOR_A_CALLER)
         identified = once.identify(wanted, idempotency_key=key)
-        if wanted.activity.external_course_activity_id or key:
-            (end,) = await once.create([identified], sender=sender, ledger=app.store.ledger)
+        if wanted.external_id or key:
+            (end,) = await once.carry_out([identified], sender=sender, ledger=app.store.ledger)
         else:
             # Nobody can ask for this activity again: there is nothing to remember, and storage is not needed.
-            (end,) = await sender.create([identified])
+            end = (await sender.send({0: (identified, creation(identified))}))[0]
         if isinstance(end, ActivityError):
             raise end
         telemetry.event(
@@ -53,28 +55,28 @@ def create(kind: type[CourseActivity] | None) -> UseCase:
     return operation
 
 
-def encode_graph(creation: Creation, request: http.Request) -> http.Response:
+def encode_graph(done: Done, request: http.Request) -> http.Response:
     """Answer with the entity as Graph told it."""
-    return _answer(creation, creation.stored.entity, request)
+    return _answer(done, done.stored.entity, request)
 
 
-def encode_flat(creation: Creation, request: http.Request) -> http.Response:
+def encode_flat(done: Done, request: http.Request) -> http.Response:
     """Answer for flow makers: always the same keys; the percentage is a number, all else text, never null."""
-    entity = creation.stored.entity
+    entity = done.stored.entity
     flat: dict[str, Any] = {
-        "outcome": creation.outcome,
-        "id": creation.stored.id,
-        "externalCourseActivityId": creation.request.activity.external_course_activity_id or "",
-        "registrationId": creation.request.registration_id,
+        "outcome": done.outcome,
+        "id": done.stored.id,
+        "externalCourseActivityId": done.request.external_id,
+        "registrationId": done.request.registration_id,
     }
-    for model_field in type(creation.request.activity).model_fields.values():
+    for model_field in type(done.request.activity).model_fields.values():
         name = model_field.alias or ""
         flat.setdefault(name, _flat(name, entity.get(name)))
-    return _answer(creation, flat, request)
+    return _answer(done, flat, request)
 
 
-def _answer(creation: Creation, body: object, request: http.Request) -> http.Response:
-    status = HTTPStatus.CREATED if creation.outcome is Outcome.CREATED else HTTPStatus.OK
+def _answer(done: Done, body: object, request: http.Request) -> http.Response:
+    status = HTTPStatus.CREATED if done.outcome is Outcome.CREATED else HTTPStatus.OK
     return http.respond(status, body, request)
 
 

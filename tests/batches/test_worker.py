@@ -12,7 +12,6 @@ from activities.contract.models import ActivityRequest
 from activities.contract.validation import parse_activity
 from activities.errors import ErrorCode, PermanentError, TransientError
 from activities.execution import sending
-from activities.execution.once import content_hash
 from activities.execution.patience import BUG_ATTEMPTS, PATIENCE
 from activities.execution.result import Outcome, Result
 from activities.graph import translation

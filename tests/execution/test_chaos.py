@@ -9,10 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from activities.contract.models import ActivityRequest, StoredActivity
+from activities.contract.operations import Outcome
 from activities.errors import ActivityError, TransientError
 from activities.execution import once
-from activities.execution.ledger import Claim, Completed
-from activities.execution.sending import FOR_A_CHUNK, FOR_A_MESSAGE, Creation, Effort, End, Outcome, Sender
+from activities.execution.gateway import Write
+from activities.execution.ledger import Claim
+from activities.execution.lifecycle import Done, End, Known
+from activities.execution.sending import FOR_A_CHUNK, FOR_A_MESSAGE, Effort, Sender
 from activities.graph import translation
 from activities.graph.throttling import ThrottledGraph
 from tests.support.fakes import (
@@ -58,14 +61,12 @@ class BusyGraph(FakeGraph):
         fault = super()._fault(operation)
         return replace(fault, executed=False) if fault.error is THROTTLED and self.sizes[-1] == 1 else fault
 
-    async def create(
-        self, requests: Sequence[ActivityRequest], *, timeout_seconds: float
-    ) -> list[StoredActivity | ActivityError]:
-        """Store several activities. See ``GraphGateway``."""
+    async def write(self, writes: Sequence[Write], *, timeout_seconds: float) -> list[StoredActivity | ActivityError]:
+        """Change several activities. See ``GraphGateway``."""
         await asyncio.sleep(0)
         if self.fate == "dies before it sends":
             raise DiedError
-        ends = await super().create(requests, timeout_seconds=timeout_seconds)
+        ends = await super().write(writes, timeout_seconds=timeout_seconds)
         await asyncio.sleep(0)
         if self.fate == "dies after it sent":
             raise DiedError
@@ -84,9 +85,9 @@ class BusyGraph(FakeGraph):
 class BusyLedger(FakeLedger):
     """Lets others go on after each claim."""
 
-    async def claim(self, wanted: Sequence[tuple[ActivityRequest, str]]) -> list[Claim | Completed | ActivityError]:
+    async def claim(self, requests: Sequence[ActivityRequest]) -> list[Claim | Known | ActivityError]:
         """Claim several activities. See ``Ledger``."""
-        ends = await super().claim(wanted)
+        ends = await super().claim(requests)
         await asyncio.sleep(0)
         return ends
 
@@ -114,17 +115,17 @@ class World:
     async def run(self, attempt: Attempt) -> list[End]:
         graph = BusyGraph(self.time, stored=self.graph.stored, fate=attempt.fate)
         graph.choose_fault = self.graph.choose_fault
-        ledger = BusyLedger(self.time, LEASE_SECONDS, _records=self.ledger._records)  # noqa: SLF001 (one storage, two doors)
+        ledger = BusyLedger(self.time, LEASE_SECONDS, _rows=self.ledger._rows)  # noqa: SLF001 (one storage, two doors)
         if attempt.fate.startswith("cannot"):
             ledger.failures[{"cannot settle": "settle", "cannot claim": "claim"}[attempt.fate]] = NO_STORAGE
         behind = ThrottledGraph(graph, now=lambda: self.time.seconds)
         requests = [REQUESTS[place] for place in attempt.places]
         sender = Sender(graph=behind, effort=attempt.effort, clock=self.time.clock)
-        ends = await once.create(requests, sender=sender, ledger=ledger)
+        ends = await once.carry_out(requests, sender=sender, ledger=ledger)
         self.told_created.update(
             place
             for place, end in zip(attempt.places, ends, strict=True)
-            if isinstance(end, Creation) and end.outcome is Outcome.CREATED
+            if isinstance(end, Done) and end.outcome is Outcome.CREATED
         )
         return ends
 
@@ -175,7 +176,7 @@ async def _live_through(rounds: list[tuple[list[Attempt], bool]], chance: list[i
     everything = Attempt(list(range(len(REQUESTS))), "lives", FOR_A_CHUNK)
     for outcomes in ({Outcome.CREATED, Outcome.UNCHANGED}, {Outcome.UNCHANGED}):
         for end in await world.run(everything):
-            assert isinstance(end, Creation)
+            assert isinstance(end, Done)
             assert end.outcome in outcomes
         world.check()
     assert len(world.graph.stored) == len(REQUESTS)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from activities.contract import dates
 from activities.contract.models import ActivityRequest, CourseActivity, Json
 from activities.contract.validation import parse_activity
-from activities.execution.once import content_hash
+from activities.execution.sameness import content_hash
 from tests.support.fakes import LEARNER_ID, REGISTRATION_ID, activity_request, assignment_request
 from tests.support.records import DEFAULTS
 from tests.support.strategies import kinds_and_records

@@ -7,6 +7,7 @@ import pytest
 
 from activities.contract.models import ActivityRequest, StoredActivity
 from activities.errors import ActivityError
+from activities.execution.gateway import Write
 from activities.execution.ledger import Claim
 from tests.support.fakes import FakeGraph, FakeLedger
 from tests.support.world import ABC, NO_STORAGE, STILL, World, outcomes
@@ -21,12 +22,10 @@ class SlowGraph(FakeGraph):
         super().__init__()
         self.go_on, self.done = asyncio.Event(), asyncio.Event()
 
-    async def create(
-        self, requests: Sequence[ActivityRequest], *, timeout_seconds: float
-    ) -> list[StoredActivity | ActivityError]:
+    async def write(self, writes: Sequence[Write], *, timeout_seconds: float) -> list[StoredActivity | ActivityError]:
         await self.go_on.wait()
         self.done.set()
-        return await super().create(requests, timeout_seconds=timeout_seconds)
+        return await super().write(writes, timeout_seconds=timeout_seconds)
 
     async def find(
         self, requests: Sequence[ActivityRequest], *, timeout_seconds: float
@@ -44,7 +43,7 @@ class RenewedLedger(FakeLedger):
         self.renewing, self.go_on = asyncio.Event(), asyncio.Event()
 
     async def renew(self, claim: Claim) -> None:
-        self.renewed_keys.append(claim.key)
+        self.renewed_keys.append(claim.request.key)
         self.renewing.set()
         await self.go_on.wait()
         await super().renew(claim)
@@ -67,7 +66,7 @@ class SlowWorld(World):
         """Begin."""
 
         async def create() -> list[str]:
-            return outcomes(await self.create(requests, clock=STILL))
+            return outcomes(await self.carry_out(requests, clock=STILL))
 
         return asyncio.create_task(create())
 
@@ -89,7 +88,7 @@ async def test_every_lease_is_renewed_as_long_as_graph_takes_and_no_longer(
     """Also while it takes its time for the look-up."""
     world.ledger.go_on.set()
     if left_behind:
-        await world.ledger.claim([(request, "") for request in requests])
+        await world.ledger.claim(requests)
         world.ledger.time.pass_by(1)
         world.ledger.calls.clear()
     creating = world.creating(requests)

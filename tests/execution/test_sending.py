@@ -8,10 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from activities.contract.models import ActivityRequest
+from activities.contract.operations import Outcome
 from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
-from activities.execution import sending
 from activities.execution.once import identify
-from activities.execution.sending import FOR_A_CALLER, Outcome, Sender
+from activities.execution.lifecycle import Done, End, creation, told_id
+from activities.execution.sending import FOR_A_CALLER, Sender
 from activities.graph import translation
 from tests.support.fakes import FOR_EVER, OTHER_REGISTRATION_ID, FakeGraph, Fault, activity_request, assignment_request
 from tests.support.world import ABC, EXISTS, NO_READING, REFUSED, creation_in, error_in, outcomes
@@ -33,11 +34,13 @@ def busy(code: ErrorCode = ErrorCode.THROTTLED, *, seconds: float) -> Fault:
     return Fault(TransientError(code, "later", retry_after_seconds=seconds))
 
 
-async def ends_of(graph: FakeGraph, *requests: ActivityRequest) -> list[sending.End]:
-    return await Sender(graph=graph, effort=FOR_A_CALLER, clock=graph.time.clock).create(requests)
+async def ends_of(graph: FakeGraph, *requests: ActivityRequest) -> list[End]:
+    sends = {place: (one, creation(one)) for place, one in enumerate(requests)}
+    ends = await Sender(graph=graph, effort=FOR_A_CALLER, clock=graph.time.clock).send(sends)
+    return [ends[place] for place in sends]
 
 
-async def create(graph: FakeGraph, request: ActivityRequest | None = None) -> sending.Creation:
+async def create(graph: FakeGraph, request: ActivityRequest | None = None) -> Done:
     return creation_in(await ends_of(graph, request or activity_request()))
 
 
@@ -218,7 +221,7 @@ class TestLostAnswers:
         error = await failure(graph, activity_request(completionPercentage=50))
         assert isinstance(error, PermanentError)
         assert error.code is ErrorCode.ACTIVITY_EXISTS
-        assert earlier.stored.id in error.message
+        assert told_id(earlier.stored.entity) in error.message
         assert "status, completionPercentage" in error.message
         assert graph.calls == ["create", "create", "find"]
 
@@ -256,7 +259,7 @@ class TestSeveral:
         graph.arm("create", [Fault(lost, executed=True), Fault(EXISTS), Fault(lost)])
         ends = await ends_of(graph, *ABC)
         assert outcomes(ends) == ["created", "unchanged", "created"]
-        assert ends[1] == sending.Creation(Outcome.UNCHANGED, ABC[1], answered.stored)
+        assert ends[1] == Done(Outcome.UNCHANGED, ABC[1], answered.stored)
         assert graph.calls == ["create", "createBatch", "findBatch", "find", "create"]
 
 
@@ -277,7 +280,7 @@ class TestTaken:
         graph.arm("create", [Fault(EXISTS)])
         error = await failure(graph, activity_request(learningContentId="content-2"))
         assert (error.code, error.target) == (ErrorCode.ACTIVITY_EXISTS, "externalCourseActivityId")
-        assert earlier.stored.id in error.message
+        assert told_id(earlier.stored.entity) in error.message
         assert "learningContentId" in error.message
 
     async def test_an_activity_of_another_provider_is_not_ours(self) -> None:

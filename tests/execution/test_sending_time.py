@@ -7,6 +7,7 @@ import pytest
 
 from activities.errors import ErrorCode, TransientError
 from activities.execution import sending
+from activities.execution.lifecycle import creation
 from activities.execution.sending import FOR_A_CALLER, Sender
 from activities.graph import translation
 from tests.support.fakes import FOR_EVER, FakeGraph, Fault, activity_request
@@ -66,8 +67,11 @@ def faults_on(path: Path) -> Callable[[str], Fault]:
 
 
 async def outcome_of(graph: FakeGraph) -> str:
-    ends = await Sender(graph=graph, effort=FOR_A_CALLER, clock=graph.time.clock).create([activity_request()])
-    return outcomes(ends)[0]
+    request = activity_request()
+    ends = await Sender(graph=graph, effort=FOR_A_CALLER, clock=graph.time.clock).send(
+        {0: (request, creation(request))}
+    )
+    return outcomes([ends[0]])[0]
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import hashlib
 import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from typing import Any, Never
 
 import pytest
@@ -16,9 +17,11 @@ from aiohttp import web
 from azure.core.credentials_async import AsyncTokenCredential
 from azure.data.tables.aio import TableServiceClient
 
-from activities.contract.models import ActivityRequest, StoredActivity
+from activities.contract.models import ActivityRequest, SelfInitiatedCourse, StoredActivity
+from activities.contract.operations import Operation
 from activities.errors import ErrorCode, TransientError
-from activities.execution.ledger import Completed, Released
+from activities.execution.ledger import Released
+from activities.execution.lifecycle import Known
 from activities.settings import Storage
 from activities.storage import tables
 from activities.storage.ledger import TABLE, TableLedger
@@ -26,10 +29,10 @@ from activities.storage.tables import STORAGE_SECONDS, Table
 from local.environment import STORAGE_ACCOUNT_KEY, storage_connection_string
 from tests.support.endpoints import Answer
 from tests.support.fakes import OTHER_REGISTRATION_ID
-from tests.support.ledgers import claim, codes_in, held, in_progress, remembered, settle, wanted
+from tests.support.ledgers import app_key, claim, codes_in, held, in_progress, remembered, settle, stored, wanted
 from tests.support.storage import TableProxy, failing, table_proxy
 
-STORED = StoredActivity({"id": "an id of Graph"})
+STORED = StoredActivity({"@odata.type": SelfInitiatedCourse.odata_type, "id": "an id of Graph"})
 FREE, UNKNOWN = Released(outcome_known=True), Released(outcome_known=False)
 ENDS: list[StoredActivity | Released] = [STORED, FREE, UNKNOWN]
 LOSSES = pytest.mark.parametrize("loss", ["lose", "fail_after"])
@@ -41,6 +44,14 @@ async def served(storage_ports: tuple[int, int, int]) -> AsyncIterator[tuple[Tab
         await ledger.check()  # Makes the table, so that every test begins alike.
         proxy.requests.clear()
         yield proxy, ledger
+
+
+@pytest_asyncio.fixture
+async def elsewhere(storage_ports: tuple[int, int, int], proxy: TableProxy) -> AsyncIterator[TableLedger]:
+    """The ledger of another process, through the same proxy."""
+    table = Table(Storage(storage_connection_string(*storage_ports[:2], proxy.port)), TABLE, credential=None)
+    yield TableLedger(table, key=app_key, lease_seconds=60)
+    await table.close()
 
 
 @pytest.fixture
@@ -79,7 +90,7 @@ class TestCalls:
         """However many of one provider there are, and whatever becomes of them."""
         claims = await held(ledger, *wanted(count))
         await settle(ledger, claims, end, *(ENDS * 7)[: count - 1])
-        settling = "POST" if count > 1 else "DELETE" if end is FREE else "PUT"
+        settling = "POST" if count > 1 else {id(STORED): "PUT", id(FREE): "DELETE", id(UNKNOWN): "PATCH"}[id(end)]
         assert proxy.requests == ["POST", settling]
 
     async def test_each_provider_costs_one(self, proxy: TableProxy, ledger: TableLedger) -> None:
@@ -89,21 +100,25 @@ class TestCalls:
         await settle(ledger, claims, *[STORED] * 20)
         assert proxy.requests == ["POST"] * 4
 
-    async def test_a_repetition_costs_two(self, proxy: TableProxy, ledger: TableLedger) -> None:
+    async def test_a_repetition_costs_two_elsewhere_and_one_in_the_same_process(
+        self, proxy: TableProxy, ledger: TableLedger, elsewhere: TableLedger
+    ) -> None:
         known = wanted(1)
         await settle(ledger, await held(ledger, *known), STORED)
-        proxy.requests.clear()
-        await remembered(ledger, *known)
-        assert proxy.requests == ["POST", "GET"]
+        for asked, requests in ((elsewhere, ["POST", "GET"]), (ledger, ["PATCH"])):
+            proxy.requests.clear()
+            await remembered(asked, *known)
+            assert proxy.requests == requests
 
-    async def test_what_is_known_makes_only_its_own_provider_claim_singly(
-        self, proxy: TableProxy, ledger: TableLedger
+    async def test_what_is_known_elsewhere_makes_only_its_own_provider_claim_singly(
+        self, proxy: TableProxy, ledger: TableLedger, elsewhere: TableLedger
     ) -> None:
         known, mine, others = wanted(1), wanted(2), wanted(5, registrationId=OTHER_REGISTRATION_ID)
         await settle(ledger, await held(ledger, *known), STORED)
         proxy.requests.clear()
-        completed, *claims = await claim(ledger, *known, *mine, *others)
-        assert completed == Completed(STORED)
+        completed, *claims = await claim(elsewhere, *known, *mine, *others)
+        assert isinstance(completed, Known)
+        assert completed.entity == STORED.entity
         assert (len(claims), codes_in(claims)) == (7, [])
         # A transaction that fails, the known one alone and looked at, the two behind it together; a transaction.
         assert sorted(proxy.requests) == ["GET"] + ["POST"] * 4
@@ -118,13 +133,14 @@ class TestCalls:
         assert proxy.requests == ["POST", "POST"]
         assert await remembered(ledger, *some) == large
 
-    async def test_a_larger_answer_among_several_is_told_by_its_id(self, ledger: TableLedger) -> None:
+    async def test_a_larger_state_among_several_is_looked_up_by_whoever_comes_next(self, ledger: TableLedger) -> None:
         small, large = some = wanted(2)
         notes = hashlib.shake_256(b"notes").hexdigest(200_000)
-        await settle(ledger, await held(ledger, *some), STORED, StoredActivity({"id": "large", "notes": notes}))
-        first, second = await remembered(ledger, small, large)
-        assert (first, second.id) == (STORED, "large")
-        assert large.activity.to_graph().items() <= second.entity.items()
+        await settle(ledger, await held(ledger, *some), STORED, stored(large, notes=notes))
+        assert await remembered(ledger, small) == [STORED]
+        (claim,) = await held(ledger, large)
+        assert claim.known
+        assert (claim.known.entity, claim.known.as_of) == (None, large.true_at)
 
     async def test_a_check_costs_one(self, proxy: TableProxy, ledger: TableLedger) -> None:
         await ledger.check()
@@ -164,14 +180,25 @@ class TestLostAnswers:
         else:
             await held(ledger, requests[0], left_behind=end is UNKNOWN)
 
-    async def test_a_claim_that_was_released_in_between_is_still_in_progress(
-        self, proxy: TableProxy, ledger: TableLedger
-    ) -> None:
-        """Between the insert that failed and the look at why: the next attempt gets it."""
-        some = wanted(1)
+    async def test_a_claim_that_was_released_in_between_is_taken(self, proxy: TableProxy, ledger: TableLedger) -> None:
+        """Between the insert that failed and the look at why."""
         proxy.answers.append(failing(409, "EntityAlreadyExists"))
-        await in_progress(ledger, *some)
-        await held(ledger, *some)
+        await held(ledger, *wanted(1))
+
+    @LOSSES
+    async def test_the_claim_of_a_known_activity_is_recognised_as_its_own(
+        self, proxy: TableProxy, ledger: TableLedger, elsewhere: TableLedger, loss: str
+    ) -> None:
+        """The repeat of a change that was made is told that the row has changed."""
+        some = wanted(1)
+        await settle(ledger, await held(ledger, *some), STORED)
+        deletion = replace(some[0], operation=Operation.DELETE)
+        proxy.answers += [proxy.pass_on, getattr(proxy, loss)]
+        (claim,) = await held(elsewhere, deletion)
+        proxy.answers += [getattr(proxy, loss)]
+        await elsewhere.renew(claim)
+        await elsewhere.settle([(claim, gone := Known(deletion.true_at, deleted=True))])
+        assert await ledger.claim(some) == [gone]
 
 
 @pytest.fixture
@@ -181,7 +208,7 @@ async def without_table(storage_ports: tuple[int, int, int]) -> AsyncIterator[li
     async with TableServiceClient.from_connection_string(connection_string) as service:
         await service.delete_table(TABLE)
     made = [Table(Storage(connection_string), TABLE, credential=None) for _ in range(5)]
-    yield [TableLedger(table, lease_seconds=60) for table in made]
+    yield [TableLedger(table, key=app_key, lease_seconds=60) for table in made]
     for table in made:
         await table.close()
 
@@ -195,7 +222,7 @@ class TestMissingTable:
 
     async def test_also_by_several_at_once(self, without_table: list[TableLedger]) -> None:
         claims = await asyncio.gather(*(held(ledger, *wanted(1)) for ledger in without_table))
-        assert len({one.key for (one,) in claims}) == len(without_table)
+        assert len({one.request.key for (one,) in claims}) == len(without_table)
 
     async def test_of_several_who_want_the_same_one_gets_it(self, without_table: list[TableLedger]) -> None:
         some = wanted(1)
@@ -273,7 +300,7 @@ class TestUnavailable:
     async def test_a_wrong_key(self, storage_ports: tuple[int, int, int]) -> None:
         connection_string = storage_connection_string(*storage_ports).replace(STORAGE_ACCOUNT_KEY, "d3Jvbmc=")
         table = Table(Storage(connection_string), TABLE, credential=None)
-        await unavailable(TableLedger(table, lease_seconds=60))
+        await unavailable(TableLedger(table, key=app_key, lease_seconds=60))
         await table.close()
 
     async def test_nobody_listens(self) -> None:
@@ -281,7 +308,7 @@ class TestUnavailable:
             nobody_listens.bind(("127.0.0.1", 0))
             port = nobody_listens.getsockname()[1]
             table = Table(Storage(storage_connection_string(port, port, port)), TABLE, credential=None)
-            await unavailable(TableLedger(table, lease_seconds=60))
+            await unavailable(TableLedger(table, key=app_key, lease_seconds=60))
             await table.close()
 
     @pytest.mark.parametrize("headers", [{}, {"Retry-After": "60"}])
@@ -322,6 +349,8 @@ async def test_an_identity_that_fails_is_not_taken_for_storage_that_fails() -> N
     identity = Identity()
     storage = Storage(None, "https://127.0.0.1:1", "https://127.0.0.1:1")
     table = Table(storage, TABLE, credential=identity)
-    assert codes_in(await claim(TableLedger(table, lease_seconds=60), *wanted(1))) == [ErrorCode.IDENTITY_UNAVAILABLE]
+    assert codes_in(await claim(TableLedger(table, key=app_key, lease_seconds=60), *wanted(1))) == [
+        ErrorCode.IDENTITY_UNAVAILABLE
+    ]
     await table.close()
     assert identity.scopes == ["https://storage.azure.com/.default"]

@@ -7,6 +7,8 @@ import asyncio
 import hashlib
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -14,9 +16,12 @@ import pytest
 import pytest_asyncio
 
 from activities.contract.limits import LONGEST_TEXT
-from activities.contract.models import ActivityRequest, StoredActivity
-from activities.errors import ErrorCode, PermanentError
-from activities.execution.ledger import Claim, Completed, Ledger, Released
+from activities.contract.models import ActivityRequest, Defaults, StoredActivity
+from activities.contract.operations import Operation
+from activities.contract.validation import parse_activity
+from activities.errors import ErrorCode
+from activities.execution.ledger import Claim, Ledger, Released
+from activities.execution.lifecycle import Known
 from tests.support.fakes import OTHER_REGISTRATION_ID, REGISTRATION_ID, activity_request
 from tests.support.ledgers import (
     LEASE_SECONDS,
@@ -24,6 +29,7 @@ from tests.support.ledgers import (
     Subject,
     claim,
     codes_in,
+    corrected,
     held,
     in_progress,
     remembered,
@@ -62,7 +68,7 @@ def request_() -> ActivityRequest:
 async def test_new_activities_can_be_claimed_and_completed(ledger: Ledger) -> None:
     for requests in (wanted(1), wanted(20)):
         claims = await held(ledger, *requests)
-        assert len({one.owner for one in claims}) == len({one.key for one in claims}) == len(requests)
+        assert len({one.owner for one in claims}) == len({one.request.key for one in claims}) == len(requests)
         answers = [stored(request) for request in requests]
         await settle(ledger, claims, *answers)
         known = await remembered(ledger, *requests[::-1])
@@ -98,23 +104,12 @@ async def test_a_completed_activity_is_told_exactly_as_the_first_time(
     assert answer.entity == first.entity
 
 
-async def test_an_answer_that_nothing_can_hold_is_told_by_its_id(ledger: Ledger, request_: ActivityRequest) -> None:
-    first = stored(request_, notes=incompressible(4_000_000))
-    await settle(ledger, await held(ledger, request_), first)
-    (answer,) = await remembered(ledger, request_)
-    assert answer.id == first.id
-    assert request_.activity.to_graph().items() <= answer.entity.items()
-
-
-async def test_other_content_is_refused_with_the_id_of_the_first(
-    ledger: Ledger, requests: list[ActivityRequest]
-) -> None:
+async def test_other_content_is_told_the_first(ledger: Ledger, requests: list[ActivityRequest]) -> None:
     answers = [stored(request) for request in requests]
     await settle(ledger, await held(ledger, *requests), *answers)
-    for end, answer in zip(await claim(ledger, *requests, content="another hash"), answers, strict=True):
-        assert isinstance(end, PermanentError)
-        assert (end.code, end.target) == (ErrorCode.ACTIVITY_EXISTS, "externalCourseActivityId")
-        assert answer.id in end.message
+    for end, answer in zip(await claim(ledger, *map(corrected, requests)), answers, strict=True):
+        assert isinstance(end, Known)
+        assert end.entity == answer.entity
 
 
 async def test_every_activity_has_an_end_of_its_own(subject: Subject) -> None:
@@ -126,14 +121,13 @@ async def test_every_activity_has_an_end_of_its_own(subject: Subject) -> None:
         ledger, await held(ledger, completed, other_content), first := stored(completed), stored(other_content)
     )
     await held(ledger, taken)
-    ends = await ledger.claim(
-        [(one, "another hash" if one is other_content else "the hash of the content") for one in requests]
-    )
+    ends = await claim(ledger, *(corrected(one) if one is other_content else one for one in requests))
     assert isinstance(ends[0], Claim)
     assert not ends[0].left_behind
-    assert isinstance(ends[1], Completed)
-    assert ends[1].stored.entity == first.entity
-    assert codes_in(ends[2:4]) == [ErrorCode.ACTIVITY_EXISTS, ErrorCode.CREATE_IN_PROGRESS]
+    assert isinstance(ends[1], Known)
+    assert ends[1].entity == first.entity
+    assert isinstance(ends[2], Known)
+    assert codes_in(ends[3:4]) == [ErrorCode.CREATE_IN_PROGRESS]
     assert isinstance(ends[4], Claim)
     assert ends[4].left_behind
     answers = [stored(new), stored(abandoned)]
@@ -153,15 +147,16 @@ async def test_several_providers_are_claimed_and_settled_together(ledger: Ledger
     assert [one.id for one in await remembered(ledger, *requests)] == [answer.id for answer in answers]
 
 
-@pytest.mark.parametrize("content", ["the hash of the content", "another hash"])
+@pytest.mark.parametrize("same", [True, False])
 async def test_while_somebody_is_at_it_others_are_told_when_to_come_back(
-    subject: Subject, requests: list[ActivityRequest], content: str
+    subject: Subject, requests: list[ActivityRequest], *, same: bool
 ) -> None:
+    others = requests if same else list(map(corrected, requests))
     await held(subject.ledger, *requests)
-    for error in await in_progress(subject.ledger, *requests, content=content):
+    for error in await in_progress(subject.ledger, *others):
         assert 1 <= error.retry_after_seconds <= 5
     subject.time.pass_by(LEASE_SECONDS - 2)
-    for error in await in_progress(subject.ledger, *requests, content=content):
+    for error in await in_progress(subject.ledger, *others):
         assert 0 < error.retry_after_seconds <= 2
 
 
@@ -196,18 +191,17 @@ async def test_who_takes_over_can_leave_it_behind_too(subject: Subject, requests
 
 
 async def test_the_content_counts_of_who_took_over(subject: Subject, request_: ActivityRequest) -> None:
-    await claim(subject.ledger, request_, content="another hash")
+    await claim(subject.ledger, corrected(request_))
     subject.expire()
     await settle(subject.ledger, await held(subject.ledger, request_, left_behind=True), first := stored(request_))
     assert [one.id for one in await remembered(subject.ledger, request_)] == [first.id]
-    assert codes_in(await claim(subject.ledger, request_, content="another hash")) == [ErrorCode.ACTIVITY_EXISTS]
 
 
 async def test_each_claim_comes_to_the_end_that_it_is_given(ledger: Ledger) -> None:
     created, refused, unknown = requests = wanted(3)
     await settle(ledger, await held(ledger, *requests), stored(created), FREE, UNKNOWN)
     await remembered(ledger, created)
-    assert isinstance((await claim(ledger, refused, content="a corrected request"))[0], Claim)
+    assert isinstance((await claim(ledger, corrected(refused)))[0], Claim)
     await held(ledger, unknown, left_behind=True)
 
 
@@ -221,7 +215,7 @@ async def test_a_release_lets_anybody_begin_anew(
         claims = await held(subject.ledger, *requests, left_behind=True)
     await subject.ledger.renew(claims[0])
     await settle(subject.ledger, claims, *[FREE] * len(claims))
-    assert codes_in(await claim(subject.ledger, *requests, content="a corrected request")) == []
+    assert codes_in(await claim(subject.ledger, *map(corrected, requests))) == []
 
 
 async def test_a_release_without_a_known_outcome_is_left_behind_at_once(
@@ -346,7 +340,7 @@ async def test_of_many_who_claim_at_the_same_moment_exactly_one_gets_each(
         subject.expire()
     ends = [end for some in await asyncio.gather(*(claim(subject.ledger, *one) for one in lists)) for end in some]
     claims = [end for end in ends if isinstance(end, Claim)]
-    assert len(claims) == len({one.key for one in claims}) == len(requests)
+    assert len(claims) == len({one.request.key for one in claims}) == len(requests)
     assert {one.left_behind for one in claims} == {left_behind}
     assert codes_in(ends) == [ErrorCode.CREATE_IN_PROGRESS] * (sum(map(len, lists)) - len(requests))
 
@@ -358,3 +352,78 @@ async def test_nothing_is_claimed_and_nothing_settled(ledger: Ledger) -> None:
 
 async def test_storage_that_answers_passes_its_check(ledger: Ledger) -> None:
     await ledger.check()
+
+
+def change(request: ActivityRequest, *, minutes: int, **properties: object) -> ActivityRequest:
+    """Return an update of a request's activity, so many minutes later."""
+    record = {"externalCourseActivityId": request.external_id, "registrationId": request.registration_id, **properties}
+    wanted = parse_activity(record, kind=None, defaults=Defaults(), operation=Operation.UPDATE)
+    return replace(wanted, as_of=request.true_at + timedelta(minutes=minutes))
+
+
+class TestChanging:
+    """An activity that is known: who wants another state has to claim it, who wants what it is has not."""
+
+    async def test_a_change_claims_what_is_known_and_the_next_one_is_told_what_it_has_become(
+        self, ledger: Ledger, requests: list[ActivityRequest]
+    ) -> None:
+        await settle(ledger, await held(ledger, *requests), *(answers := [stored(one) for one in requests]))
+        changes = [change(one, minutes=1, status="completed") for one in requests]
+        claims = await held(ledger, *changes)
+        assert [one.known.entity for one in claims if one.known] == [answer.entity for answer in answers]
+        await in_progress(ledger, *requests)
+        done = [
+            Known(one.true_at, {**a.entity, "status": "completed"}, "hash")
+            for one, a in zip(changes, answers, strict=True)
+        ]
+        await ledger.settle(list(zip(claims, done, strict=True)))
+        assert await claim(ledger, *changes) == done
+
+    async def test_a_change_that_is_given_up_leaves_what_was_known(
+        self, ledger: Ledger, requests: list[ActivityRequest]
+    ) -> None:
+        await settle(ledger, await held(ledger, *requests), *(answers := [stored(one) for one in requests]))
+        changes = [change(one, minutes=1, status="completed") for one in requests]
+        await settle(ledger, await held(ledger, *changes), *[FREE] * len(changes))
+        assert [one.entity for one in await remembered(ledger, *requests)] == [answer.entity for answer in answers]
+        claims = await held(ledger, *changes)
+        await settle(ledger, claims, *[UNKNOWN] * len(changes))
+        again = await held(ledger, *changes, left_behind=True)
+        assert [one.known.entity for one in again if one.known] == [answer.entity for answer in answers]
+
+    async def test_who_takes_over_knows_what_the_dead_one_was_about(
+        self, subject: Subject, request_: ActivityRequest
+    ) -> None:
+        await settle(subject.ledger, await held(subject.ledger, request_), stored(request_))
+        newer = change(request_, minutes=9, status="completed")
+        await held(subject.ledger, newer)
+        subject.expire()
+        (claim,) = await held(subject.ledger, change(request_, minutes=5, completionPercentage=50), left_behind=True)
+        assert claim.left_as_of == newer.true_at
+
+    async def test_an_older_change_is_told_the_newer_state(self, ledger: Ledger, request_: ActivityRequest) -> None:
+        await settle(ledger, await held(ledger, request_), first := stored(request_))
+        (known,) = await claim(ledger, change(request_, minutes=-1, status="completed"))
+        assert isinstance(known, Known)
+        assert known.entity == first.entity
+
+    async def test_what_is_so_already_is_so_at_the_later_time(
+        self, ledger: Ledger, requests: list[ActivityRequest]
+    ) -> None:
+        await settle(ledger, await held(ledger, *requests), *[stored(one) for one in requests])
+        for minutes in (5, 3):
+            for known in await claim(ledger, *(change(one, minutes=minutes, status="inProgress") for one in requests)):
+                assert isinstance(known, Known)
+        for known, one in zip(await claim(ledger, *requests), requests, strict=True):
+            assert isinstance(known, Known)
+            assert known.as_of == one.true_at + timedelta(minutes=5)
+
+    async def test_what_was_deleted_is_remembered_without_its_state(
+        self, ledger: Ledger, request_: ActivityRequest
+    ) -> None:
+        await settle(ledger, await held(ledger, request_), stored(request_))
+        deletion = replace(request_, operation=Operation.DELETE, as_of=request_.true_at + timedelta(minutes=1))
+        claims = await held(ledger, deletion)
+        await ledger.settle([(claims[0], gone := Known(deletion.true_at, deleted=True))])
+        assert await claim(ledger, request_) == [gone]
+        assert await claim(ledger, deletion) == [gone]

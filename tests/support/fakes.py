@@ -3,16 +3,20 @@
 Held to the same contracts as the real ones by ``test_gateway_contract`` and ``test_ledger_contract``.
 """
 
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from activities.contract.models import ActivityRequest, Defaults, StoredActivity
+from activities.contract.models import ActivityRequest, Defaults, Json, StoredActivity
+from activities.contract.operations import Operation
 from activities.contract.validation import parse_activity
 from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
-from activities.execution.ledger import Claim, Completed, Released
+from activities.execution.gateway import Write
+from activities.execution.ledger import Claim, Released
+from activities.execution.lifecycle import LONG_AGO, Done, Known, advances, plan
 from activities.execution.sending import Clock
 from activities.graph import translation
 from activities.graph.permissions import NEEDED_FOR
@@ -86,32 +90,34 @@ class Fault:
 class FakeGraph:
     """Implements ``GraphGateway``: keeps activities by provider and external id, and fails on demand.
 
-    ``calls`` says in which order what was asked: "create" and "find" of one, "createBatch" and "findBatch" of several,
-    "check", "close"; ``sizes`` of how many. As in the emulator the same external id twice makes two activities, so that
-    a double becomes visible; a look-up gives the first; and each one in a batch has faults of its own.
+    ``calls`` says in which order what was asked: "create", "update", "delete", "find", "get" of one, "createBatch" and
+    so on of several, "writeBatch" of several that differ, "check", "close"; ``sizes`` of how many. As in the emulator
+    the same external id twice makes two activities, so that a double becomes visible; a look-up gives the first; and
+    each one in a batch has faults of its own. ``written`` holds every state that an activity has had, by external id.
     """
 
     time: FakeTime = field(default_factory=FakeTime)
     calls: list[str] = field(default_factory=list)
     stored: list[tuple[str, StoredActivity]] = field(default_factory=list)
+    written: dict[str, list[Json]] = field(default_factory=dict)
     sizes: list[int] = field(default_factory=list)
     identity_failure: ActivityError | None = None
     permissions: frozenset[str] | None = frozenset(NEEDED_FOR)
     # What ``check_open`` raises for a provider.
     closed: dict[str, TransientError] = field(default_factory=dict)
-    # Called with "create" or "find" before each; None means that all goes well.
+    # Called with "create", "update", "delete" or "find" before each; None means that all goes well.
     choose_fault: Callable[[str], Fault | None] | None = None
-    _faults: dict[str, deque[Fault]] = field(default_factory=lambda: {"create": deque(), "find": deque()})
+    _faults: dict[str, deque[Fault]] = field(default_factory=lambda: defaultdict(deque))
 
     def arm(self, operation: str, faults: Iterable[Fault]) -> None:
         """Let the next calls of an operation come to this, one fault each."""
         self._faults[operation].extend(faults)
 
-    async def create(
-        self, requests: Sequence[ActivityRequest], *, timeout_seconds: float
-    ) -> list[StoredActivity | ActivityError]:
-        """Store activities. See ``GraphGateway``."""
-        return self._answer("create", requests, lambda one: self._create(one, timeout_seconds))
+    async def write(self, writes: Sequence[Write], *, timeout_seconds: float) -> list[StoredActivity | ActivityError]:
+        """Change activities. See ``GraphGateway``."""
+        operations = {str(one.operation) for one in writes}
+        name = operations.pop() if len(operations) == 1 else "write"
+        return self._answer(name, writes, lambda one: self._write(one, timeout_seconds))
 
     async def find(
         self, requests: Sequence[ActivityRequest], *, timeout_seconds: float
@@ -133,44 +139,66 @@ class FakeGraph:
         """Remember it. See ``GraphGateway``."""
         self.calls.append("close")
 
-    def _answer[End](
-        self, operation: str, requests: Sequence[ActivityRequest], do: Callable[[ActivityRequest], End]
+    def _answer[Asked, End](
+        self, operation: str, asked: Sequence[Asked], do: Callable[[Asked], End]
     ) -> list[End | ActivityError]:
         """Do each; it takes as long as the longest."""
-        if not requests:
+        if not asked:
             return []
-        alone = len(requests) == 1
-        self.sizes.append(len(requests))
+        alone = len(asked) == 1
+        self.sizes.append(len(asked))
         begun = latest = self.time.seconds
         ends: list[End | ActivityError] = []
         try:
             self._begin(operation if alone else f"{operation}Batch")
         except ActivityError as error:
-            return [error] * len(requests)
-        for request in requests:
+            return [error] * len(asked)
+        for one in asked:
             self.time.seconds = begun
             try:
-                ends.append(do(request))
+                ends.append(do(one))
             except ActivityError as error:
                 ends.append(error if alone else _in_batch(error))
             latest = max(latest, self.time.seconds)
         self.time.seconds = latest
         return ends
 
-    def _create(self, request: ActivityRequest, timeout_seconds: float) -> StoredActivity:
-        fault = self._fault("create")
-        entity = {**request.activity.to_graph(), "id": f"{request.activity.learner_user_id}:{uuid4()}"}
-        activity = StoredActivity(entity, str(uuid4()))
-        if fault.executed or (fault.error is None and fault.seconds < timeout_seconds):
-            self.stored.append((request.registration_id.casefold(), activity))
+    def _write(self, write: Write, timeout_seconds: float) -> StoredActivity:
+        fault = self._fault(str(write.operation))
+        executed = fault.executed or (fault.error is None and fault.seconds < timeout_seconds)
+        end = self._execute(write) if executed else StoredActivity({})
         self._end(fault, timeout_seconds)
-        return activity
+        if isinstance(end, ActivityError):
+            raise end
+        return end
+
+    def _execute(self, write: Write) -> StoredActivity | PermanentError:
+        provider = write.registration_id.casefold()
+        if write.operation is Operation.CREATE:
+            entity = {**write.body, "id": f"{write.body['learnerUserId']}:{uuid4()}"}
+            self.stored.append((provider, StoredActivity(entity, str(uuid4()))))
+            self._note(entity)
+            return self.stored[-1][1]
+        places = [place for place, one in enumerate(self.stored) if (one[0], one[1].id) == (provider, write.graph_id)]
+        if not places:
+            return PermanentError(ErrorCode.ACTIVITY_NOT_FOUND, "There is no such activity.")
+        entity = {**self.stored[places[0]][1].entity, **write.body}
+        if write.operation is Operation.DELETE:
+            del self.stored[places[0]]
+        else:
+            self.stored[places[0]] = (provider, StoredActivity(entity, str(uuid4())))
+            self._note(entity)
+        return StoredActivity({}, str(uuid4()))
+
+    def _note(self, entity: Json) -> None:
+        self.written.setdefault(entity["externalCourseActivityId"], []).append(entity)
 
     def _find(self, request: ActivityRequest, timeout_seconds: float) -> StoredActivity | None:
         fault = self._fault("find")
         self._end(fault, timeout_seconds)
-        key = (request.registration_id.casefold(), request.activity.external_course_activity_id)
-        found = [one for provider, one in self.stored if (provider, one.entity["externalCourseActivityId"]) == key]
+        found = [
+            one for provider, one in self.stored if (provider, one.entity["externalCourseActivityId"]) == request.key
+        ]
         return found[0] if found and not fault.absent else None
 
     def _begin(self, operation: str) -> None:
@@ -202,18 +230,18 @@ def _in_batch(error: ActivityError) -> ActivityError:
 
 
 @dataclass
-class _Record:
-    """What the ledger knows of an activity: in progress until ``stored``."""
+class _Row:
+    """What the ledger knows of an activity: somebody is at it as long as there is a lease."""
 
-    content_hash: str
     etag: str
-    lease_until: float
-    stored: StoredActivity | None = None
+    known: Known | None = None
+    lease_until: float | None = None
+    claimed_as_of: datetime = LONG_AGO
 
 
 @dataclass
 class FakeLedger:
-    """Implements ``Ledger``: keeps its records in memory, by its own clock, and fails on demand.
+    """Implements ``Ledger``: keeps its rows in memory, by its own clock, and fails on demand.
 
     ``calls`` says in which order what was asked: "claim", "renew", "settle", "check".
     """
@@ -223,72 +251,80 @@ class FakeLedger:
     calls: list[str] = field(default_factory=list)
     # What each of these operations fails with, until it is taken out again.
     failures: dict[str, ActivityError] = field(default_factory=dict)
-    _records: dict[tuple[str, str], _Record] = field(default_factory=dict)
+    _rows: dict[tuple[str, str], _Row] = field(default_factory=dict)
 
-    async def claim(self, wanted: Sequence[tuple[ActivityRequest, str]]) -> list[Claim | Completed | ActivityError]:
+    async def claim(self, requests: Sequence[ActivityRequest]) -> list[Claim | Known | ActivityError]:
         """Claim activities. See ``Ledger``."""
         try:
             self._begin("claim")
         except ActivityError as error:
-            return [error] * len(wanted)
-        return [self._claim(*one) for one in wanted]
+            return [error] * len(requests)
+        return [self._claim(one) for one in requests]
 
     async def renew(self, claim: Claim) -> None:
         """Extend a lease. See ``Ledger``."""
         self._begin("renew")
         if self._holds(claim):
-            self._write(claim, lease_until=self.time.seconds + self.lease_seconds)
+            row = self._rows[claim.request.key]
+            self._write(claim, replace(row, lease_until=self.time.seconds + self.lease_seconds))
 
-    async def settle(self, ends: Sequence[tuple[Claim, StoredActivity | Released]]) -> None:
+    async def settle(self, ends: Sequence[tuple[Claim, Known | Released]]) -> None:
         """Complete or release several claims. See ``Ledger``."""
         self._begin("settle")
         for claim, end in ends:
-            self._settle(claim, end)
+            if self._holds(claim):
+                self._settle(claim, end)
 
     async def check(self) -> None:
         """Fail as told. See ``Ledger``."""
         self._begin("check")
+
+    def forget(self, request: ActivityRequest) -> None:
+        """Let the time of an activity's state be over."""
+        row = self._rows[request.key]
+        if row.known is not None:
+            row.known = replace(row.known, entity=None, created_as="")
 
     def _begin(self, operation: str) -> None:
         self.calls.append(operation)
         if operation in self.failures:
             raise self.failures[operation]
 
-    def _claim(self, request: ActivityRequest, content_hash: str) -> Claim | Completed | ActivityError:
-        key = (request.registration_id.casefold(), request.activity.external_course_activity_id or "")
-        claim = Claim(key, str(uuid4()), content_hash, etag="")
-        record = self._records.get(key)
-        if record is not None:
-            if record.stored is not None:
-                return self._completed(record, record.stored, content_hash)
-            remaining = record.lease_until - self.time.seconds
+    def _claim(self, request: ActivityRequest) -> Claim | Known | ActivityError:
+        claim = Claim(request, str(uuid4()))
+        row = self._rows.get(request.key, _Row(""))
+        if row.lease_until is not None:
+            remaining = row.lease_until - self.time.seconds
             if remaining > 0:
                 message = "Somebody else is at it."
                 return TransientError(ErrorCode.CREATE_IN_PROGRESS, message, retry_after_seconds=min(remaining, 5.0))
-            claim.left_behind = True
-        self._write(claim, lease_until=self.time.seconds + self.lease_seconds)
+            claim.left_behind, claim.left_as_of = True, row.claimed_as_of
+        elif row.known is not None:
+            end = plan(request, row.known)
+            if isinstance(end, Done) and advances(end, row.known):
+                row.known = replace(row.known, as_of=request.true_at)
+            if isinstance(end, Done | ActivityError):
+                return row.known
+        claim.known = row.known
+        lease_until = self.time.seconds + self.lease_seconds
+        self._write(claim, replace(row, lease_until=lease_until, claimed_as_of=request.true_at))
         return claim
 
-    def _settle(self, claim: Claim, end: StoredActivity | Released) -> None:
-        if not self._holds(claim):
-            return
-        if isinstance(end, StoredActivity):
-            self._write(claim, lease_until=0.0, stored=StoredActivity(end.entity))
-        elif end.outcome_known:
-            del self._records[claim.key]
+    def _settle(self, claim: Claim, end: Known | Released) -> None:
+        row = self._rows[claim.request.key]
+        if isinstance(end, Known):
+            self._write(claim, _Row("", end))
+        elif not end.outcome_known:
+            self._write(claim, replace(row, lease_until=self.time.seconds))
+        elif claim.known is not None:
+            self._write(claim, _Row("", claim.known))
         else:
-            self._write(claim, lease_until=self.time.seconds)
+            del self._rows[claim.request.key]
 
     def _holds(self, claim: Claim) -> bool:
-        record = self._records.get(claim.key)
-        return record is not None and record.etag == claim.etag
+        row = self._rows.get(claim.request.key)
+        return row is not None and row.etag == claim.etag
 
-    def _write(self, claim: Claim, *, lease_until: float, stored: StoredActivity | None = None) -> None:
-        claim.etag = str(uuid4())
-        self._records[claim.key] = _Record(claim.content_hash, claim.etag, lease_until, stored)
-
-    def _completed(self, record: _Record, stored: StoredActivity, content_hash: str) -> Completed | PermanentError:
-        if record.content_hash == content_hash:
-            return Completed(stored)
-        message = f"Created before (id {stored.id}), with other content."
-        return PermanentError(ErrorCode.ACTIVITY_EXISTS, message, target="externalCourseActivityId")
+    def _write(self, claim: Claim, row: _Row) -> None:
+        claim.etag = row.etag = str(uuid4())
+        self._rows[claim.request.key] = row

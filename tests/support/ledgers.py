@@ -11,7 +11,9 @@ import pytest
 
 from activities.contract.models import ActivityRequest, StoredActivity
 from activities.errors import ActivityError, ErrorCode, TransientError
-from activities.execution.ledger import Claim, Completed, Ledger, Released
+from activities.execution.ledger import Claim, Ledger, Released
+from activities.execution.lifecycle import Known
+from activities.execution.sameness import content_hash
 from activities.settings import Storage
 from activities.storage.ledger import TABLE, TableLedger
 from activities.storage.tables import Table
@@ -20,9 +22,8 @@ from tests.support.fakes import FakeLedger, FakeTime, activity_request
 
 LEDGERS = ["FakeLedger", "TableLedger"]
 LEASE_SECONDS = 60.0
-CONTENT = "the hash of the content"
 
-type End = Claim | Completed | ActivityError
+type End = Claim | Known | ActivityError
 
 
 @dataclass
@@ -47,7 +48,9 @@ async def subject_for(request: pytest.FixtureRequest) -> AsyncIterator[Subject]:
     storage = Storage(storage_connection_string(*request.getfixturevalue("storage_ports")))
     table = Table(storage, TABLE, credential=None)
     begin = datetime.now(UTC)
-    ledger = TableLedger(table, lease_seconds=LEASE_SECONDS, now=lambda: begin + timedelta(seconds=time.seconds))
+    ledger = TableLedger(
+        table, key=app_key, lease_seconds=LEASE_SECONDS, now=lambda: begin + timedelta(seconds=time.seconds)
+    )
     yield Subject(ledger, time)
     await table.close()
 
@@ -62,9 +65,19 @@ def stored(request: ActivityRequest, **properties: Any) -> StoredActivity:
     return StoredActivity({**request.activity.to_graph(), "id": f"id-{uuid4()}", **properties}, "graph-request-id")
 
 
-async def claim(ledger: Ledger, *requests: ActivityRequest, content: str = CONTENT) -> list[End]:
+async def app_key() -> bytes:
+    """Return the key of an app."""
+    return b"the app's own key"
+
+
+def corrected(request: ActivityRequest) -> ActivityRequest:
+    """Return a request for the same activity with other content."""
+    return activity_request(request.external_id, registrationId=request.registration_id, completionPercentage=99)
+
+
+async def claim(ledger: Ledger, *requests: ActivityRequest) -> list[End]:
     """Claim activities."""
-    return await ledger.claim([(request, content) for request in requests])
+    return await ledger.claim(requests)
 
 
 async def held(ledger: Ledger, *requests: ActivityRequest, left_behind: bool = False) -> list[Claim]:
@@ -76,19 +89,29 @@ async def held(ledger: Ledger, *requests: ActivityRequest, left_behind: bool = F
 
 async def remembered(ledger: Ledger, *requests: ActivityRequest) -> list[StoredActivity]:
     """Ask for what must be completed."""
-    ends = [end for end in await claim(ledger, *requests) if isinstance(end, Completed)]
+    ends = [end for end in await claim(ledger, *requests) if isinstance(end, Known)]
     assert len(ends) == len(requests)
-    return [end.stored for end in ends]
+    return [StoredActivity(end.entity or {}) for end in ends]
 
 
 async def settle(ledger: Ledger, claims: Sequence[Claim], *ends: StoredActivity | Released) -> None:
-    """Bring claims to their ends."""
-    await ledger.settle(list(zip(claims, ends, strict=True)))
+    """Bring claims to their ends: created, or released."""
+    await ledger.settle(
+        [
+            (claim, end if isinstance(end, Released) else created(claim.request, end))
+            for claim, end in zip(claims, ends, strict=True)
+        ]
+    )
 
 
-async def in_progress(ledger: Ledger, *requests: ActivityRequest, content: str = CONTENT) -> list[TransientError]:
+def created(request: ActivityRequest, stored: StoredActivity) -> Known:
+    """Return what is remembered of an activity that was created."""
+    return Known(request.true_at, stored.entity, content_hash(request))
+
+
+async def in_progress(ledger: Ledger, *requests: ActivityRequest) -> list[TransientError]:
     """Claim what somebody else must be at, and return the refusals."""
-    ends = await claim(ledger, *requests, content=content)
+    ends = await claim(ledger, *requests)
     refusals = [end for end in ends if isinstance(end, TransientError)]
     assert [one.code for one in refusals] == [ErrorCode.CREATE_IN_PROGRESS] * len(requests)
     return refusals

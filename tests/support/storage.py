@@ -17,6 +17,7 @@ from activities.storage.tables import Table
 from local.environment import storage_connection_string
 from local.lifecycle import url_of
 from tests.support.endpoints import Answer
+from tests.support.ledgers import app_key
 
 _HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "content-encoding"}
 
@@ -87,6 +88,6 @@ async def table_proxy(ports: tuple[int, int, int]) -> AsyncIterator[tuple[TableP
             with_proxy = storage_connection_string(ports[0], ports[1], proxy.port)
             table = Table(Storage(with_proxy), TABLE, credential=None)
             try:
-                yield proxy, TableLedger(table, lease_seconds=60)
+                yield proxy, TableLedger(table, key=app_key, lease_seconds=60)
             finally:
                 await table.close()

@@ -4,13 +4,13 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
-from activities.contract.models import ActivityRequest, StoredActivity
+from activities.contract.models import ActivityRequest
 from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
 from activities.execution import once
 from activities.execution.gateway import GraphGateway
 from activities.execution.ledger import Claim, Released
-from activities.execution.once import content_hash
-from activities.execution.sending import FOR_A_CHUNK, Clock, Creation, Effort, End, Sender
+from activities.execution.lifecycle import Done, End, Known, creation
+from activities.execution.sending import FOR_A_CHUNK, Clock, Effort, Sender
 from activities.graph import translation
 from tests.support.fakes import FakeGraph, FakeLedger, FakeTime, Fault, activity_request
 
@@ -39,20 +39,20 @@ class World:
         self.graph = FakeGraph(self.time)
         self.ledger = FakeLedger(self.time)
 
-    async def create(
+    async def carry_out(
         self,
         requests: Sequence[ActivityRequest] = ABC,
         *,
         graph: GraphGateway | None = None,
         clock: Clock | None = None,
     ) -> list[End]:
-        """Create activities."""
+        """Carry out requests."""
         sender = Sender(graph=graph or self.graph, effort=self.effort, clock=clock or self.time.clock)
-        return await once.create(requests, sender=sender, ledger=self.ledger)
+        return await once.carry_out(requests, sender=sender, ledger=self.ledger)
 
     async def claim(self, request: ActivityRequest) -> Claim:
         """Let somebody else be at an activity."""
-        (claim,) = await self.ledger.claim([(request, content_hash(request))])
+        (claim,) = await self.ledger.claim([request])
         assert isinstance(claim, Claim)
         return claim
 
@@ -61,9 +61,13 @@ class World:
         for request in requests:
             await self.claim(request)
             if executed:
-                await self.graph.create([request], timeout_seconds=1)
+                await self.put(request)
         self.time.pass_by(self.ledger.lease_seconds + 1)
         self.forget_calls()
+
+    async def put(self, request: ActivityRequest) -> None:
+        """Let Graph have an activity that the ledger does not know."""
+        await self.graph.write([creation(request).write], timeout_seconds=1)
 
     def forget_calls(self) -> None:
         """Count from here."""
@@ -98,7 +102,7 @@ class EventfulTime(FakeTime):
 
 def outcomes(ends: Sequence[End]) -> list[str]:
     """Return each end in a word: the outcome, or the error's code."""
-    return [end.outcome if isinstance(end, Creation) else end.code for end in ends]
+    return [end.outcome if isinstance(end, Done) else end.code for end in ends]
 
 
 def error_in(ends: Sequence[End]) -> ActivityError:
@@ -108,13 +112,13 @@ def error_in(ends: Sequence[End]) -> ActivityError:
     return end
 
 
-def creation_in(ends: Sequence[End]) -> Creation:
+def creation_in(ends: Sequence[End]) -> Done:
     """Return the only end, which is a creation."""
     (end,) = ends
-    assert isinstance(end, Creation)
+    assert isinstance(end, Done)
     return end
 
 
-def settling(world: World, claim: Claim, end: StoredActivity | Released) -> Callable[[], Awaitable[None]]:
+def settling(world: World, claim: Claim, end: Known | Released) -> Callable[[], Awaitable[None]]:
     """Return what lets somebody else come to an end."""
     return lambda: world.ledger.settle([(claim, end)])

@@ -1,0 +1,245 @@
+"""What an operation on an activity comes to, given what is known of the activity. Pure: decides, and sends nothing.
+
+An activity has a state. To create, to bring to a state, to update and to delete are four ways to want another one;
+which of them needs a call to Graph, which needs none, and which is refused, is decided here and nowhere else.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from enum import Enum
+
+from activities.contract.models import ActivityRequest, Json, SelfInitiatedCourse, StoredActivity
+from activities.contract.operations import Operation, Outcome
+from activities.errors import ActivityError, ErrorCode, PermanentError
+from activities.execution.gateway import Write
+from activities.execution.sameness import KIND, changeable_state, content_hash, differences, fixed_in, kind_of
+
+_EXTERNAL_ID = "externalCourseActivityId"
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is remembered of an activity between two operations.
+
+    Args:
+        as_of: When its state was true where it comes from.
+        entity: Its state, in Graph's words; None where it was forgotten, or where there is none any more.
+        created_as: The hash of what it was created as, "" where that was forgotten.
+        deleted: Whether it was deleted.
+        contradicted: What a request says that the activity, although its state was forgotten, is known not to be.
+    """
+
+    as_of: datetime = LONG_AGO
+    entity: Json | None = None
+    created_as: str = ""
+    deleted: bool = False
+    contradicted: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A finished operation: what it came to, the request with its external id, and the activity as it is now."""
+
+    outcome: Outcome
+    request: ActivityRequest
+    stored: StoredActivity
+
+
+type End = Done | ActivityError
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """What has to be sent, and what the activity is when that was done."""
+
+    write: Write
+    entity: Json
+
+
+class Look(Enum):
+    """That Graph has to be asked first what the activity is."""
+
+    FIRST = "first"
+
+
+type Plan = End | Send | Look
+
+
+def plan(request: ActivityRequest, known: Known | None) -> Plan:
+    """Decide what to do for a request, given what is remembered."""
+    if known is None:
+        return creation(request) if request.operation is Operation.CREATE else Look.FIRST
+    if known.deleted:
+        return _without_activity(request, known)
+    if known.entity is not None:
+        return _with_state(request, known.entity, known)
+    if known.contradicted and request.operation is not Operation.DELETE:
+        return _not_that_one(request, known.contradicted, "")
+    return Look.FIRST
+
+
+def plan_after_look(
+    request: ActivityRequest, found: StoredActivity | None, known: Known | None, *, as_of: datetime = LONG_AGO
+) -> Plan:
+    """Decide what to do for a request, given what Graph has.
+
+    Args:
+        request: The request.
+        found: What Graph has.
+        known: What was remembered before.
+        as_of: When the state was true that somebody may have brought about whose end nobody knows.
+    """
+    if found is not None:
+        known = known or Known()
+        end = _with_state(request, found.entity, replace(known, as_of=max(known.as_of, as_of)))
+        return replace(end, stored=found) if isinstance(end, Done) else end
+    if known is None and request.operation is Operation.CREATE:
+        return creation(request)
+    # What was there once and is gone was deleted: the repeat of its create does not bring it back.
+    return _without_activity(request, known or Known())
+
+
+def remembered(end: Done, known: Known | None) -> Known:
+    """Return what is remembered after an operation has come to its end."""
+    known, as_of = known or Known(), end.request.true_at
+    match end.outcome:
+        case Outcome.CREATED:
+            return Known(as_of, {**end.request.activity.to_graph(), **end.stored.entity}, content_hash(end.request))
+        case Outcome.DELETED if end.request.operation is Operation.DELETE:
+            return Known(max(as_of, known.as_of), deleted=True)
+        case Outcome.UNCHANGED if end.request.operation is Operation.DELETE:
+            return Known(max(as_of, known.as_of), deleted=True)
+        case Outcome.UPDATED:
+            return Known(as_of, end.stored.entity, known.created_as)
+        case Outcome.UNCHANGED if advances(end, known):
+            return Known(as_of, end.stored.entity, known.created_as)
+    return Known(known.as_of, end.stored.entity or None, known.created_as, known.deleted)
+
+
+def advances(end: Done, known: Known) -> bool:
+    """Tell whether an operation that changed nothing says that the state is true at a later time.
+
+    The repeat of a create says nothing of the sort, unless its sender has dated it.
+    """
+    dated = end.request.operation is not Operation.CREATE or end.request.as_of is not None
+    return dated and end.outcome is Outcome.UNCHANGED and not known.deleted and end.request.true_at > known.as_of
+
+
+def creation(request: ActivityRequest) -> Send:
+    """Return what creates the activity of a request."""
+    entity = request.activity.to_graph()
+    return Send(Write(Operation.CREATE, request.registration_id, entity), entity)
+
+
+def contradiction(request: ActivityRequest, found: StoredActivity) -> PermanentError | None:
+    """Return ``activityExists`` if what Graph has under the external id of a create is not what was asked for."""
+    differing = differences(request.activity.to_graph(), found.entity)
+    return _taken(differing, told_id(found.entity)) if differing else None
+
+
+def told_id(entity: Json) -> str:
+    """Return Graph's id of an activity without its learner's, with which it begins."""
+    graph_id, learner = str(entity.get("id") or ""), str(entity.get("learnerUserId") or "")
+    named = learner and graph_id.casefold().startswith(learner.casefold())
+    return graph_id[len(learner) :].lstrip(":_-") if named else graph_id
+
+
+def _without_activity(request: ActivityRequest, known: Known) -> Plan:
+    """Decide where there is no activity, be it that it was deleted or that it never was."""
+    match request.operation:
+        case Operation.CREATE:
+            return Done(Outcome.DELETED, request, StoredActivity({}))
+        case Operation.DELETE:
+            return Done(Outcome.UNCHANGED, request, StoredActivity({}))
+        case _ if _is_older(request, known):
+            return Done(Outcome.SUPERSEDED, request, StoredActivity({}))
+        case Operation.UPSERT:
+            return creation(request)
+    return not_found(request)
+
+
+def _with_state(request: ActivityRequest, entity: Json, known: Known) -> Plan:
+    is_create = request.operation is Operation.CREATE
+    differing = differences(request.activity.to_graph(), entity, rewritten=is_create)
+    if is_create:
+        return _created_before(request, entity, known, differing)
+    if KIND in differing and request.operation is not Operation.UPSERT:
+        return not_found(request)
+    if _is_older(request, known):
+        return Done(Outcome.SUPERSEDED, request, StoredActivity(entity))
+    if request.operation is Operation.DELETE:
+        return Send(Write(Operation.DELETE, request.registration_id, graph_id=StoredActivity(entity).id), {})
+    return _changed(request, entity, differing)
+
+
+def _created_before(request: ActivityRequest, entity: Json, known: Known, differing: list[str]) -> End:
+    if not differing or known.created_as == content_hash(request):
+        return Done(Outcome.UNCHANGED, request, StoredActivity(entity))
+    if request.as_of and _is_older(request, known):
+        return Done(Outcome.SUPERSEDED, request, StoredActivity(entity))
+    return _taken(differing, told_id(entity))
+
+
+def _changed(request: ActivityRequest, entity: Json, differing: list[str]) -> Plan:
+    if fixed := fixed_in(differing, entity):
+        return _not_that_one(request, fixed, told_id(entity))
+    if not differing:
+        return Done(Outcome.UNCHANGED, request, StoredActivity(entity))
+    kind, sent = kind_of(entity), request.activity.to_graph()
+    changed = {name: value for name, value in sent.items() if name in kind.changeable}
+    state = changeable_state(entity, changed)
+    if kind is SelfInitiatedCourse and state.get("status") == "notStarted":
+        return _cannot_be_not_started()
+    write = Write(Operation.UPDATE, request.registration_id, state, StoredActivity(entity).id)
+    return Send(write, {**entity, **changed})
+
+
+def _is_older(request: ActivityRequest, known: Known) -> bool:
+    return request.true_at < known.as_of
+
+
+def not_found(request: ActivityRequest) -> PermanentError:
+    """Return ``activityNotFound``."""
+    return PermanentError(
+        ErrorCode.ACTIVITY_NOT_FOUND,
+        "This learning provider has no such activity with this externalCourseActivityId "
+        f'("{request.external_id}"): nothing was changed. Check the id (and the kind), or create the activity first.',
+        target=_EXTERNAL_ID,
+    )
+
+
+def _not_that_one(request: ActivityRequest, names: Sequence[str], graph_id: str) -> PermanentError:
+    if request.operation is Operation.CREATE:
+        return _taken(names, graph_id)
+    return PermanentError(
+        ErrorCode.NOT_CHANGEABLE,
+        f"The activity with this externalCourseActivityId{_which(graph_id)} has another {', '.join(names)}, and "
+        "Microsoft Graph changes that in no activity. Send it as it is there; or delete the activity and create a new "
+        "one.",
+        target=names[0],
+    )
+
+
+def _taken(names: Sequence[str], graph_id: str) -> PermanentError:
+    return PermanentError(
+        ErrorCode.ACTIVITY_EXISTS,
+        f"An activity with this externalCourseActivityId exists already{_which(graph_id)}, with another "
+        f"{', '.join(names)}. Use another externalCourseActivityId for a new activity; to change this one, send it as "
+        "an upsert or an update.",
+        target=_EXTERNAL_ID,
+    )
+
+
+def _which(graph_id: str) -> str:
+    return f" (id {graph_id})" if graph_id else ""
+
+
+def _cannot_be_not_started() -> PermanentError:
+    return PermanentError(
+        ErrorCode.INVALID_REQUEST,
+        "status cannot become notStarted, nor stay so in an update: a self-initiated course was begun by its learner. "
+        "Send inProgress or completed.",
+        target="status",
+    )
