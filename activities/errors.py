@@ -21,6 +21,7 @@ class ErrorCode(StrEnum):
     UNAUTHENTICATED = "unauthenticated"
     NOT_ALLOWED = "notAllowed"
     NOT_FOUND = "notFound"
+    ACTIVITY_NOT_FOUND = "activityNotFound"
     ACTIVITY_EXISTS = "activityExists"
     FIRST_SENT_TOO_OLD = "firstSentTooOld"
     REQUEST_TOO_LARGE = "requestTooLarge"

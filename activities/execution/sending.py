@@ -14,7 +14,7 @@ from enum import StrEnum
 from activities import telemetry
 from activities.contract.models import ActivityRequest, StoredActivity
 from activities.errors import ActivityError, ErrorCode, TransientError
-from activities.execution.gateway import GraphGateway
+from activities.execution.gateway import ExternalKey, GraphGateway
 from activities.execution.sameness import contradiction
 
 # A flow gives an HTTP action 120 s; the host, the network and a look-up need their share.
@@ -163,9 +163,8 @@ class Sender:
             if not missing:
                 break
             await self.clock.sleep(pause)
-            answers = await self.graph.find(
-                [requests[place] for place in missing], timeout_seconds=self.effort.look_seconds
-            )
+            keys = [_key_of(requests[place]) for place in missing]
+            answers = await self.graph.find(keys, timeout_seconds=self.effort.look_seconds)
             looked_up |= zip(missing, answers, strict=True)
             for failure in answers:
                 if isinstance(failure, ActivityError):
@@ -174,6 +173,10 @@ class Sender:
             place: _undecided(requests[place], answer) if isinstance(answer, ActivityError) else answer
             for place, answer in looked_up.items()
         }
+
+
+def _key_of(request: ActivityRequest) -> ExternalKey:
+    return ExternalKey(request.registration_id, request.activity.external_course_activity_id or "")
 
 
 def _pause_before_repeating(end: End, *, sends_done: int) -> float:

@@ -6,7 +6,10 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from activities.contract.models import ActivityRequest, StoredActivity
 from activities.errors import ActivityError, ErrorCode, TransientError
-from activities.execution.gateway import GraphGateway
+from activities.execution.gateway import ActivityAddress, ActivityUpdate, ExternalKey, GraphGateway
+
+# In place of a provider's id: what is asked for by Graph's id alone names no provider.
+_NO_PROVIDER = ""
 
 
 class ThrottledGraph:
@@ -28,13 +31,39 @@ class ThrottledGraph:
         self, requests: Sequence[ActivityRequest], *, timeout_seconds: float
     ) -> list[StoredActivity | ActivityError]:
         """Send creates. See ``GraphGateway``; those of a provider that is throttled are not sent."""
-        return await self._send(requests, lambda some: self._graph.create(some, timeout_seconds=timeout_seconds))
+        return await self._send(
+            requests, _provider_of, lambda some: self._graph.create(some, timeout_seconds=timeout_seconds)
+        )
+
+    async def update(self, requests: Sequence[ActivityUpdate], *, timeout_seconds: float) -> list[ActivityError | None]:
+        """Send updates. See ``GraphGateway``; those of a provider that is throttled are not sent."""
+        return await self._send(
+            requests, _provider_of, lambda some: self._graph.update(some, timeout_seconds=timeout_seconds)
+        )
+
+    async def delete(
+        self, addresses: Sequence[ActivityAddress], *, timeout_seconds: float
+    ) -> list[bool | ActivityError]:
+        """Delete activities. See ``GraphGateway``; those of a provider that is throttled are not deleted."""
+        return await self._send(
+            addresses, _provider_of, lambda some: self._graph.delete(some, timeout_seconds=timeout_seconds)
+        )
 
     async def find(
-        self, requests: Sequence[ActivityRequest], *, timeout_seconds: float
+        self, keys: Sequence[ExternalKey], *, timeout_seconds: float
     ) -> list[StoredActivity | ActivityError | None]:
         """Look activities up. See ``GraphGateway``; those of a provider that is throttled are not asked for."""
-        return await self._send(requests, lambda some: self._graph.find(some, timeout_seconds=timeout_seconds))
+        return await self._send(
+            keys, _provider_of, lambda some: self._graph.find(some, timeout_seconds=timeout_seconds)
+        )
+
+    async def get(
+        self, graph_ids: Sequence[str], *, timeout_seconds: float
+    ) -> list[StoredActivity | ActivityError | None]:
+        """Look activities up by Graph's ids. See ``GraphGateway``; these have a door of their own."""
+        return await self._send(
+            graph_ids, lambda _: _NO_PROVIDER, lambda some: self._graph.get(some, timeout_seconds=timeout_seconds)
+        )
 
     def check_open(self, registration_id: str) -> None:
         """Refuse while a provider is throttled. See ``GraphGateway``."""
@@ -57,21 +86,22 @@ class ThrottledGraph:
         """Close the connections."""
         await self._graph.close()
 
-    async def _send[Answer](
+    async def _send[Sent, Answer](
         self,
-        requests: Sequence[ActivityRequest],
-        send: Callable[[Sequence[ActivityRequest]], Awaitable[list[Answer | ActivityError]]],
+        requests: Sequence[Sent],
+        provider_of: Callable[[Sent], str],
+        send: Callable[[Sequence[Sent]], Awaitable[list[Answer | ActivityError]]],
     ) -> list[Answer | ActivityError]:
         ends: dict[int, Answer | ActivityError] = {}
         for place, request in enumerate(requests):
             try:
-                self.check_open(request.registration_id)
+                self.check_open(provider_of(request))
             except TransientError as closed:
                 ends[place] = closed
         if sent := [place for place in range(len(requests)) if place not in ends]:
             ends |= zip(sent, await send([requests[place] for place in sent]), strict=True)
         for place in sent:
-            self._learn(requests[place].registration_id, ends[place])
+            self._learn(provider_of(requests[place]), ends[place])
         return [ends[place] for place in range(len(requests))]
 
     def _learn(self, registration_id: str, end: object) -> None:
@@ -79,3 +109,7 @@ class ThrottledGraph:
             until = self._now() + end.retry_after_seconds
             provider = registration_id.casefold()
             self._open_again[provider] = max(until, self._open_again.get(provider, until))
+
+
+def _provider_of(request: ActivityRequest | ActivityUpdate | ActivityAddress | ExternalKey) -> str:
+    return request.registration_id

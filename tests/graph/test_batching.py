@@ -12,7 +12,7 @@ from activities.errors import ActivityError, ErrorCode, TransientError
 from activities.graph import translation
 from activities.graph.batching import SINGLES_AT_ONCE, Batching, Part
 from activities.graph.sdk import Answer
-from tests.support.fakes import activity_request
+from tests.support.fakes import activity_request, key_of
 from tests.support.gateways import Emulated
 
 PARTS = [Part("POST", f"/{place}", {}, b"{}") for place in range(3)]
@@ -161,14 +161,14 @@ class TestWithGraph:
         wanted = [request.activity.external_course_activity_id for request in REQUESTS]
         assert external_ids(await create(emulator)) == wanted
         assert emulator.count() == len(REQUESTS)
-        found = await emulator.gateway.find(REQUESTS, timeout_seconds=5)
+        found = await emulator.gateway.find([key_of(one) for one in REQUESTS], timeout_seconds=5)
         assert external_ids(found) == wanted
         assert http_requests(emulator) == ["batch"] + ["create"] * 10 + ["find"] * 10
         assert refusals_in(log) == 1
 
     async def test_look_ups_that_are_refused_together_are_made_singly(self, emulator: Emulated) -> None:
         emulator.emulator.faults.arm({"name": "batch-refused"})
-        assert await emulator.gateway.find(REQUESTS, timeout_seconds=5) == [None] * 10
+        assert await emulator.gateway.find([key_of(one) for one in REQUESTS], timeout_seconds=5) == [None] * 10
         assert http_requests(emulator) == ["batch"] + ["find"] * 10
 
     async def test_a_failure_among_the_single_ones_is_only_its_own(self, emulator: Emulated) -> None:

@@ -2,11 +2,13 @@
 
 import base64
 import json
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from activities.contract.models import ActivityRequest
 from activities.errors import ErrorCode
 from activities.graph import permissions
 from local.emulators.tenant import Tenant
@@ -50,7 +52,7 @@ def test_each_permission_is_missed(one: str) -> None:
 
 
 def test_only_who_may_create_neither_kind_cannot_work() -> None:
-    writing = {permissions.to_create(one().activity) for one in (assignment_request, activity_request)}
+    writing = set(permissions.TO_DELETE)
     for one in writing:
         assert permissions.nothing_can_be_created(permissions.missing(frozenset({one}))) is None
     error = permissions.nothing_can_be_created(permissions.missing(ALL - writing))
@@ -62,6 +64,19 @@ def test_only_who_may_create_neither_kind_cannot_work() -> None:
 def test_a_refusal_names_the_permission_that_the_request_needed_and_no_other() -> None:
     needed = permissions.to_create(assignment_request().activity)
     message = permissions.refused(needed).message
-    assert needed in message
-    assert permissions.to_create(activity_request().activity) not in message
+    assert needed[0] in message
+    assert permissions.to_create(activity_request().activity)[0] not in message
     assert "admin" in message
+
+
+@pytest.mark.parametrize("make", [assignment_request, activity_request])
+def test_an_update_needs_what_the_create_of_the_same_kind_needs(make: Callable[[], ActivityRequest]) -> None:
+    activity = make().activity
+    assert permissions.to_update(activity.to_graph()) == permissions.to_create(activity)
+
+
+@pytest.mark.parametrize("either", [permissions.TO_DELETE, permissions.TO_FIND, permissions.TO_GET])
+def test_a_refusal_where_the_kind_is_not_known_names_the_permissions_of_both(either: tuple[str, ...]) -> None:
+    message = permissions.refused(either).message
+    assert [one for one in sorted(ALL) if one in message] == sorted(either)
+    assert all(permissions.NEEDED_FOR[one] in message for one in either)

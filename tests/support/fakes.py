@@ -3,7 +3,7 @@
 Held to the same contracts as the real ones by ``test_gateway_contract`` and ``test_ledger_contract``.
 """
 
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +12,7 @@ from uuid import uuid4
 from activities.contract.models import ActivityRequest, Defaults, StoredActivity
 from activities.contract.validation import parse_activity
 from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
+from activities.execution.gateway import ActivityAddress, ActivityUpdate, ExternalKey
 from activities.execution.ledger import Claim, Completed, Released
 from activities.execution.sending import Clock
 from activities.graph import translation
@@ -19,6 +20,12 @@ from activities.graph.permissions import NEEDED_FOR
 
 REGISTRATION_ID = "01e8f81b-3060-4dec-acf0-0389665a0a38"
 OTHER_REGISTRATION_ID = "13727311-e7bb-470d-8b20-6a23d9030d70"
+# What Graph lets an update change.
+_CHANGEABLE = {"status", "completedDateTime", "completionPercentage"}
+CHANGEABLE = {
+    "#microsoft.graph.learningAssignment": _CHANGEABLE | {"assignedDateTime", "dueDateTime", "notes"},
+    "#microsoft.graph.learningSelfInitiatedCourse": _CHANGEABLE | {"startedDateTime"},
+}
 LEARNER_ID = "7ba2228a-e020-11ec-9d64-0242ac120002"
 # As long as every send and every look-up takes, or until the caller's patience ends.
 FOR_EVER = float("inf")
@@ -42,6 +49,11 @@ def assignment_request(external_id: str | None = "course-1", **properties: Any) 
     """Return a request for an assignment; more properties in the wire's spelling."""
     assignment = {"@odata.type": "#microsoft.graph.learningAssignment", "assignmentType": "required"}
     return activity_request(external_id, **assignment, **properties)
+
+
+def key_of(request: ActivityRequest) -> ExternalKey:
+    """Return what a request's activity is found by."""
+    return ExternalKey(request.registration_id, request.activity.external_course_activity_id or "")
 
 
 class FakeTime:
@@ -81,14 +93,19 @@ class Fault:
     seconds: float = 0.0
     absent: bool = False
 
+    def lets_execute(self, timeout_seconds: float) -> bool:
+        """Say whether Graph does its work."""
+        return self.executed or (self.error is None and self.seconds < timeout_seconds)
+
 
 @dataclass
 class FakeGraph:
-    """Implements ``GraphGateway``: keeps activities by provider and external id, and fails on demand.
+    """Implements ``GraphGateway``: keeps activities by provider, and fails on demand.
 
-    ``calls`` says in which order what was asked: "create" and "find" of one, "createBatch" and "findBatch" of several,
-    "check", "close"; ``sizes`` of how many. As in the emulator the same external id twice makes two activities, so that
-    a double becomes visible; a look-up gives the first; and each one in a batch has faults of its own.
+    ``calls`` says in which order what was asked: "create", "update", "delete", "find" and "get" of one, "createBatch"
+    and so on of several, "check", "close"; ``sizes`` of how many. As in the emulator the same external id twice makes
+    two activities, so that a double becomes visible; a look-up gives the first; an update changes only what may change;
+    and each one in a batch has faults of its own.
     """
 
     time: FakeTime = field(default_factory=FakeTime)
@@ -99,9 +116,9 @@ class FakeGraph:
     permissions: frozenset[str] | None = frozenset(NEEDED_FOR)
     # What ``check_open`` raises for a provider.
     closed: dict[str, TransientError] = field(default_factory=dict)
-    # Called with "create" or "find" before each; None means that all goes well.
+    # Called with the operation's name before each; None means that all goes well.
     choose_fault: Callable[[str], Fault | None] | None = None
-    _faults: dict[str, deque[Fault]] = field(default_factory=lambda: {"create": deque(), "find": deque()})
+    _faults: defaultdict[str, deque[Fault]] = field(default_factory=lambda: defaultdict(deque))
 
     def arm(self, operation: str, faults: Iterable[Fault]) -> None:
         """Let the next calls of an operation come to this, one fault each."""
@@ -113,11 +130,27 @@ class FakeGraph:
         """Store activities. See ``GraphGateway``."""
         return self._answer("create", requests, lambda one: self._create(one, timeout_seconds))
 
+    async def update(self, requests: Sequence[ActivityUpdate], *, timeout_seconds: float) -> list[ActivityError | None]:
+        """Change activities. See ``GraphGateway``."""
+        return self._answer("update", requests, lambda one: self._update(one, timeout_seconds))
+
+    async def delete(
+        self, addresses: Sequence[ActivityAddress], *, timeout_seconds: float
+    ) -> list[bool | ActivityError]:
+        """Forget activities. See ``GraphGateway``."""
+        return self._answer("delete", addresses, lambda one: self._delete(one, timeout_seconds))
+
     async def find(
-        self, requests: Sequence[ActivityRequest], *, timeout_seconds: float
+        self, keys: Sequence[ExternalKey], *, timeout_seconds: float
     ) -> list[StoredActivity | ActivityError | None]:
         """Find for each the first one that was stored. See ``GraphGateway``."""
-        return self._answer("find", requests, lambda one: self._find(one, timeout_seconds))
+        return self._answer("find", keys, lambda one: self._find(one, timeout_seconds))
+
+    async def get(
+        self, graph_ids: Sequence[str], *, timeout_seconds: float
+    ) -> list[StoredActivity | ActivityError | None]:
+        """Find each by its id. See ``GraphGateway``."""
+        return self._answer("get", graph_ids, lambda one: self._get(one, timeout_seconds))
 
     def check_open(self, registration_id: str) -> None:
         """Refuse as told. See ``GraphGateway``."""
@@ -133,8 +166,8 @@ class FakeGraph:
         """Remember it. See ``GraphGateway``."""
         self.calls.append("close")
 
-    def _answer[End](
-        self, operation: str, requests: Sequence[ActivityRequest], do: Callable[[ActivityRequest], End]
+    def _answer[Asked, End](
+        self, operation: str, requests: Sequence[Asked], do: Callable[[Asked], End]
     ) -> list[End | ActivityError]:
         """Do each; it takes as long as the longest."""
         if not requests:
@@ -161,17 +194,51 @@ class FakeGraph:
         fault = self._fault("create")
         entity = {**request.activity.to_graph(), "id": f"{request.activity.learner_user_id}:{uuid4()}"}
         activity = StoredActivity(entity, str(uuid4()))
-        if fault.executed or (fault.error is None and fault.seconds < timeout_seconds):
+        if fault.lets_execute(timeout_seconds):
             self.stored.append((request.registration_id.casefold(), activity))
         self._end(fault, timeout_seconds)
         return activity
 
-    def _find(self, request: ActivityRequest, timeout_seconds: float) -> StoredActivity | None:
+    def _update(self, update: ActivityUpdate, timeout_seconds: float) -> None:
+        fault = self._fault("update")
+        place = self._place(update)
+        if place is None:
+            self._end(fault, timeout_seconds)
+            raise translation.absent()
+        provider, old = self.stored[place]
+        kind = update.state.get("@odata.type")
+        if kind != old.entity["@odata.type"] or not update.state.get("status"):
+            raise PermanentError(ErrorCode.REJECTED_BY_GRAPH, "Of another kind, or without a status.")
+        if fault.lets_execute(timeout_seconds):
+            changes = {name: value for name, value in update.state.items() if name in CHANGEABLE[kind]}
+            self.stored[place] = provider, StoredActivity({**old.entity, **changes}, old.graph_request_id)
+        self._end(fault, timeout_seconds)
+
+    def _delete(self, address: ActivityAddress, timeout_seconds: float) -> bool:
+        fault = self._fault("delete")
+        place = self._place(address)
+        if place is not None and fault.lets_execute(timeout_seconds):
+            del self.stored[place]
+        self._end(fault, timeout_seconds)
+        return place is not None
+
+    def _find(self, key: ExternalKey, timeout_seconds: float) -> StoredActivity | None:
         fault = self._fault("find")
         self._end(fault, timeout_seconds)
-        key = (request.registration_id.casefold(), request.activity.external_course_activity_id)
-        found = [one for provider, one in self.stored if (provider, one.entity["externalCourseActivityId"]) == key]
+        wanted = (key.registration_id.casefold(), key.external_id)
+        found = [one for provider, one in self.stored if (provider, one.entity["externalCourseActivityId"]) == wanted]
         return found[0] if found and not fault.absent else None
+
+    def _get(self, graph_id: str, timeout_seconds: float) -> StoredActivity | None:
+        fault = self._fault("get")
+        self._end(fault, timeout_seconds)
+        found = [one for _, one in self.stored if one.id == graph_id]
+        return found[0] if found and not fault.absent else None
+
+    def _place(self, one: ActivityUpdate | ActivityAddress) -> int | None:
+        wanted = (one.registration_id.casefold(), one.graph_id)
+        places = [place for place, (provider, stored) in enumerate(self.stored) if (provider, stored.id) == wanted]
+        return places[0] if places else None
 
     def _begin(self, operation: str) -> None:
         self.calls.append(operation)
