@@ -73,6 +73,7 @@ def open_store(settings: Settings, defaults: Defaults, graph: GraphGateway, cred
     from activities.queueing.result_queue import RESULTS_KEPT_FOR, ResultQueue
     from activities.queueing.signing_key import SigningKey
     from activities.queueing.worker import QueueWorker
+    from activities.storage.keys import OwnKey
     from activities.storage.ledger import TABLE as LEDGER_TABLE
     from activities.storage.ledger import TableLedger
     from activities.storage.queues import Queue
@@ -89,7 +90,7 @@ def open_store(settings: Settings, defaults: Defaults, graph: GraphGateway, cred
         Queue(storage, f"{settings.activity_queue}{suffix}", credential=credential, kept_for=kept_for)
         for suffix, kept_for in (("", None), ("-failed", None), ("-batches", None), ("-results", RESULTS_KEPT_FOR))
     )
-    ledger = TableLedger(table, lease_seconds=settings.claim_lease_seconds)
+    ledger = TableLedger(table, key=OwnKey(table, "learners").get, lease_seconds=settings.claim_lease_seconds)
     signing_key = SigningKey(table)
     failures = Failures(table, queue=queue, failed_queue=failed_queue, patience=PATIENCE, signing_key=signing_key)
     results = ResultQueue(result_queue) if settings.queue_results else None

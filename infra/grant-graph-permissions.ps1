@@ -42,10 +42,10 @@ $ReadPauseSeconds = 5
 
 # Source of the ids: https://learn.microsoft.com/graph/permissions-reference
 $Roles = @(
-    [pscustomobject]@{ Kind = 'assignments'; Name = 'LearningAssignedCourse.ReadWrite.All'; Id = '236c1cbd-1187-427f-b0f5-b1852454973b'; Purpose = 'creates assignments' }
-    [pscustomobject]@{ Kind = 'self-initiated-courses'; Name = 'LearningSelfInitiatedCourse.ReadWrite.All'; Id = '7654ed61-8965-4025-846a-0856ec02b5b0'; Purpose = 'creates self-initiated courses' }
-    [pscustomobject]@{ Kind = 'assignments'; Name = 'LearningAssignedCourse.Read.All'; Id = '535e6066-2894-49ef-ab33-e2c6d064bb81'; Purpose = 'looks up what became of an assignment whose answer was lost' }
-    [pscustomobject]@{ Kind = 'self-initiated-courses'; Name = 'LearningSelfInitiatedCourse.Read.All'; Id = '467524fc-ed22-4356-a910-af61191e3503'; Purpose = 'looks up what became of a self-initiated course whose answer was lost' }
+    [pscustomobject]@{ Kind = 'assignments'; Name = 'LearningAssignedCourse.ReadWrite.All'; Id = '236c1cbd-1187-427f-b0f5-b1852454973b'; Purpose = 'creates, updates and deletes assignments' }
+    [pscustomobject]@{ Kind = 'self-initiated-courses'; Name = 'LearningSelfInitiatedCourse.ReadWrite.All'; Id = '7654ed61-8965-4025-846a-0856ec02b5b0'; Purpose = 'creates, updates and deletes self-initiated courses' }
+    [pscustomobject]@{ Kind = 'assignments'; Name = 'LearningAssignedCourse.Read.All'; Id = '535e6066-2894-49ef-ab33-e2c6d064bb81'; Purpose = 'looks up an assignment whose answer was lost, or that the app does not know' }
+    [pscustomobject]@{ Kind = 'self-initiated-courses'; Name = 'LearningSelfInitiatedCourse.Read.All'; Id = '467524fc-ed22-4356-a910-af61191e3503'; Purpose = 'looks up a self-initiated course whose answer was lost, or that the app does not know' }
 )
 
 function Stop-Script([string] $Message, [int] $Code = 1) {

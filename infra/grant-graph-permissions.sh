@@ -15,10 +15,10 @@ READ_PAUSE_SECONDS=5
 
 # Which kind of activity, the permission, its id, what the app does with it.
 # Source of the ids: https://learn.microsoft.com/graph/permissions-reference
-ROLES='assignments|LearningAssignedCourse.ReadWrite.All|236c1cbd-1187-427f-b0f5-b1852454973b|creates assignments
-self-initiated-courses|LearningSelfInitiatedCourse.ReadWrite.All|7654ed61-8965-4025-846a-0856ec02b5b0|creates self-initiated courses
-assignments|LearningAssignedCourse.Read.All|535e6066-2894-49ef-ab33-e2c6d064bb81|looks up what became of an assignment whose answer was lost
-self-initiated-courses|LearningSelfInitiatedCourse.Read.All|467524fc-ed22-4356-a910-af61191e3503|looks up what became of a self-initiated course whose answer was lost'
+ROLES='assignments|LearningAssignedCourse.ReadWrite.All|236c1cbd-1187-427f-b0f5-b1852454973b|creates, updates and deletes assignments
+self-initiated-courses|LearningSelfInitiatedCourse.ReadWrite.All|7654ed61-8965-4025-846a-0856ec02b5b0|creates, updates and deletes self-initiated courses
+assignments|LearningAssignedCourse.Read.All|535e6066-2894-49ef-ab33-e2c6d064bb81|looks up an assignment whose answer was lost, or that the app does not know
+self-initiated-courses|LearningSelfInitiatedCourse.Read.All|467524fc-ed22-4356-a910-af61191e3503|looks up a self-initiated course whose answer was lost, or that the app does not know'
 
 usage() {
     cat <<TEXT

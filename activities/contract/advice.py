@@ -73,6 +73,13 @@ ADVICE: Mapping[str, Advice] = {
         actor=Actor.SENDER,
         text="Check what the message names, and send it again.",
     ),
+    ErrorCode.ACTIVITY_NOT_FOUND: Advice(
+        meaning="There is no such activity to update or to find: it was never created, or has been deleted.",
+        title="There is no such activity",
+        actor=Actor.SENDER,
+        text="Check the external id and the learning provider. If the activity has to exist, create it, or send it as "
+        "an upsert, which creates what is not there.",
+    ),
     ErrorCode.ACTIVITY_EXISTS: Advice(
         meaning="The external id belongs to an activity with other content; the message gives its id.",
         title="The external id is taken",

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from activities.contract.models import ActivityRequest, Json, StoredActivity
+from activities.contract.models import Json, StoredActivity
 from activities.contract.operations import Operation
 from activities.errors import ActivityError
 
@@ -26,6 +26,14 @@ class Write:
     graph_id: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class ExternalKey:
+    """A provider's activity by the id that its sender gave it."""
+
+    registration_id: str
+    external_id: str
+
+
 class GraphGateway(Protocol):
     """Writes and finds learning course activities, up to twenty in one call; ends keep the requests' places."""
 
@@ -40,13 +48,18 @@ class GraphGateway(Protocol):
         """
 
     async def find(
-        self, requests: Sequence[ActivityRequest], *, timeout_seconds: float
+        self, keys: Sequence[ExternalKey], *, timeout_seconds: float
     ) -> list[StoredActivity | ActivityError | None]:
-        """Look each activity up by its external id.
+        """Look each activity up by its external id, whatever its kind.
 
         Returns:
             For each what Graph has; None where Graph says that there is none; an error where Graph could not tell.
         """
+
+    async def get(
+        self, graph_ids: Sequence[str], *, timeout_seconds: float
+    ) -> list[StoredActivity | ActivityError | None]:
+        """Look each activity up by Graph's id, whatever its kind and provider. Returns what ``find`` does."""
 
     def check_open(self, registration_id: str) -> None:
         """Let nobody prepare what would not be sent.

@@ -14,7 +14,7 @@ from activities import telemetry
 from activities.contract.models import ActivityRequest, StoredActivity
 from activities.contract.operations import Operation, Outcome
 from activities.errors import ActivityError, ErrorCode, TransientError
-from activities.execution.gateway import GraphGateway
+from activities.execution.gateway import ExternalKey, GraphGateway
 from activities.execution.lifecycle import Done, End, Send, contradiction
 
 # A flow gives an HTTP action 120 s; the host, the network and a look-up need their share.
@@ -104,7 +104,8 @@ class Sender:
         """Ask Graph once what activities are; None where it has none."""
         if not requests:
             return {}
-        answers = await self.graph.find(list(requests.values()), timeout_seconds=self.effort.look_seconds)
+        keys = [ExternalKey(one.registration_id, one.external_id) for one in requests.values()]
+        answers = await self.graph.find(keys, timeout_seconds=self.effort.look_seconds)
         for failure in answers:
             if isinstance(failure, ActivityError):
                 telemetry.event("lookUpFailed", code=failure.code)

@@ -12,10 +12,8 @@ Deviations from the SDK's defaults, each with its reason:
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Sequence
 from functools import lru_cache
-from http import HTTPStatus
 from typing import Any
 
 from kiota_abstractions.base_request_configuration import RequestConfiguration
@@ -25,9 +23,11 @@ from kiota_abstractions.method import Method
 from kiota_abstractions.request_information import RequestInformation
 
 from activities import telemetry
-from activities.contract.models import ActivityRequest, CourseActivity, StoredActivity
-from activities.errors import ActivityError, ErrorCode, TransientError
-from activities.graph import permissions, translation
+from activities.contract.models import StoredActivity
+from activities.contract.operations import Operation
+from activities.errors import ActivityError
+from activities.execution.gateway import ExternalKey, Write
+from activities.graph import existing, permissions, translation
 from activities.graph.batching import Batching, Part
 from activities.graph.sdk import (
     SCOPE,
@@ -71,25 +71,27 @@ class MicrosoftGraph:
         self._activities_of = lru_cache(maxsize=64)(self._expanded)
         self._batching = Batching(self._post_batch)
 
-    async def create(
-        self, requests: Sequence[ActivityRequest], *, timeout_seconds: float
-    ) -> list[StoredActivity | ActivityError]:
-        """Send creates, each once. See ``GraphGateway``."""
-        answers = await self._send("create", [self._creating(one) for one in requests], timeout_seconds)
-        return [
-            _stored(answer, request.activity, permission=permissions.to_create)
-            for answer, request in zip(answers, requests, strict=True)
-        ]
+    async def write(self, writes: Sequence[Write], *, timeout_seconds: float) -> list[StoredActivity | ActivityError]:
+        """Send writes, each once. See ``GraphGateway``."""
+        operation = str(writes[0].operation) if writes else ""
+        answers = await self._send(operation, [self._writing(one) for one in writes], timeout_seconds)
+        return [_written(answer, write) for answer, write in zip(answers, writes, strict=True)]
 
     async def find(
-        self, requests: Sequence[ActivityRequest], *, timeout_seconds: float
+        self, keys: Sequence[ExternalKey], *, timeout_seconds: float
     ) -> list[StoredActivity | ActivityError | None]:
         """Look activities up by their alternate keys. See ``GraphGateway``."""
-        answers = await self._send("find", [self._finding(one) for one in requests], timeout_seconds)
-        return [
-            None if _says_absent(answer) else _stored(answer, request.activity, permission=permissions.to_find)
-            for answer, request in zip(answers, requests, strict=True)
-        ]
+        sent = [existing.finding(self._providers, one, _configuration()) for one in keys]
+        answers = await self._send("find", sent, timeout_seconds)
+        return [existing.found(answer, permissions.TO_FIND) for answer in answers]
+
+    async def get(
+        self, graph_ids: Sequence[str], *, timeout_seconds: float
+    ) -> list[StoredActivity | ActivityError | None]:
+        """Look activities up by Graph's ids. See ``GraphGateway``."""
+        sent = [existing.getting(self._adapter, one, _configuration()) for one in graph_ids]
+        answers = await self._send("get", sent, timeout_seconds)
+        return [existing.found(answer, permissions.TO_GET) for answer in answers]
 
     def check_open(self, registration_id: str) -> None:
         """Let everything through. See ``GraphGateway``."""
@@ -103,19 +105,13 @@ class MicrosoftGraph:
         await self._transport.close()
         await self.credential.close()
 
-    def _creating(self, request: ActivityRequest) -> RequestInformation:
+    def _writing(self, write: Write) -> RequestInformation:
+        if write.operation is not Operation.CREATE:
+            return existing.writing(self._providers, write, _configuration())
         # The builder is typed for a model, and takes whatever can be written.
-        body: Any = JsonBody(request.activity.to_graph())
-        activities = self._activities_of(request.registration_id)
+        body: Any = JsonBody(write.body)
+        activities = self._activities_of(write.registration_id)
         information: RequestInformation = activities.to_post_request_information(body, _configuration())
-        return information
-
-    def _finding(self, request: ActivityRequest) -> RequestInformation:
-        provider = self._providers.by_learning_provider_id(request.registration_id)
-        # OData doubles a quote inside a quoted key; the SDK only percent-encodes it.
-        key = (request.activity.external_course_activity_id or "").replace("'", "''")
-        activity = provider.learning_course_activities_with_externalcourse_activity_id(key)
-        information: RequestInformation = activity.to_get_request_information(_configuration())
         return information
 
     def _expanded(self, registration_id: str) -> builders.LearningCourseActivitiesRequestBuilder:
@@ -158,7 +154,7 @@ class MicrosoftGraph:
         except ActivityError as error:
             return error
         # A success is told by the use case, in the one line that a create costs.
-        if not HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
+        if not answer.succeeded:
             telemetry.event(
                 "graphAnswered",
                 operation=operation,
@@ -178,23 +174,12 @@ def _configuration() -> RequestConfiguration[QueryParameters]:
     return configuration
 
 
-def _says_absent(answer: Answer | ActivityError) -> bool:
-    return isinstance(answer, Answer) and translation.says_absent(answer.status, answer.body)
-
-
-def _stored(
-    answer: Answer | ActivityError, activity: CourseActivity, *, permission: Callable[[CourseActivity], str]
-) -> StoredActivity | ActivityError:
-    """Return the entity of an answer or, without one, what ``translation.translate`` makes of it."""
+def _written(answer: Answer | ActivityError, write: Write) -> StoredActivity | ActivityError:
+    """Return what Graph stored, or why it did not."""
     if isinstance(answer, ActivityError):
         return answer
+    if write.operation is not Operation.CREATE:
+        return existing.written(answer, write)
     if (entity := answer.entity) is not None:
         return StoredActivity(entity, answer.headers.get("request-id", ""))
-    error = translation.translate(
-        answer.status, answer.headers, answer.body, now=datetime.now(UTC), permission=permission(activity)
-    )
-    if isinstance(error, TransientError) and error.code is ErrorCode.THROTTLED:
-        # Graph has been seen to execute what it throttles inside a batch.
-        # Source: https://learn.microsoft.com/answers/questions/5529013
-        error.may_have_executed = answer.in_batch
-    return error
+    return existing.failure(answer, permissions.to_write(write.body))

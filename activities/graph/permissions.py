@@ -9,43 +9,46 @@ import base64
 import binascii
 import json
 
-from activities.contract.models import Assignment, CourseActivity
+from activities.contract.models import Assignment, Json, SelfInitiatedCourse
 from activities.errors import ErrorCode, PermanentError
 
-_CREATE_ASSIGNMENTS = "LearningAssignedCourse.ReadWrite.All"
-_CREATE_COURSES = "LearningSelfInitiatedCourse.ReadWrite.All"
+_WRITE_ASSIGNMENTS = "LearningAssignedCourse.ReadWrite.All"
+_WRITE_COURSES = "LearningSelfInitiatedCourse.ReadWrite.All"
 _FIND_ASSIGNMENTS = "LearningAssignedCourse.Read.All"
 _FIND_COURSES = "LearningSelfInitiatedCourse.Read.All"
 
+_UNKNOWN = "when Graph did not answer, and before an update or deletion of one that the app does not know"
 NEEDED_FOR = {
-    _CREATE_ASSIGNMENTS: "creating assignments",
-    _CREATE_COURSES: "creating self-initiated courses",
-    _FIND_ASSIGNMENTS: "finding out whether an assignment was created when Graph did not answer",
-    _FIND_COURSES: "finding out whether a self-initiated course was created when Graph did not answer",
+    _WRITE_ASSIGNMENTS: "creating, updating and deleting assignments",
+    _WRITE_COURSES: "creating, updating and deleting self-initiated courses",
+    _FIND_ASSIGNMENTS: f"looking up an assignment ({_UNKNOWN})",
+    _FIND_COURSES: f"looking up a self-initiated course ({_UNKNOWN})",
 }
 
-
-def to_create(activity: CourseActivity) -> str:
-    """Return the permission without which Graph does not create this kind of activity."""
-    return _CREATE_ASSIGNMENTS if isinstance(activity, Assignment) else _CREATE_COURSES
-
-
-def to_find(activity: CourseActivity) -> str:
-    """Return the permission without which Graph does not find this kind of activity."""
-    return _FIND_ASSIGNMENTS if isinstance(activity, Assignment) else _FIND_COURSES
+# Which of the two is meant, the kind of the activity says, which is not known before Graph has answered.
+_TO_WRITE = (_WRITE_ASSIGNMENTS, _WRITE_COURSES)
+# By Graph's metadata the external id takes only the reading ones; Graph's own id takes the writing ones, too.
+# Source: https://learn.microsoft.com/graph/permissions-reference
+TO_FIND = TO_GET = (_FIND_ASSIGNMENTS, _FIND_COURSES)
 
 
-def refused(permission: str = "") -> PermanentError:
-    """Return the error for a create that Graph refused for want of a permission; without one both can be meant."""
-    lacking = (
-        f"permission {permission}, which {NEEDED_FOR[permission]} needs."
-        if permission
-        else f"permission: assignments need {_CREATE_ASSIGNMENTS}, self-initiated courses {_CREATE_COURSES}."
-    )
+def to_write(body: Json) -> tuple[str, ...]:
+    """Return the permissions one of which Graph wants for this kind of activity; of a deletion nobody says the kind."""
+    match body.get("@odata.type"):
+        case Assignment.odata_type:
+            return (_WRITE_ASSIGNMENTS,)
+        case SelfInitiatedCourse.odata_type:
+            return (_WRITE_COURSES,)
+    return _TO_WRITE
+
+
+def refused(lacking: tuple[str, ...] = ()) -> PermanentError:
+    """Return the error for a request that lacked one of these permissions; without any, one to write with."""
+    named = ", or ".join(f"{one}, which {NEEDED_FOR[one]} needs" for one in lacking or _TO_WRITE)
     return PermanentError(
         ErrorCode.GRAPH_PERMISSION_MISSING,
-        f"The function app's managed identity lacks the Microsoft Graph application {lacking} An admin has to grant "
-        "it; a fresh grant can take up to 24 hours to work.",
+        f"The function app's managed identity lacks the Microsoft Graph application permission {named}. An admin has "
+        "to grant it; a fresh grant can take up to 24 hours to work.",
     )
 
 
@@ -71,6 +74,6 @@ def missing(roles: frozenset[str] | None) -> tuple[str, ...]:
 
 def nothing_can_be_created(lacking: tuple[str, ...]) -> PermanentError | None:
     """Return the error for an identity that may create neither kind, or None if it may."""
-    if {_CREATE_ASSIGNMENTS, _CREATE_COURSES} <= set(lacking):
+    if {_WRITE_ASSIGNMENTS, _WRITE_COURSES} <= set(lacking):
         return refused()
     return None

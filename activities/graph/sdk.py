@@ -4,12 +4,9 @@ aiohttp is what azure-identity's asynchronous side uses anyway. Its own repetiti
 follows no redirect here: a create must not be repeated by anybody but ``sending``.
 """
 
-import base64
-import binascii
 import importlib.util
 import json
 import math
-import re
 import sys
 import time
 from collections.abc import Mapping
@@ -25,7 +22,7 @@ from kiota_abstractions.serialization import Parsable, SerializationWriter
 from yarl import URL
 
 from activities.errors import TransientError
-from activities.graph import translation
+from activities.graph import token_refusals, translation
 
 
 class _Unopened(ModuleType):
@@ -56,8 +53,6 @@ def leave_unopened(package: str) -> None:
 # Locally Graph has another address, but the token is always one for Microsoft Graph.
 SCOPE = "https://graph.microsoft.com/.default"
 
-# Source: https://learn.microsoft.com/entra/identity-platform/claims-challenge
-_CLAIMS = re.compile(r'claims="([^"]+)"')
 CONNECT_SECONDS = 5.0
 # The credential's cache is searched anew for every request. It renews a token hours before its end, so one from it is
 # good for a minute.
@@ -80,9 +75,14 @@ class Answer:
     in_batch: bool = False
 
     @property
+    def succeeded(self) -> bool:
+        """Whether Graph did what was asked."""
+        return HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
+
+    @property
     def entity(self) -> dict[str, Any] | None:
         """The entity that a successful answer holds, or None when the answer is none."""
-        if not HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES:
+        if not self.succeeded:
             return None
         try:
             entity = json.loads(self.body)
@@ -207,7 +207,7 @@ class Adapter:
             return await self._transport.send(method, url, headers, body)
         headers["Authorization"] = f"Bearer {await self._token()}"
         answer = await self._transport.send(method, url, headers, body)
-        claims = _claims_asked_for(answer)
+        claims = token_refusals.claims_asked_for(answer.headers) if answer.status == HTTPStatus.UNAUTHORIZED else ""
         if not claims:
             return answer
         # Graph wants a token with more in it, and did nothing. Only once: the next answer is the answer.
@@ -235,13 +235,3 @@ def method_of(information: RequestInformation) -> str:
 def headers_of(information: RequestInformation) -> dict[str, str]:
     """Return the headers of a request by their names."""
     return {name: ", ".join(values) for name, values in information.headers.get_all().items()}
-
-
-def _claims_asked_for(answer: Answer) -> str:
-    if answer.status != HTTPStatus.UNAUTHORIZED:
-        return ""
-    asked = _CLAIMS.search(answer.headers.get("www-authenticate", ""))
-    try:
-        return base64.b64decode(asked[1], validate=True).decode() if asked else ""
-    except (binascii.Error, UnicodeDecodeError):
-        return ""

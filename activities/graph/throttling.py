@@ -4,9 +4,12 @@ import math
 import time
 from collections.abc import Awaitable, Callable, Sequence
 
-from activities.contract.models import ActivityRequest, StoredActivity
+from activities.contract.models import StoredActivity
 from activities.errors import ActivityError, ErrorCode, TransientError
-from activities.execution.gateway import GraphGateway, Write
+from activities.execution.gateway import ExternalKey, GraphGateway, Write
+
+# In place of a provider's id: what is asked for by Graph's id alone names no provider.
+_NO_PROVIDER = ""
 
 
 class ThrottledGraph:
@@ -26,13 +29,25 @@ class ThrottledGraph:
 
     async def write(self, writes: Sequence[Write], *, timeout_seconds: float) -> list[StoredActivity | ActivityError]:
         """Send writes. See ``GraphGateway``; those of a provider that is throttled are not sent."""
-        return await self._send(writes, lambda some: self._graph.write(some, timeout_seconds=timeout_seconds))
+        return await self._send(
+            writes, _provider_of, lambda some: self._graph.write(some, timeout_seconds=timeout_seconds)
+        )
 
     async def find(
-        self, requests: Sequence[ActivityRequest], *, timeout_seconds: float
+        self, keys: Sequence[ExternalKey], *, timeout_seconds: float
     ) -> list[StoredActivity | ActivityError | None]:
         """Look activities up. See ``GraphGateway``; those of a provider that is throttled are not asked for."""
-        return await self._send(requests, lambda some: self._graph.find(some, timeout_seconds=timeout_seconds))
+        return await self._send(
+            keys, _provider_of, lambda some: self._graph.find(some, timeout_seconds=timeout_seconds)
+        )
+
+    async def get(
+        self, graph_ids: Sequence[str], *, timeout_seconds: float
+    ) -> list[StoredActivity | ActivityError | None]:
+        """Look activities up by Graph's ids. See ``GraphGateway``; these have a door of their own."""
+        return await self._send(
+            graph_ids, lambda _: _NO_PROVIDER, lambda some: self._graph.get(some, timeout_seconds=timeout_seconds)
+        )
 
     def check_open(self, registration_id: str) -> None:
         """Refuse while a provider is throttled. See ``GraphGateway``."""
@@ -55,19 +70,22 @@ class ThrottledGraph:
         """Close the connections."""
         await self._graph.close()
 
-    async def _send[Sent: (ActivityRequest, Write), Answer](
-        self, requests: Sequence[Sent], send: Callable[[Sequence[Sent]], Awaitable[list[Answer | ActivityError]]]
+    async def _send[Sent, Answer](
+        self,
+        requests: Sequence[Sent],
+        provider_of: Callable[[Sent], str],
+        send: Callable[[Sequence[Sent]], Awaitable[list[Answer | ActivityError]]],
     ) -> list[Answer | ActivityError]:
         ends: dict[int, Answer | ActivityError] = {}
         for place, request in enumerate(requests):
             try:
-                self.check_open(request.registration_id)
+                self.check_open(provider_of(request))
             except TransientError as closed:
                 ends[place] = closed
         if sent := [place for place in range(len(requests)) if place not in ends]:
             ends |= zip(sent, await send([requests[place] for place in sent]), strict=True)
         for place in sent:
-            self._learn(requests[place].registration_id, ends[place])
+            self._learn(provider_of(requests[place]), ends[place])
         return [ends[place] for place in range(len(requests))]
 
     def _learn(self, registration_id: str, end: object) -> None:
@@ -75,3 +93,7 @@ class ThrottledGraph:
             until = self._now() + end.retry_after_seconds
             provider = registration_id.casefold()
             self._open_again[provider] = max(until, self._open_again.get(provider, until))
+
+
+def _provider_of(request: Write | ExternalKey) -> str:
+    return request.registration_id

@@ -17,6 +17,8 @@ from activities.graph import permissions
 
 DEFAULT_RETRY_AFTER_SECONDS = 30.0
 _LONGEST_QUOTE = 500
+# What Graph's gateway calls a failure that it knows nothing about; its message is empty.
+_NO_WORDS = "unknownerror"
 
 _HINT = re.compile(r"retry\s+after\s+(\d{1,9}(?:\.\d{1,9})?)\s*(second|minute|hour)s?", re.ASCII | re.IGNORECASE)
 _UNIT_SECONDS = {"second": 1, "minute": 60, "hour": 3600}
@@ -93,11 +95,20 @@ _UNANSWERED = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.GATEWAY_TIMEOUT}
 def says_absent(status: int, body: bytes) -> bool:
     """Tell whether Graph itself says that there is no such activity; a gateway's 404 page says nothing about it."""
     code, _, _ = _graph_error(_json(body))
-    return status == HTTPStatus.NOT_FOUND and code != ""
+    return status == HTTPStatus.NOT_FOUND and code.casefold() not in {"", _NO_WORDS}
+
+
+def absent() -> PermanentError:
+    """Return the error for a request about an activity that Graph does not have, or has not any more."""
+    return PermanentError(
+        ErrorCode.ACTIVITY_NOT_FOUND,
+        "Microsoft Graph has no such activity: it was never created, or has been deleted. Check the id or the "
+        "externalCourseActivityId and the registrationId, or create the activity.",
+    )
 
 
 def translate(
-    status: int, headers: Mapping[str, str], body: bytes, *, now: datetime, permission: str = ""
+    status: int, headers: Mapping[str, str], body: bytes, *, now: datetime, permission: tuple[str, ...] = ()
 ) -> ActivityError:
     """Return the error for an answer of Graph that holds no entity.
 
@@ -106,7 +117,7 @@ def translate(
         headers: Names in lower case.
         body: Any bytes: Graph's error, an error without "error", a gateway's HTML, nothing.
         now: The moment that a ``Retry-After`` date counts from.
-        permission: The one that the request needs, where it is known.
+        permission: The one that the request needs, or those of which it needs one; where it is known.
     """
     text = body.decode("utf-8", errors="replace")
     code, message, details = _graph_error(_json(body))
@@ -136,10 +147,10 @@ def translate(
 
 
 def unanswered() -> TransientError:
-    """Return the error for a create that was sent, or may have been, without an answer."""
+    """Return the error for a request that was sent, or may have been, without an answer."""
     return TransientError(
         ErrorCode.OUTCOME_UNKNOWN,
-        "Microsoft Graph did not say whether it created the activity. It is safe to send the same request again.",
+        "Microsoft Graph did not say whether it did what was asked. It is safe to send the same request again.",
         retry_after_seconds=DEFAULT_RETRY_AFTER_SECONDS,
         may_have_executed=True,
     )
@@ -149,7 +160,7 @@ def unreachable() -> TransientError:
     """Return the error for a request that never left: no connection, so nothing was executed."""
     return TransientError(
         ErrorCode.GRAPH_UNAVAILABLE,
-        "Microsoft Graph could not be reached; nothing was created. Send the request again in a while.",
+        "Microsoft Graph could not be reached; nothing was done. Send the request again in a while.",
         retry_after_seconds=2.0,  # Connections come back within seconds, or a second one does not fail at all.
     )
 

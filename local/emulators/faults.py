@@ -14,10 +14,10 @@ from typing import Any
 from local.emulators.exchange import Ending, Response
 from local.emulators.fault_catalogue import READY_MADE
 
-OPERATIONS = ("create", "find", "batch", "token")
+_ON_ACTIVITIES = ("create", "update", "delete", "find", "get")
+OPERATIONS = (*_ON_ACTIVITIES, "batch", "token")
 # Graph throttles an app for whatever it asks.
 _ANY = "any"
-_ANY_OPERATION = ("create", "find")
 _THROTTLING = (429, 503)
 
 
@@ -30,7 +30,8 @@ class Fault:
     """What happens to the next calls of an operation, for one provider or for all.
 
     The fields are those of `POST /_emulator/faults`:
-    `operation`: create, find, any (one of these two), batch (the HTTP request that holds others) or token;
+    `operation`: create, update, delete, find (by the external id), get (by Graph's id), any (one of these), batch (the
+    HTTP request that holds others) or token;
     `times`: so many calls; `forSeconds`: instead, every call from the first one on for so long, and Retry-After of a
     429 or 503 counts down what is left;
     `status`, `headers`, `body` (an object is sent as JSON, a text as it is), `contentType`: an answer instead of the
@@ -108,7 +109,7 @@ class Fault:
     def applies_to(self, operation: str, registration_id: str) -> bool:
         """Say whether the fault is meant for this call."""
         wanted = self.registration_id
-        meant = _ANY_OPERATION if self.operation == _ANY else (self.operation,)
+        meant = _ON_ACTIVITIES if self.operation == _ANY else (self.operation,)
         return operation in meant and (wanted is None or wanted.lower() == registration_id)
 
     def begun(self, now: datetime) -> "Fault":

@@ -21,8 +21,8 @@ from local.emulators.schema import EXTERNAL_ID_SPELLINGS
 from local.emulators.tenant import Tenant
 from local.environment import IDENTITY_HEADER
 
-_COLLECTION = "learningCourseActivities"
-_ALTERNATE_KEY = re.compile(rf"{_COLLECTION}\(({'|'.join(EXTERNAL_ID_SPELLINGS)})='((?:[^']|'')*)'\)")
+_ALTERNATE_KEY = re.compile(rf"learningCourseActivities\(({'|'.join(EXTERNAL_ID_SPELLINGS)})='((?:[^']|'')*)'\)")
+_ACTIVITIES = re.compile(rf"learningCourseActivities|{_ALTERNATE_KEY.pattern}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Call:
     """One call that reached Graph or the identity endpoint; `status` is None when nobody got an answer.
 
     A `$batch` request is one call, and so is each request in it, which is `batched`: those that are not are the HTTP
-    requests, those for create and find are what was asked for, however it came.
+    requests, those for activities are what was asked for, however it came.
     """
 
     time: datetime
@@ -116,18 +116,27 @@ class Emulator:
                 return _Operation("token", "", lambda: self._token(request))
             case "POST", ["", "v1.0", "$batch"] if not request.batched:
                 return _Operation("batch", "", lambda: self._batch(request))
-            case method, ["", "v1.0", "employeeExperience", "learningProviders", provider, resource]:
-                registration_id = provider.lower()
-                key = _ALTERNATE_KEY.fullmatch(resource)
-                if resource == _COLLECTION and method == "POST":
-                    return _Operation("create", registration_id, lambda: self._create(request, registration_id))
-                if key and method == "GET":
-                    external_id = key[2].replace("''", "'")
-                    return _Operation(
-                        "find", registration_id, lambda: self._find(request, registration_id, external_id)
-                    )
-                if key or resource == _COLLECTION:
-                    return _Operation("", registration_id, lambda: _error(request, _WRONG_METHOD))
+            case method, ["", "v1.0", "employeeExperience", "learningProviders", provider, *resource]:
+                return self._of_provider(request, method, provider.lower(), resource)
+            case "GET", ["", "v1.0", "employeeExperience", "learningCourseActivities", graph_id] if graph_id:
+                return _Operation("get", "", lambda: self._get(request, graph_id))
+            case _, ["", "v1.0", "employeeExperience", "learningCourseActivities", _]:
+                return _Operation("", "", lambda: _error(request, _WRONG_METHOD))
+        return _Operation("", "", lambda: _error(request, _WRONG_PATH))
+
+    def _of_provider(self, request: Request, method: str, provider: str, resource: list[str]) -> _Operation:
+        match method, resource:
+            case "POST", ["learningCourseActivities"]:
+                return _Operation("create", provider, lambda: self._create(request, provider))
+            case "PATCH", ["learningCourseActivities", graph_id] if graph_id:
+                return _Operation("update", provider, lambda: self._update(request, provider, graph_id))
+            case "DELETE", ["learningCourseActivities", graph_id] if graph_id:
+                return _Operation("delete", provider, lambda: self._delete(request, provider, graph_id))
+            case "GET", [addressed] if key := _ALTERNATE_KEY.fullmatch(addressed):
+                external_id = key[2].replace("''", "'")
+                return _Operation("find", provider, lambda: self._find(request, provider, external_id))
+            case _, [addressed, *_] if _ACTIVITIES.fullmatch(addressed):
+                return _Operation("", provider, lambda: _error(request, _WRONG_METHOD))
         return _Operation("", "", lambda: _error(request, _WRONG_PATH))
 
     def _token(self, request: Request) -> Response:
@@ -135,10 +144,27 @@ class Emulator:
 
     def _create(self, request: Request, registration_id: str) -> Response:
         def create(roles: frozenset[str]) -> dict[str, Any]:
-            content_type = request.headers.get("content-type", "")
-            return self.activities.create(registration_id, request.body, content_type, tenant=self.tenant, roles=roles)
+            return self.activities.create(registration_id, request, tenant=self.tenant, roles=roles)
 
         return self._authorized(request, 201, create)
+
+    def _update(self, request: Request, registration_id: str, graph_id: str) -> Response:
+        def update(roles: frozenset[str]) -> None:
+            self.activities.update(registration_id, graph_id, request, tenant=self.tenant, roles=roles)
+
+        return self._authorized(request, 204, update)
+
+    def _delete(self, request: Request, registration_id: str, graph_id: str) -> Response:
+        def delete(roles: frozenset[str]) -> None:
+            self.activities.delete(registration_id, graph_id, tenant=self.tenant, roles=roles)
+
+        return self._authorized(request, 204, delete)
+
+    def _get(self, request: Request, graph_id: str) -> Response:
+        def get(roles: frozenset[str]) -> dict[str, Any]:
+            return self.activities.get(graph_id, tenant=self.tenant, roles=roles)
+
+        return self._authorized(request, 200, get)
 
     def _find(self, request: Request, registration_id: str, external_id: str) -> Response:
         def find(roles: frozenset[str]) -> dict[str, Any]:
@@ -155,11 +181,12 @@ class Emulator:
         return json_batch.to_response({request_id: self.handle(one) for request_id, one in batched.items()})
 
     def _authorized(
-        self, request: Request, status: int, operation: Callable[[frozenset[str]], dict[str, Any]]
+        self, request: Request, status: int, operation: Callable[[frozenset[str]], dict[str, Any] | None]
     ) -> Response:
         try:
             roles = self.identity.roles_of(request.headers.get("authorization", ""), request.now)
-            return json_response(status, operation(roles))
+            content = operation(roles)
+            return Response(status) if content is None else json_response(status, content)
         except GraphError as refusal:
             return _error(request, refusal)
 

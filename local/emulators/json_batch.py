@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from local.emulators.exchange import GraphError, Request, Response, json_response
-from local.emulators.schema import parse_object
+from local.emulators.odata import parse_object
 
 MOST_REQUESTS = 20
 _ABSOLUTE = re.compile(r"[a-z][a-z\d+.-]*:|//", re.IGNORECASE)
@@ -28,7 +28,7 @@ def read(request: Request) -> dict[str, Request]:
     Raises:
         GraphError: the batch is malformed, and none of it may be carried out.
     """
-    items = parse_object(request.body, request.headers.get("content-type", "")).get("requests")
+    items = parse_object(request).get("requests")
     if not isinstance(items, list) or not items:
         raise _malformed("Invalid batch payload format.")
     if len(items) > MOST_REQUESTS:

@@ -1,17 +1,18 @@
-"""What Graph accepts as a new learningCourseActivity: OData's types first, then the API page's field rules.
+"""What Graph accepts as a learningCourseActivity, new or changed: OData's types first, then the API pages' field rules.
 
 Pure checks of one body; who may write it, and for whom, is decided in `learning`.
 https://learn.microsoft.com/graph/api/employeeexperienceuser-post-learningcourseactivities
+https://learn.microsoft.com/graph/api/learningcourseactivity-update
 """
 
-import json
 import re
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
-from local.emulators.exchange import GraphError
+from local.emulators import odata
+from local.emulators.exchange import GraphError, Request
 
 ASSIGNMENT = "microsoft.graph.learningAssignment"
 SELF_INITIATED = "microsoft.graph.learningSelfInitiatedCourse"
@@ -23,58 +24,60 @@ EXTERNAL_ID_SPELLINGS = ("externalCourseActivityId", "externalcourseActivityId")
 MAX_LENGTH = {"notes": 4000}
 MAX_ID_LENGTH = 450
 
-_DATE_TIME_OFFSET = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,12})?)?(Z|[+-]\d\d:\d\d)")
 _LOCAL_DATE_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,12})?)?")
-_INT32_LIMIT = 2**31
 
 
 @dataclass(frozen=True, slots=True)
 class Property:
-    """A property of a type: how its value is checked, and whether the API page requires it."""
+    """A property of a type: how its value is checked, whether a new activity has to have it, whether it may change."""
 
     check: Callable[[str, Any], None]
     required: bool = False
+    changeable: bool = False
 
 
-def parse_activity(body: bytes, content_type: str) -> dict[str, Any]:
-    """Return the activity in a request's body, every property as it was sent.
+def parse_activity(request: Request) -> dict[str, Any]:
+    """Return the activity in a create's body, every property as it was sent.
 
     Raises:
         GraphError: with Graph's status, code, message and details.
     """
-    activity = parse_object(body, content_type)
+    activity = _parse(request)
+    _check_fields(activity, {name for name, one in TYPES[_type_of(activity)].items() if one.required}, given={"id"})
+    return activity
+
+
+def parse_update(request: Request) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what an update's body holds, and what of it changes an activity.
+
+    The page's example holds the whole activity, so what may not change is taken, and changes nothing.
+
+    Raises:
+        GraphError: with Graph's status, code, message and details.
+    """
+    update = _parse(request)
+    kind = _type_of(update)
+    _check_fields(update, {"status"})
+    if kind == SELF_INITIATED and update["status"] == "notStarted":
+        raise _field_problems(["Input field status is invalid"])
+    return update, {name: update[name] for name, one in TYPES[kind].items() if one.changeable and name in update}
+
+
+def _parse(request: Request) -> dict[str, Any]:
+    activity = odata.parse_object(request)
     properties = TYPES[_type_of(activity)]
     for name, value in activity.items():
         if name.startswith("@"):
             continue
         if name not in properties:
-            raise _unknown(name, _type_of(activity))
+            raise odata.unknown(name, _type_of(activity))
         if value is not None:
             properties[name].check(name, value)
     if all(name in activity for name in EXTERNAL_ID_SPELLINGS):
-        raise _malformed(f"Multiple properties with the name '{EXTERNAL_ID_SPELLINGS[1]}' were detected in a resource.")
-    _check_fields(activity, properties)
-    return activity
-
-
-def parse_object(body: bytes, content_type: str) -> dict[str, Any]:
-    """Return the JSON object in a request's body.
-
-    Raises:
-        GraphError: it says that it is something else, or it is.
-    """
-    if content_type.partition(";")[0].strip().lower() != "application/json":
-        raise GraphError(415, "UnsupportedMediaType", "The Content-Type must be application/json.")
-    try:
-        content = json.loads(body)
-    except ValueError:
-        content = None
-    if not isinstance(content, dict):
-        raise _malformed(
-            "Unable to read JSON request payload. Please ensure Content-Type header is set and payload is of valid"
-            " JSON format."
+        raise odata.malformed(
+            f"Multiple properties with the name '{EXTERNAL_ID_SPELLINGS[1]}' were detected in a resource."
         )
-    return content
+    return activity
 
 
 def is_assignment(activity: Mapping[str, Any]) -> bool:
@@ -87,25 +90,34 @@ def external_id_of(activity: Mapping[str, Any]) -> str | None:
     return next((activity[name] for name in EXTERNAL_ID_SPELLINGS if activity.get(name)), None)
 
 
+def spelled(activity: dict[str, Any], spelling: str) -> dict[str, Any]:
+    """Return an activity with its external id under this name; an empty one leaves it under the name it was sent by."""
+    names = dict.fromkeys(EXTERNAL_ID_SPELLINGS, spelling) if spelling else {}
+    return {names.get(name, name): value for name, value in activity.items()}
+
+
 def _type_of(activity: Mapping[str, Any]) -> str:
     name = activity.get("@odata.type")
     if name is None:
         raise _field_problems(["Input field @odata.type is required"])
     if not isinstance(name, str) or name.removeprefix("#") not in TYPES:
-        raise _malformed(
+        raise odata.malformed(
             f"A type named '{name}' could not be resolved by the model. When a model is available, each type name must"
             " resolve to a valid type."
         )
     return name.removeprefix("#")
 
 
-def _check_fields(activity: Mapping[str, Any], properties: Mapping[str, Property]) -> None:
+def _check_fields(
+    activity: Mapping[str, Any], required: AbstractSet[str], *, given: AbstractSet[str] = frozenset()
+) -> None:
+    """Refuse what the pages' tables refuse; `given` are properties that Graph gives and nobody may choose."""
     problems = []
-    for name, definition in properties.items():
+    for name in TYPES[_type_of(activity)]:
         value = activity.get(name)
-        if definition.required and name not in activity:
+        if name in required and name not in activity:
             problems.append(f"Input field {name} is required")
-        elif definition.required and (value is None or not str(value).strip()):
+        elif name in required and (value is None or not str(value).strip()):
             problems.append(f"Input field {name} shouldn't be empty")
         limit = MAX_LENGTH.get(name, MAX_ID_LENGTH)
         text = value.get("content") if name == "notes" and value else value
@@ -117,82 +129,9 @@ def _check_fields(activity: Mapping[str, Any], properties: Mapping[str, Property
     due = activity.get("dueDateTime")
     if due is not None and not _LOCAL_DATE_TIME.fullmatch(due.get("dateTime") or ""):
         problems.append("Input field dueDateTime is invalid")
-    if "id" in activity:
-        problems.append("Input field id is invalid")
+    problems += [f"Input field {name} is invalid" for name in given if name in activity]
     if problems:
         raise _field_problems(problems)
-
-
-def _text(name: str, value: Any) -> None:
-    if not isinstance(value, str):
-        raise _unconvertible(value, "Edm.String") if not isinstance(value, dict | list) else _unexpected(name)
-
-
-def _int32(name: str, value: Any) -> None:
-    if isinstance(value, dict | list):
-        raise _unexpected(name)
-    if not isinstance(value, int) or isinstance(value, bool) or not -_INT32_LIMIT <= value < _INT32_LIMIT:
-        raise _unconvertible(value, "Edm.Int32")
-
-
-def _date_time_offset(name: str, value: Any) -> None:
-    _text(name, value)
-    if not _DATE_TIME_OFFSET.fullmatch(value):
-        raise _unconvertible(value, "Edm.DateTimeOffset")
-    try:
-        datetime.fromisoformat(value)
-    except ValueError:
-        raise _unconvertible(value, "Edm.DateTimeOffset") from None
-
-
-def _one_of(type_name: str, *members: str) -> Callable[[str, Any], None]:
-    def check(name: str, value: Any) -> None:
-        _text(name, value)
-        if value not in members:
-            raise _unconvertible(value, f"microsoft.graph.{type_name}")
-
-    return check
-
-
-def _complex(type_name: str, **members: Callable[[str, Any], None]) -> Callable[[str, Any], None]:
-    def check(name: str, value: Any) -> None:
-        if not isinstance(value, dict):
-            raise _malformed(
-                f"An unexpected 'PrimitiveValue' node was found when reading from the JSON reader at '{name}'. A"
-                " 'StartObject' node was expected."
-            )
-        for member, content in value.items():
-            if member.startswith("@"):
-                continue
-            if member not in members:
-                raise _unknown(member, f"microsoft.graph.{type_name}")
-            if content is not None:
-                members[member](member, content)
-
-    return check
-
-
-def _malformed(message: str) -> GraphError:
-    return GraphError(400, "BadRequest", message)
-
-
-def _unknown(name: str, type_name: str) -> GraphError:
-    return _malformed(
-        f"The property '{name}' does not exist on type '{type_name}'. Make sure to only use property names that are"
-        " defined by the type."
-    )
-
-
-def _unconvertible(value: Any, type_name: str) -> GraphError:
-    literal = value if isinstance(value, str) else json.dumps(value)
-    return _malformed(f"Cannot convert the literal '{literal}' to the expected type '{type_name}'.")
-
-
-def _unexpected(name: str) -> GraphError:
-    return _malformed(
-        f"An unexpected 'StartObject' node was found when reading from the JSON reader at '{name}'. A"
-        " 'PrimitiveValue' node was expected."
-    )
 
 
 def _field_problems(messages: list[str]) -> GraphError:
@@ -201,27 +140,34 @@ def _field_problems(messages: list[str]) -> GraphError:
 
 
 _COMMON: dict[str, Property] = {
-    "id": Property(_text),
-    **{name: Property(_text) for name in EXTERNAL_ID_SPELLINGS},
-    "completedDateTime": Property(_date_time_offset),
-    "completionPercentage": Property(_int32),
-    "learnerUserId": Property(_text, required=True),
-    "learningContentId": Property(_text, required=True),
-    "learningProviderId": Property(_text),
-    "status": Property(_one_of("courseStatus", "notStarted", "inProgress", "completed"), required=True),
+    "id": Property(odata.text),
+    **{name: Property(odata.text) for name in EXTERNAL_ID_SPELLINGS},
+    "completedDateTime": Property(odata.date_time_offset, changeable=True),
+    "completionPercentage": Property(odata.int32, changeable=True),
+    "learnerUserId": Property(odata.text, required=True),
+    "learningContentId": Property(odata.text, required=True),
+    "learningProviderId": Property(odata.text),
+    "status": Property(
+        odata.one_of("courseStatus", "notStarted", "inProgress", "completed"), required=True, changeable=True
+    ),
 }
 
 TYPES: dict[str, dict[str, Property]] = {
     ASSIGNMENT: {
         **_COMMON,
-        "assignedDateTime": Property(_date_time_offset),
-        "assignerUserId": Property(_text),
+        "assignedDateTime": Property(odata.date_time_offset, changeable=True),
+        "assignerUserId": Property(odata.text),
         "assignmentType": Property(
-            _one_of("assignmentType", "required", "recommended", "unknownFutureValue"), required=True
+            odata.one_of("assignmentType", "required", "recommended", "unknownFutureValue"), required=True
         ),
-        "dueDateTime": Property(_complex("dateTimeTimeZone", dateTime=_text, timeZone=_text)),
-        "notes": Property(_complex("itemBody", content=_text, contentType=_one_of("bodyType", "text", "html"))),
+        "dueDateTime": Property(
+            odata.complex_type("dateTimeTimeZone", dateTime=odata.text, timeZone=odata.text), changeable=True
+        ),
+        "notes": Property(
+            odata.complex_type("itemBody", content=odata.text, contentType=odata.one_of("bodyType", "text", "html")),
+            changeable=True,
+        ),
     },
-    SELF_INITIATED: {**_COMMON, "startedDateTime": Property(_date_time_offset)},
+    SELF_INITIATED: {**_COMMON, "startedDateTime": Property(odata.date_time_offset, changeable=True)},
 }
 """Every property by type. `registrationId`, a row of the page's table, is no property: it is part of the address."""

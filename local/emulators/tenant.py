@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from local.emulators.schema import EXTERNAL_ID_SPELLINGS
 from local.environment import LEARNING_PROVIDER_ID
 
 # Those of Microsoft's examples for "Create learningCourseActivity".
@@ -42,6 +43,7 @@ class Tenant:
     service_plan: bool = True
     roles: tuple[str, ...] = (ASSIGNED_READ, ASSIGNED_WRITE, SELF_INITIATED_READ, SELF_INITIATED_WRITE)
     identities: tuple[str, ...] = ()
+    external_id_spelling: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """Return the tenant as `GET /_emulator/tenant` shows it."""
@@ -52,6 +54,7 @@ class Tenant:
             "servicePlan": self.service_plan,
             "roles": list(self.roles),
             "identities": list(self.identities),
+            "externalIdSpelling": self.external_id_spelling,
         }
 
     def patched(self, changes: Any) -> "Tenant":
@@ -77,6 +80,8 @@ class Tenant:
                     fields["roles"] = tuple(value)
                 case "identities", list() if _are_strings(value):
                     fields["identities"] = tuple(client_id.lower() for client_id in value)
+                case "externalIdSpelling", str() if value in {"", *EXTERNAL_ID_SPELLINGS}:
+                    fields["external_id_spelling"] = value
                 case _:
                     parts = ", ".join(self.as_json())
                     raise TenantError(

@@ -27,6 +27,7 @@ from activities.storage.tables import Table
 from local.environment import storage_connection_string
 from local.lifecycle import url_of
 from tests.support.batch_stage import Ports, Stage, batch_stage, body_of, chunk_at, courses, sent
+from tests.support.ledgers import app_key
 from tests.support.storage import TableProxy
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -140,7 +141,7 @@ async def counted(ports: Ports) -> AsyncIterator[Counted]:
         batch_queue = Queue(storage, f"q-{uuid4()}", credential=None)
         for one in (ledger_table, batch_table, batch_queue):
             stack.push_async_callback(one.close)
-        ledger, batches = TableLedger(ledger_table, lease_seconds=60), BatchStore(batch_table)
+        ledger, batches = TableLedger(ledger_table, key=app_key, lease_seconds=60), BatchStore(batch_table)
         worker = replace(stage.worker, ledger=ledger, store=batches, queue=batch_queue)
         stage.worker, stage.batches = worker, batches
         stage.store = replace(

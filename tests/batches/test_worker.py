@@ -12,6 +12,7 @@ from activities.contract.models import ActivityRequest
 from activities.contract.validation import parse_activity
 from activities.errors import ErrorCode, PermanentError, TransientError
 from activities.execution import sending
+from activities.execution.lifecycle import Known, Plan, plan
 from activities.execution.patience import BUG_ATTEMPTS, PATIENCE
 from activities.execution.result import Outcome, Result
 from activities.graph import translation
@@ -168,16 +169,16 @@ class TestBugs:
     ) -> None:
         """Its neighbours in the chunk wait for the next attempt, which tries each alone; however late it is met."""
 
-        def break_at_one(request: ActivityRequest) -> str:
+        def break_at_one(request: ActivityRequest, known: Known | None) -> Plan:
             if request.activity.learning_content_id == "content-1":
                 raise LookupError("SECRET")
-            return content_hash(request)
+            return plan(request, known)
 
         batch = await stage.accept(courses(3))
         stage.graph.arm("create", [Fault(THROTTLED)] * 3 * throttled)
         for _ in range(1 + throttled):
             await stage.deliver_next()
-        monkeypatch.setattr("activities.execution.once.content_hash", break_at_one)
+        monkeypatch.setattr("activities.execution.once.plan", break_at_one)
         await stage.run_dry()
         assert await stage.outcomes(batch) == [CREATED, "internalError", CREATED]
         _, results = await stage.report(batch)

@@ -9,10 +9,10 @@ from hypothesis import given
 
 from activities.batches.results import Batch, Progress
 from activities.contract.models import Assignment, CourseActivity, Json, SelfInitiatedCourse, StoredActivity
+from activities.contract.operations import Outcome
 from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
-from activities.execution import sending
-from activities.execution.result import Outcome, Result
-from activities.execution.sending import Creation
+from activities.execution.lifecycle import Done
+from activities.execution.result import Result
 from activities.health import Report
 from activities.queueing.messages import Delivery, Failure
 from activities.queueing.put_back import Record
@@ -93,12 +93,12 @@ def test_a_property_of_nobody_and_a_missing_type_fit_no_request(component: str) 
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("outcome", sending.Outcome)
-def test_a_flat_answer_fits_and_has_every_key(kind: type[CourseActivity], outcome: sending.Outcome) -> None:
+@pytest.mark.parametrize("outcome", Outcome)
+def test_a_flat_answer_fits_and_has_every_key(kind: type[CourseActivity], outcome: Outcome) -> None:
     for sent in (record(kind), examples.of_requests()[kind.__name__]["example"]["value"]):
         wanted = parse(sent, kind)
         stored = StoredActivity({**wanted.activity.to_graph(), "id": "1", "completedDateTime": None})
-        said = body_of(activities.encode_flat(Creation(outcome, wanted, stored), REQUEST))
+        said = body_of(activities.encode_flat(Done(outcome, wanted, stored), REQUEST))
         name = f"Created{kind.__name__}"
         assert problems_in_both(said, name) == []
         for document in (API["components"]["schemas"], CONNECTOR["definitions"]):
@@ -153,7 +153,7 @@ def test_selections_of_the_document_are_understood_and_others_are_not() -> None:
 def entity(kind: type[CourseActivity]) -> http.Response:
     wanted = parse(record(kind), kind)
     stored = StoredActivity({**wanted.activity.to_graph(), "id": "1"})
-    return activities.encode_graph(Creation(sending.Outcome.CREATED, wanted, stored), REQUEST)
+    return activities.encode_graph(Done(Outcome.CREATED, wanted, stored), REQUEST)
 
 
 def test_the_entity_of_graph_every_error_and_the_health_fit() -> None:

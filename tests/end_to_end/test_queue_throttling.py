@@ -11,7 +11,6 @@ from azure.data.tables import TableClient
 from activities.contract.models import Defaults
 from activities.contract.validation import parse_activity
 from activities.execution.ledger import Claim, Released
-from activities.execution.once import content_hash
 from activities.settings import Storage
 from activities.storage.ledger import TABLE, TableLedger
 from activities.storage.tables import Table
@@ -26,6 +25,7 @@ from tests.end_to_end.queue_stack import (
 )
 from tests.end_to_end.stack import Json
 from tests.support import plain_http
+from tests.support.ledgers import app_key
 
 MESSAGES = 20
 
@@ -111,8 +111,8 @@ async def _leave_behind(stack: QueueStack, activity: Json) -> None:
     """Claim an activity as a process does that dies before it knows what came of it."""
     request = parse_activity(activity, kind=None, defaults=Defaults())
     table = Table(Storage(stack.connection), TABLE, credential=None)
-    ledger = TableLedger(table, lease_seconds=60)
-    (claim,) = await ledger.claim([(request, content_hash(request))])
+    ledger = TableLedger(table, key=app_key, lease_seconds=60)
+    (claim,) = await ledger.claim([request])
     assert isinstance(claim, Claim)
     await ledger.settle([(claim, Released(outcome_known=False))])
     await table.close()

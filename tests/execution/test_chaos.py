@@ -12,7 +12,7 @@ from activities.contract.models import ActivityRequest, StoredActivity
 from activities.contract.operations import Outcome
 from activities.errors import ActivityError, TransientError
 from activities.execution import once
-from activities.execution.gateway import Write
+from activities.execution.gateway import ExternalKey, Write
 from activities.execution.ledger import Claim
 from activities.execution.lifecycle import Done, End, Known
 from activities.execution.sending import FOR_A_CHUNK, FOR_A_MESSAGE, Effort, Sender
@@ -73,11 +73,11 @@ class BusyGraph(FakeGraph):
         return ends
 
     async def find(
-        self, requests: Sequence[ActivityRequest], *, timeout_seconds: float
+        self, keys: Sequence[ExternalKey], *, timeout_seconds: float
     ) -> list[StoredActivity | ActivityError | None]:
         """Find several activities. See ``GraphGateway``."""
         await asyncio.sleep(0)
-        found = await super().find(requests, timeout_seconds=timeout_seconds)
+        found = await super().find(keys, timeout_seconds=timeout_seconds)
         await asyncio.sleep(0)
         return found
 

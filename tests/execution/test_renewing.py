@@ -7,7 +7,7 @@ import pytest
 
 from activities.contract.models import ActivityRequest, StoredActivity
 from activities.errors import ActivityError
-from activities.execution.gateway import Write
+from activities.execution.gateway import ExternalKey, Write
 from activities.execution.ledger import Claim
 from tests.support.fakes import FakeGraph, FakeLedger
 from tests.support.world import ABC, NO_STORAGE, STILL, World, outcomes
@@ -28,10 +28,10 @@ class SlowGraph(FakeGraph):
         return await super().write(writes, timeout_seconds=timeout_seconds)
 
     async def find(
-        self, requests: Sequence[ActivityRequest], *, timeout_seconds: float
+        self, keys: Sequence[ExternalKey], *, timeout_seconds: float
     ) -> list[StoredActivity | ActivityError | None]:
         await self.go_on.wait()
-        return await super().find(requests, timeout_seconds=timeout_seconds)
+        return await super().find(keys, timeout_seconds=timeout_seconds)
 
 
 class RenewedLedger(FakeLedger):

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from activities.contract.models import ActivityRequest
 from activities.contract.operations import Outcome
 from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
-from activities.execution.once import identify
 from activities.execution.lifecycle import Done, End, creation, told_id
+from activities.execution.once import identify
 from activities.execution.sending import FOR_A_CALLER, Sender
 from activities.graph import translation
 from tests.support.fakes import FOR_EVER, OTHER_REGISTRATION_ID, FakeGraph, Fault, activity_request, assignment_request

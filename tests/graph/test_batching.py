@@ -9,10 +9,11 @@ import pytest
 
 from activities.contract.models import StoredActivity
 from activities.errors import ActivityError, ErrorCode, TransientError
+from activities.execution.lifecycle import creation
 from activities.graph import translation
 from activities.graph.batching import SINGLES_AT_ONCE, Batching, Part
 from activities.graph.sdk import Answer
-from tests.support.fakes import activity_request
+from tests.support.fakes import activity_request, key_of
 from tests.support.gateways import Emulated
 
 PARTS = [Part("POST", f"/{place}", {}, b"{}") for place in range(3)]
@@ -139,7 +140,7 @@ class TestSingly:
 
 
 async def create(emulator: Emulated) -> list[StoredActivity | ActivityError]:
-    return await emulator.gateway.create(REQUESTS, timeout_seconds=5)
+    return await emulator.gateway.write([creation(one).write for one in REQUESTS], timeout_seconds=5)
 
 
 def http_requests(emulator: Emulated) -> list[str]:
@@ -161,14 +162,14 @@ class TestWithGraph:
         wanted = [request.activity.external_course_activity_id for request in REQUESTS]
         assert external_ids(await create(emulator)) == wanted
         assert emulator.count() == len(REQUESTS)
-        found = await emulator.gateway.find(REQUESTS, timeout_seconds=5)
+        found = await emulator.gateway.find([key_of(one) for one in REQUESTS], timeout_seconds=5)
         assert external_ids(found) == wanted
         assert http_requests(emulator) == ["batch"] + ["create"] * 10 + ["find"] * 10
         assert refusals_in(log) == 1
 
     async def test_look_ups_that_are_refused_together_are_made_singly(self, emulator: Emulated) -> None:
         emulator.emulator.faults.arm({"name": "batch-refused"})
-        assert await emulator.gateway.find(REQUESTS, timeout_seconds=5) == [None] * 10
+        assert await emulator.gateway.find([key_of(one) for one in REQUESTS], timeout_seconds=5) == [None] * 10
         assert http_requests(emulator) == ["batch"] + ["find"] * 10
 
     async def test_a_failure_among_the_single_ones_is_only_its_own(self, emulator: Emulated) -> None:
@@ -185,7 +186,7 @@ class TestWithGraph:
         refused, *created = await create(emulator)
         assert isinstance(refused, TransientError)
         assert len(external_ids(created)) == emulator.count() == 9
-        (again,) = await emulator.gateway.create(REQUESTS[:1], timeout_seconds=5)
+        (again,) = await emulator.gateway.write([creation(REQUESTS[0]).write], timeout_seconds=5)
         assert isinstance(again, StoredActivity)
         assert http_requests(emulator) == ["batch", "create"]
         assert emulator.count() == 10

@@ -26,10 +26,11 @@ from activities import telemetry
 from activities.contract.models import ActivityRequest, Defaults, StoredActivity
 from activities.contract.validation import parse_activity
 from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
+from activities.execution.lifecycle import creation
 from activities.graph import client, sdk
 from activities.graph.client import MicrosoftGraph
 from tests.support.endpoints import TOKEN, IdentityEndpoint, peer, read_request, reply
-from tests.support.fakes import REGISTRATION_ID, activity_request, assignment_request
+from tests.support.fakes import REGISTRATION_ID, activity_request, assignment_request, key_of
 from tests.support.over_httpx import OverHttpx
 from tests.support.wire import CREATED, GRAPH, Wire
 
@@ -41,11 +42,11 @@ type Call = Callable[[MicrosoftGraph, Sequence[ActivityRequest]], Awaitable[list
 
 
 async def create(graph: MicrosoftGraph, requests: Sequence[ActivityRequest] = (COURSE,)) -> list[Any]:
-    return await graph.create(requests, timeout_seconds=30)
+    return await graph.write([creation(one).write for one in requests], timeout_seconds=30)
 
 
 async def find(graph: MicrosoftGraph, requests: Sequence[ActivityRequest] = (COURSE,)) -> list[Any]:
-    return await graph.find(requests, timeout_seconds=30)
+    return await graph.find([key_of(one) for one in requests], timeout_seconds=30)
 
 
 CALLS = pytest.mark.parametrize("call", [create, find])
@@ -225,12 +226,12 @@ async def test_graphs_own_delay_arrives_in_every_form(
 async def test_a_refusal_for_want_of_a_permission_names_it_and_what_it_is_for(
     graph: MicrosoftGraph, wire: Wire, kind: Callable[[], ActivityRequest], requests: list[ActivityRequest]
 ) -> None:
-    """Creating and looking up need different ones."""
+    """Creating and looking up need different ones; a look-up does not know the kind, and names those of both."""
     wire.each = wire.answer(403, {"error": {"code": "Authorization_RequestDenied", "message": "Insufficient"}})
     name = "LearningAssignedCourse" if kind is assignment_request else "LearningSelfInitiatedCourse"
     for call, permission, purpose in [
         (create, f"{name}.ReadWrite.All", "creating"),
-        (find, f"{name}.Read.All", "finding out whether"),
+        (find, f"{name}.Read.All", "looking up"),
     ]:
         for error in await call(graph, [kind()] * len(requests)):
             assert isinstance(error, PermanentError)
@@ -352,7 +353,7 @@ async def main():
     entity = {"id": "a", "@odata.type": "#microsoft.graph.user"}
     answer = OverHttpx(httpx.MockTransport(lambda _: httpx.Response(201, json=entity)))
     gateway = client.MicrosoftGraph(base_url="https://graph.microsoft.com/v1.0", client_id=None, transport=answer)
-    assert [one.id for one in await gateway.create([activity_request()], timeout_seconds=60)] == ["a"]
+    assert [one.id for one in await gateway.write([creation(activity_request()).write], timeout_seconds=60)] == ["a"]
     await gateway.close()
 
 asyncio.run(main())

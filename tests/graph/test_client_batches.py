@@ -10,9 +10,10 @@ import pytest
 from activities import telemetry
 from activities.contract.models import ActivityRequest
 from activities.errors import ErrorCode
+from activities.execution.lifecycle import creation
 from activities.graph.client import MicrosoftGraph
 from tests.support.endpoints import TOKEN
-from tests.support.fakes import OTHER_REGISTRATION_ID, REGISTRATION_ID, activity_request, assignment_request
+from tests.support.fakes import OTHER_REGISTRATION_ID, REGISTRATION_ID, activity_request, assignment_request, key_of
 from tests.support.gateways import Emulated
 from tests.support.wire import CREATED, GRAPH, Wire, answered
 
@@ -27,11 +28,11 @@ type Together = Callable[[MicrosoftGraph, Sequence[ActivityRequest]], Awaitable[
 
 
 async def create(graph: MicrosoftGraph, requests: Sequence[ActivityRequest] = REQUESTS) -> list[Any]:
-    return await graph.create(requests, timeout_seconds=5)
+    return await graph.write([creation(one).write for one in requests], timeout_seconds=5)
 
 
 async def find(graph: MicrosoftGraph, requests: Sequence[ActivityRequest] = REQUESTS) -> list[Any]:
-    return await graph.find(requests, timeout_seconds=5)
+    return await graph.find([key_of(one) for one in requests], timeout_seconds=5)
 
 
 @pytest.mark.parametrize("together", [create, find])

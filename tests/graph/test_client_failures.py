@@ -10,6 +10,7 @@ import pytest
 
 from activities.contract.models import StoredActivity
 from activities.errors import ErrorCode, TransientError
+from activities.execution.lifecycle import creation
 from activities.graph.client import MicrosoftGraph
 from activities.graph.sdk import AiohttpTransport, Transport, translate_failure
 from tests.support.endpoints import peer, read_request, reply
@@ -103,7 +104,7 @@ async def failure(url: str, *, seconds: float = 30, transport: Transport | None 
     gateway = MicrosoftGraph(base_url=url, client_id=None, transport=transport)
     try:
         async with asyncio.timeout(HOPELESS_SECONDS):
-            (error,) = await gateway.create([activity_request()], timeout_seconds=seconds)
+            (error,) = await gateway.write([creation(activity_request()).write], timeout_seconds=seconds)
     finally:
         await gateway.close()
     assert isinstance(error, TransientError)
@@ -179,7 +180,9 @@ class TestSockets:
 
         async with peer(answer_the_first) as url:
             gateway = MicrosoftGraph(base_url=url, client_id=None)
-            (first,), (second,) = [await gateway.create([activity_request()], timeout_seconds=30) for _ in range(2)]
+            (first,), (second,) = [
+                await gateway.write([creation(activity_request()).write], timeout_seconds=30) for _ in range(2)
+            ]
             await gateway.close()
         assert isinstance(first, StoredActivity)
         assert isinstance(second, TransientError)
@@ -197,7 +200,7 @@ class TestSockets:
 
         async with peer(answer_and_wait) as url, asyncio.timeout(HOPELESS_SECONDS):
             gateway = MicrosoftGraph(base_url=url, client_id=None)
-            await gateway.create([activity_request()], timeout_seconds=30)
+            await gateway.write([creation(activity_request()).write], timeout_seconds=30)
             assert not gone.is_set()
             await gateway.close()
             await gone.wait()

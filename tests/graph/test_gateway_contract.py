@@ -6,14 +6,18 @@ asked of a request alone, and of the same with another in its company. Faults ar
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import uuid4
 
 import pytest
 import pytest_asyncio
 
 from activities.contract.models import ActivityRequest, StoredActivity
+from activities.contract.operations import Operation
 from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
 from activities.execution import sameness
+from activities.execution.gateway import Write
+from activities.execution.lifecycle import creation
 from activities.execution.sending import FOR_A_CALLER, Sender
 from tests.support.fakes import (
     LEARNER_ID,
@@ -22,6 +26,7 @@ from tests.support.fakes import (
     FakeTime,
     activity_request,
     assignment_request,
+    key_of,
 )
 from tests.support.gateways import GATEWAYS, Subject, subject_named
 from tests.support.world import outcomes
@@ -48,11 +53,22 @@ class Caller:
     company: Sequence[ActivityRequest]
 
     async def create(self, *requests: ActivityRequest) -> list[End]:
-        ends = await self.subject.gateway.create([*requests, *self.company], timeout_seconds=5)
-        return [*ends[: len(requests)]]
+        return (await create(self.subject, *requests, *self.company))[: len(requests)]
+
+    async def update(self, *requests: Write) -> list[ActivityError | None]:
+        company = [update_of(address_of(await stored(self.subject, one))) for one in self.company]
+        ends = await update(self.subject, *requests, *company)
+        assert ends[len(requests) :] == [None] * len(company)
+        return ends[: len(requests)]
+
+    async def delete(self, *addresses: Write) -> list[bool | ActivityError]:
+        company = [address_of(await stored(self.subject, one)) for one in self.company]
+        ends = await delete(self.subject, *addresses, *company)
+        assert ends[len(addresses) :] == [True] * len(company)
+        return ends[: len(addresses)]
 
     async def find(self, *requests: ActivityRequest) -> list[End]:
-        return (await self.subject.gateway.find([*requests, *self.company], timeout_seconds=5))[: len(requests)]
+        return (await find(self.subject, *requests, *self.company))[: len(requests)]
 
     def count(self) -> int:
         """Return how many were created, without the company of a single call."""
@@ -65,11 +81,54 @@ def caller(request: pytest.FixtureRequest, subject: Subject) -> Caller:
 
 
 async def create(subject: Subject, *requests: ActivityRequest) -> list[End]:
-    return [*await subject.gateway.create(requests, timeout_seconds=5)]
+    return [*await subject.gateway.write([creation(one).write for one in requests], timeout_seconds=5)]
+
+
+async def update(subject: Subject, *updates: Write) -> list[ActivityError | None]:
+    """Return None for what is done."""
+    ends = await subject.gateway.write(updates, timeout_seconds=5)
+    assert all(end.graph_request_id for end in ends if isinstance(end, StoredActivity))
+    return [end if isinstance(end, ActivityError) else None for end in ends]
+
+
+async def delete(subject: Subject, *deletions: Write) -> list[bool | ActivityError]:
+    """Return whether there was anything to delete."""
+    ends = await subject.gateway.write(deletions, timeout_seconds=5)
+    return [
+        isinstance(end, StoredActivity)
+        if isinstance(end, StoredActivity) or end.code is ErrorCode.ACTIVITY_NOT_FOUND
+        else end
+        for end in ends
+    ]
 
 
 async def find(subject: Subject, *requests: ActivityRequest) -> list[End]:
-    return await subject.gateway.find(requests, timeout_seconds=5)
+    return await subject.gateway.find([key_of(one) for one in requests], timeout_seconds=5)
+
+
+async def get(subject: Subject, *graph_ids: str) -> list[End]:
+    return await subject.gateway.get(graph_ids, timeout_seconds=5)
+
+
+async def stored(subject: Subject, request: ActivityRequest = COURSE) -> StoredActivity:
+    """Create an activity without any fault, and return it."""
+    (end,) = await create(subject, request)
+    assert isinstance(end, StoredActivity)
+    return end
+
+
+def deletion(registration_id: str, graph_id: str) -> Write:
+    return Write(Operation.DELETE, registration_id, graph_id=graph_id)
+
+
+def address_of(activity: StoredActivity) -> Write:
+    return deletion(REGISTRATION_ID, activity.id)
+
+
+def update_of(address: Write, **state: Any) -> Write:
+    """Return what brings a self-initiated course to its end."""
+    kind = {"@odata.type": "#microsoft.graph.learningSelfInitiatedCourse", "status": "completed"}
+    return Write(Operation.UPDATE, address.registration_id, {**kind, **state}, address.graph_id)
 
 
 def courses(count: int) -> list[ActivityRequest]:
@@ -92,7 +151,7 @@ def ids(ends: Sequence[End]) -> list[str]:
     return [end.id for end in ends if isinstance(end, StoredActivity)]
 
 
-def failures(ends: Sequence[End]) -> list[tuple[str, bool]]:
+def failures(ends: Sequence[object]) -> list[tuple[str, bool]]:
     """Return each code, and whether the activity might exist nevertheless."""
     return [(end.code, end.may_have_executed) for end in ends if isinstance(end, TransientError)]
 
@@ -275,7 +334,157 @@ def test_a_gateway_that_knows_of_no_throttling_is_open(subject: Subject) -> None
 @pytest.mark.parametrize("executed", [True, False])
 async def test_the_use_case_makes_one_activity_of_a_lost_answer(caller: Caller, *, executed: bool, hang: bool) -> None:
     caller.subject.lose("create", executed=executed, hang=hang)
-    requests = [COURSE, *caller.company]
-    ends = await Sender(graph=caller.subject.gateway, effort=FOR_A_CALLER, clock=FakeTime().clock).create(requests)
-    assert outcomes(ends) == ["created"] * len(requests)
+    sends = {place: (one, creation(one)) for place, one in enumerate([COURSE, *caller.company])}
+    ends = await Sender(graph=caller.subject.gateway, effort=FOR_A_CALLER, clock=FakeTime().clock).send(sends)
+    assert outcomes([ends[place] for place in sends]) == ["created"] * len(sends)
     assert caller.count() == 1
+
+
+CHANGES = {
+    "assignment": {
+        "status": "completed",
+        "completionPercentage": 100,
+        "completedDateTime": "2026-11-20T10:00:00Z",
+        "assignedDateTime": "2026-11-02T10:00:00Z",
+        "dueDateTime": {"dateTime": "2026-12-22T09:00:00", "timeZone": "UTC"},
+        "notes": {"contentType": "text", "content": "Done\n\N{GRADUATION CAP}"},
+    },
+    "self-initiated course": {
+        "status": "completed",
+        "completionPercentage": 100,
+        "completedDateTime": "2026-11-20T10:00:00Z",
+        "startedDateTime": "2026-11-02T10:00:00Z",
+    },
+}
+
+
+@pytest.mark.parametrize("kind", CHANGES)
+async def test_an_update_changes_what_may_change_and_a_second_one_nothing_more(caller: Caller, kind: str) -> None:
+    created = await stored(caller.subject, REQUESTS[kind])
+    state = {"@odata.type": created.entity["@odata.type"], **CHANGES[kind]}
+    wanted = Write(Operation.UPDATE, REGISTRATION_ID.upper(), state, created.id)
+    assert await caller.update(wanted) == [None]
+    (changed,) = await caller.find(REQUESTS[kind])
+    assert isinstance(changed, StoredActivity)
+    assert changed.entity == {**created.entity, **state}
+    assert await update(caller.subject, wanted) == [None]
+    (again,) = await get(caller.subject, created.id)
+    assert isinstance(again, StoredActivity)
+    assert again.entity == changed.entity
+
+
+async def test_what_may_not_change_is_no_reason_to_refuse_an_update_and_stays(caller: Caller) -> None:
+    """The example on Microsoft's page sends the whole activity."""
+    created = await stored(caller.subject)
+    fixed = {"learnerUserId": str(uuid4()), "learningContentId": "another", "externalCourseActivityId": "another"}
+    assert await caller.update(update_of(address_of(created), **fixed)) == [None]
+    (found,) = await find(caller.subject, COURSE)
+    assert isinstance(found, StoredActivity)
+    assert found.entity == {**created.entity, "status": "completed"}
+
+
+@pytest.mark.parametrize("state", [{"status": None}, {"@odata.type": "#microsoft.graph.learningAssignment"}])
+async def test_an_update_without_a_status_or_of_another_kind_changes_nothing(
+    caller: Caller, state: dict[str, Any]
+) -> None:
+    created = await stored(caller.subject)
+    (refused,) = await caller.update(update_of(address_of(created), completionPercentage=5, **state))
+    assert isinstance(refused, PermanentError)
+    (found,) = await get(caller.subject, created.id)
+    assert isinstance(found, StoredActivity)
+    assert found.entity == created.entity
+
+
+UNKNOWN = [
+    deletion(REGISTRATION_ID, f"{LEARNER_ID}:{uuid4()}"),
+    deletion(REGISTRATION_ID, "a'b/c d%2F"),
+]
+
+
+@pytest.mark.parametrize("address", UNKNOWN, ids=["of the usual form", "of another form"])
+async def test_what_graph_does_not_have_is_told_from_a_failure(caller: Caller, address: Write) -> None:
+    (refused,) = await caller.update(update_of(address))
+    assert isinstance(refused, PermanentError)
+    assert refused.code is ErrorCode.ACTIVITY_NOT_FOUND
+    assert await caller.delete(address) == [False]
+    assert await get(caller.subject, address.graph_id) == [None]
+
+
+async def test_what_is_deleted_is_gone_and_a_second_deletion_no_failure(caller: Caller) -> None:
+    created, other = await stored(caller.subject), await stored(caller.subject, activity_request("other"))
+    assert await caller.delete(address_of(created)) == [True]
+    assert await caller.delete(address_of(created)) == [False]
+    assert await find(caller.subject, COURSE) == [None]
+    assert answers(await get(caller.subject, created.id, other.id)) == ["absent", "other"]
+    assert ids(await find(caller.subject, activity_request("other"))) == [other.id]
+    (refused,) = await caller.update(update_of(address_of(created)))
+    assert refused is not None
+    assert refused.code is ErrorCode.ACTIVITY_NOT_FOUND
+
+
+async def test_of_doubles_the_second_is_found_when_the_first_is_deleted(subject: Subject) -> None:
+    first, second = ids(await create(subject, COURSE, COURSE))
+    assert await delete(subject, deletion(REGISTRATION_ID, first)) == [True]
+    assert ids(await find(subject, COURSE)) == [second]
+
+
+async def test_another_provider_can_neither_change_nor_delete(caller: Caller) -> None:
+    created = await stored(caller.subject)
+    foreign = deletion(OTHER_REGISTRATION_ID, created.id)
+    (refused,) = await caller.update(update_of(foreign))
+    assert refused is not None
+    assert refused.code is ErrorCode.ACTIVITY_NOT_FOUND
+    assert await caller.delete(foreign) == [False]
+    (found,) = await get(caller.subject, created.id)
+    assert isinstance(found, StoredActivity)
+    assert found.entity == created.entity
+
+
+async def test_twenty_changes_and_deletions_are_answered_in_the_order_of_the_requests(subject: Subject) -> None:
+    ends = await create(subject, *courses(20))
+    addresses = [deletion(REGISTRATION_ID, one) for one in ids(ends)]
+    gone, left = addresses[::2], addresses[1::2]
+    assert await delete(subject, *gone) == [True] * 10
+    updates = [update_of(one, completionPercentage=place) for place, one in enumerate(addresses)]
+    ended = await update(subject, *updates)
+    assert [end if end is None else end.code for end in ended] == [ErrorCode.ACTIVITY_NOT_FOUND, None] * 10
+    read = await get(subject, *(one.graph_id for one in addresses))
+    assert [one is None for one in read] == [True, False] * 10
+    percentages = [one.entity["completionPercentage"] for one in read if isinstance(one, StoredActivity)]
+    assert percentages == list(range(1, 20, 2))
+    assert ids(read) == [one.graph_id for one in left]
+
+
+@pytest.mark.parametrize("hang", [True, False])
+@pytest.mark.parametrize("executed", [True, False])
+async def test_a_lost_answer_to_a_change_or_deletion_leaves_its_outcome_open(
+    caller: Caller, *, executed: bool, hang: bool
+) -> None:
+    address = address_of(await stored(caller.subject))
+    caller.subject.lose("update", executed=executed, hang=hang)
+    assert failures(await caller.update(update_of(address))) == [(ErrorCode.OUTCOME_UNKNOWN, True)]
+    (found,) = await get(caller.subject, address.graph_id)
+    assert isinstance(found, StoredActivity)
+    assert (found.entity["status"] == "completed") is executed
+    caller.subject.lose("delete", executed=executed, hang=hang)
+    assert failures(await caller.delete(address)) == [(ErrorCode.OUTCOME_UNKNOWN, True)]
+    assert (await get(caller.subject, address.graph_id) == [None]) is executed
+    assert await caller.delete(address) == [not executed]
+
+
+async def test_a_fault_of_graph_leaves_the_outcome_of_a_change_open_and_tells_nothing_of_absence(
+    caller: Caller,
+) -> None:
+    address = address_of(await stored(caller.subject))
+    for operation in ("update", "delete", "get"):
+        caller.subject.fail(operation)
+    ends = [*await caller.update(update_of(address)), *await caller.delete(address)]
+    assert failures([*ends, *await get(caller.subject, address.graph_id)]) == [(ErrorCode.GRAPH_FAULT, True)] * 3
+
+
+async def test_without_a_token_nothing_is_changed(subject: Subject) -> None:
+    subject.stop_identity()
+    updated = await update(subject, update_of(UNKNOWN[0]))
+    deleted = await delete(subject, *UNKNOWN)
+    read = await get(subject, UNKNOWN[0].graph_id)
+    assert failures([*updated, *deleted, *read]) == [(ErrorCode.IDENTITY_UNAVAILABLE, False)] * 4

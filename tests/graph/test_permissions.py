@@ -50,7 +50,7 @@ def test_each_permission_is_missed(one: str) -> None:
 
 
 def test_only_who_may_create_neither_kind_cannot_work() -> None:
-    writing = {permissions.to_create(one().activity) for one in (assignment_request, activity_request)}
+    writing = set(permissions.to_write({}))
     for one in writing:
         assert permissions.nothing_can_be_created(permissions.missing(frozenset({one}))) is None
     error = permissions.nothing_can_be_created(permissions.missing(ALL - writing))
@@ -60,8 +60,15 @@ def test_only_who_may_create_neither_kind_cannot_work() -> None:
 
 
 def test_a_refusal_names_the_permission_that_the_request_needed_and_no_other() -> None:
-    needed = permissions.to_create(assignment_request().activity)
+    needed = permissions.to_write(assignment_request().activity.to_graph())
     message = permissions.refused(needed).message
-    assert needed in message
-    assert permissions.to_create(activity_request().activity) not in message
+    assert needed[0] in message
+    assert permissions.to_write(activity_request().activity.to_graph())[0] not in message
     assert "admin" in message
+
+
+@pytest.mark.parametrize("either", [permissions.to_write({}), permissions.TO_FIND, permissions.TO_GET])
+def test_a_refusal_where_the_kind_is_not_known_names_the_permissions_of_both(either: tuple[str, ...]) -> None:
+    message = permissions.refused(either).message
+    assert [one for one in sorted(ALL) if one in message] == sorted(either)
+    assert all(permissions.NEEDED_FOR[one] in message for one in either)

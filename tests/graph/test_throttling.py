@@ -8,8 +8,9 @@ import pytest
 
 from activities.contract.models import ActivityRequest, StoredActivity
 from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
+from activities.execution.lifecycle import creation
 from activities.graph.throttling import ThrottledGraph
-from tests.support.fakes import OTHER_REGISTRATION_ID, REGISTRATION_ID, FakeGraph, Fault, activity_request
+from tests.support.fakes import OTHER_REGISTRATION_ID, REGISTRATION_ID, FakeGraph, Fault, activity_request, key_of
 from tests.support.queue_stage import TRANSIENT, error_of
 
 type End = StoredActivity | ActivityError | None
@@ -36,8 +37,8 @@ def graph(inner: FakeGraph) -> ThrottledGraph:
 async def ask(graph: ThrottledGraph, *registration_ids: str, call: str = "create") -> list[End]:
     requests = [activity_request(f"{number}", registrationId=one) for number, one in enumerate(registration_ids)]
     if call == "create":
-        return [*await graph.create(requests, timeout_seconds=30)]
-    return await graph.find(requests, timeout_seconds=30)
+        return [*await graph.write([creation(one).write for one in requests], timeout_seconds=30)]
+    return await graph.find([key_of(one) for one in requests], timeout_seconds=30)
 
 
 def waits(ends: Sequence[End]) -> list[float | None]:

@@ -495,7 +495,7 @@ def sentences(text: str, placeholder: str) -> set[str]:
     """Return the sentences between quotation marks, with one mark for all that is filled in."""
     quoted = re.findall(r"\"((?:[^\"\n\\]|\\.)*)\"|'([^'\n]*)'", text)
     said = {re.sub(placeholder, "…", one or other).replace(" [y/N]", "") for one, other in quoted}
-    return {one for one in said if re.search(r" .* .*[a-z)…][.:?]$|^(?:creates|looks|sees) ", one)}
+    return {one for one in said if re.search(r" .* .*[a-z)…][.:?]$|^(?:creates,?|looks|sees) ", one)}
 
 
 @each

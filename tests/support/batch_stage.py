@@ -19,7 +19,9 @@ from activities.batches.store import BatchStore
 from activities.batches.task import Task
 from activities.contract.models import ActivityRequest, StoredActivity
 from activities.errors import ActivityError, TransientError
-from activities.execution.ledger import Claim, Completed, Released
+from activities.execution.gateway import Write
+from activities.execution.ledger import Claim, Released
+from activities.execution.lifecycle import Known
 from activities.execution.result import Result
 from activities.health import Health
 from activities.settings import Storage
@@ -98,13 +100,11 @@ class StageGraph(FakeGraph):
 
     life: Steps = field(default_factory=Steps)
 
-    async def create(
-        self, requests: Sequence[ActivityRequest], *, timeout_seconds: float
-    ) -> list[StoredActivity | ActivityError]:
-        """Store several activities. See ``FakeGraph``."""
+    async def write(self, writes: Sequence[Write], *, timeout_seconds: float) -> list[StoredActivity | ActivityError]:
+        """Change several activities. See ``FakeGraph``."""
 
         async def send() -> list[StoredActivity | ActivityError]:
-            return await super(StageGraph, self).create(requests, timeout_seconds=timeout_seconds)
+            return await super(StageGraph, self).write(writes, timeout_seconds=timeout_seconds)
 
         return await (send() if self.life.storage_fails else self.life.step(send))
 
@@ -120,11 +120,11 @@ class StageLedger(FakeLedger):
 
     life: Steps = field(default_factory=Steps)
 
-    async def claim(self, wanted: Sequence[tuple[ActivityRequest, str]]) -> list[Claim | Completed | ActivityError]:
+    async def claim(self, requests: Sequence[ActivityRequest]) -> list[Claim | Known | ActivityError]:
         """Claim several activities. See ``FakeLedger``."""
-        return await self.life.step(lambda: super(StageLedger, self).claim(wanted))
+        return await self.life.step(lambda: super(StageLedger, self).claim(requests))
 
-    async def settle(self, ends: Sequence[tuple[Claim, StoredActivity | Released]]) -> None:
+    async def settle(self, ends: Sequence[tuple[Claim, Known | Released]]) -> None:
         """Complete or release several claims. See ``FakeLedger``."""
         await self.life.step(lambda: super(StageLedger, self).settle(ends))
 

@@ -14,9 +14,10 @@ from activities.contract.models import ActivityRequest, Defaults, Json, StoredAc
 from activities.contract.operations import Operation
 from activities.contract.validation import parse_activity
 from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
-from activities.execution.gateway import Write
+from activities.execution.gateway import ExternalKey, Write
 from activities.execution.ledger import Claim, Released
 from activities.execution.lifecycle import LONG_AGO, Done, Known, advances, plan
+from activities.execution.sameness import KIND, kind_of
 from activities.execution.sending import Clock
 from activities.graph import translation
 from activities.graph.permissions import NEEDED_FOR
@@ -46,6 +47,11 @@ def assignment_request(external_id: str | None = "course-1", **properties: Any) 
     """Return a request for an assignment; more properties in the wire's spelling."""
     assignment = {"@odata.type": "#microsoft.graph.learningAssignment", "assignmentType": "required"}
     return activity_request(external_id, **assignment, **properties)
+
+
+def key_of(request: ActivityRequest) -> ExternalKey:
+    """Return what a request's activity is found by."""
+    return ExternalKey(request.registration_id, request.external_id)
 
 
 class FakeTime:
@@ -85,6 +91,10 @@ class Fault:
     seconds: float = 0.0
     absent: bool = False
 
+    def lets_execute(self, timeout_seconds: float) -> bool:
+        """Say whether Graph does its work."""
+        return self.executed or (self.error is None and self.seconds < timeout_seconds)
+
 
 @dataclass
 class FakeGraph:
@@ -120,10 +130,16 @@ class FakeGraph:
         return self._answer(name, writes, lambda one: self._write(one, timeout_seconds))
 
     async def find(
-        self, requests: Sequence[ActivityRequest], *, timeout_seconds: float
+        self, keys: Sequence[ExternalKey], *, timeout_seconds: float
     ) -> list[StoredActivity | ActivityError | None]:
         """Find for each the first one that was stored. See ``GraphGateway``."""
-        return self._answer("find", requests, lambda one: self._find(one, timeout_seconds))
+        return self._answer("find", keys, lambda one: self._find(one, timeout_seconds))
+
+    async def get(
+        self, graph_ids: Sequence[str], *, timeout_seconds: float
+    ) -> list[StoredActivity | ActivityError | None]:
+        """Find each by its id. See ``GraphGateway``."""
+        return self._answer("get", graph_ids, lambda one: self._get(one, timeout_seconds))
 
     def check_open(self, registration_id: str) -> None:
         """Refuse as told. See ``GraphGateway``."""
@@ -165,8 +181,7 @@ class FakeGraph:
 
     def _write(self, write: Write, timeout_seconds: float) -> StoredActivity:
         fault = self._fault(str(write.operation))
-        executed = fault.executed or (fault.error is None and fault.seconds < timeout_seconds)
-        end = self._execute(write) if executed else StoredActivity({})
+        end = self._execute(write) if fault.lets_execute(timeout_seconds) else StoredActivity({})
         self._end(fault, timeout_seconds)
         if isinstance(end, ActivityError):
             raise end
@@ -181,24 +196,32 @@ class FakeGraph:
             return self.stored[-1][1]
         places = [place for place, one in enumerate(self.stored) if (one[0], one[1].id) == (provider, write.graph_id)]
         if not places:
-            return PermanentError(ErrorCode.ACTIVITY_NOT_FOUND, "There is no such activity.")
-        entity = {**self.stored[places[0]][1].entity, **write.body}
+            return translation.absent()
+        old = self.stored[places[0]][1].entity
         if write.operation is Operation.DELETE:
             del self.stored[places[0]]
-        else:
-            self.stored[places[0]] = (provider, StoredActivity(entity, str(uuid4())))
-            self._note(entity)
+            return StoredActivity({}, str(uuid4()))
+        if write.body.get(KIND) != old[KIND] or not write.body.get("status"):
+            return PermanentError(ErrorCode.REJECTED_BY_GRAPH, "Of another kind, or without a status.")
+        entity = {**old, **{name: value for name, value in write.body.items() if name in kind_of(old).changeable}}
+        self.stored[places[0]] = (provider, StoredActivity(entity, str(uuid4())))
+        self._note(entity)
         return StoredActivity({}, str(uuid4()))
 
     def _note(self, entity: Json) -> None:
         self.written.setdefault(entity["externalCourseActivityId"], []).append(entity)
 
-    def _find(self, request: ActivityRequest, timeout_seconds: float) -> StoredActivity | None:
+    def _find(self, key: ExternalKey, timeout_seconds: float) -> StoredActivity | None:
         fault = self._fault("find")
         self._end(fault, timeout_seconds)
-        found = [
-            one for provider, one in self.stored if (provider, one.entity["externalCourseActivityId"]) == request.key
-        ]
+        wanted = (key.registration_id.casefold(), key.external_id)
+        found = [one for provider, one in self.stored if (provider, one.entity["externalCourseActivityId"]) == wanted]
+        return found[0] if found and not fault.absent else None
+
+    def _get(self, graph_id: str, timeout_seconds: float) -> StoredActivity | None:
+        fault = self._fault("get")
+        self._end(fault, timeout_seconds)
+        found = [one for _, one in self.stored if one.id == graph_id]
         return found[0] if found and not fault.absent else None
 
     def _begin(self, operation: str) -> None:

@@ -39,6 +39,7 @@ SET_ASIDE = {
     ErrorCode.INVALID_JSON,
     ErrorCode.INVALID_REQUEST,
     ErrorCode.NOT_FOUND,
+    ErrorCode.ACTIVITY_NOT_FOUND,
     ErrorCode.ACTIVITY_EXISTS,
     ErrorCode.FIRST_SENT_TOO_OLD,
     ErrorCode.REQUEST_TOO_LARGE,

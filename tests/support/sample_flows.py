@@ -8,9 +8,9 @@ from typing import Any
 
 from activities.batches.results import Batch, Progress
 from activities.contract.models import Assignment, CourseActivity, SelfInitiatedCourse, StoredActivity
+from activities.contract.operations import Outcome
 from activities.errors import ErrorCode, PermanentError, Problem
-from activities.execution.sending import Creation
-from activities.execution.sending import Outcome as CreationOutcome
+from activities.execution.lifecycle import Done
 from activities.web import activities, answers, http
 from local.lifecycle import ROOT
 from tests.support.records import LEARNER, PROVIDER, parse, record
@@ -139,7 +139,7 @@ def answered(action: str) -> Json:
     refusal = PermanentError(ErrorCode.INVALID_REQUEST, "…", target="status", problems=problems)
     said: Json = json.loads(answers.encode_error(refusal, http.Request()).body)
     if kind := KIND_OF.get(action):
-        creation = Creation(CreationOutcome.CREATED, parse(record(kind), kind), StoredActivity({}))
+        creation = Done(Outcome.CREATED, parse(record(kind), kind), StoredActivity({}))
         return {**said, **json.loads(activities.encode_flat(creation, http.Request()).body)}
     if action in {"Send_many_activities", "Get_the_report_of_a_batch"}:
         return {**said, **Progress(Batch("0" * 32, 1, datetime.now(UTC))).to_json([])}

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from activities.contract.models import Assignment, CourseActivity, SelfInitiatedCourse, StoredActivity
+from activities.contract.operations import Outcome
 from activities.errors import ActivityError, ErrorCode, PermanentError, Problem, SettingsError, TransientError
-from activities.execution.sending import Creation, Outcome
+from activities.execution.lifecycle import Done
 from activities.health import Report
 from activities.web import activities, answers, http
 from tests.support.error_shape import TRANSIENT, assert_error
@@ -24,10 +25,10 @@ NAMES = sorted({"id", *(field.alias or "" for kind in KINDS for field in kind.mo
 
 def creation(
     entity: dict[str, Any], kind: type[CourseActivity] = Assignment, outcome: Outcome = Outcome.CREATED
-) -> Creation:
+) -> Done:
     """Return a finished creation that Graph answered with an entity."""
     body = record(kind, externalCourseActivityId="course-1")
-    return Creation(outcome, parse(body, kind), StoredActivity(entity))
+    return Done(outcome, parse(body, kind), StoredActivity(entity))
 
 
 def flat(entity: dict[str, Any], kind: type[CourseActivity] = Assignment) -> dict[str, Any]:

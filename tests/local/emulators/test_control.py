@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from local.emulators.faults import OPERATIONS
 from local.emulators.tenant import (
     ASSIGNED_READ,
     ASSIGNED_WRITE,
@@ -23,6 +24,7 @@ START = {
     "servicePlan": True,
     "roles": [ASSIGNED_READ, ASSIGNED_WRITE, SELF_INITIATED_READ, SELF_INITIATED_WRITE],
     "identities": [],
+    "externalIdSpelling": "",
 }
 
 
@@ -48,6 +50,7 @@ def test_a_part_of_the_tenant_is_replaced_completely_and_the_rest_stays(graph: G
         {"servicePlan": "no"},
         {"roles": "all"},
         {"identities": "mine"},
+        {"externalIdSpelling": "EXTERNALCOURSEACTIVITYID"},
     ],
 )
 def test_a_change_of_another_form_is_refused_and_changes_nothing(graph: Graph, changes: dict[str, Any]) -> None:
@@ -82,7 +85,7 @@ def test_calls_are_recorded_in_order_and_counted_by_operation(graph: Graph) -> N
     graph.call("GET", "/v1.0//employeeExperience")
 
     shown = graph.call("GET", "/_emulator/requests").json
-    assert shown["counts"] == {"create": 1, "find": 1, "batch": 0, "token": 1}
+    assert shown["counts"] == {**dict.fromkeys(OPERATIONS, 0), "create": 1, "find": 1, "token": 1}
     keys = ("method", "path", "operation", "registrationId", "status")
     assert [tuple(call[key] for key in keys) for call in shown["requests"]] == [
         ("POST", ACTIVITIES, "create", LEARNING_PROVIDER_ID, None),
@@ -107,7 +110,7 @@ def test_recorded_calls_say_whether_there_was_a_token_but_never_which(graph: Gra
 def test_recorded_calls_can_be_forgotten(graph: Graph) -> None:
     graph.create(ASSIGNMENT)
 
-    counts = {"create": 0, "find": 0, "batch": 0, "token": 0}
+    counts = dict.fromkeys(OPERATIONS, 0)
     assert graph.call("DELETE", "/_emulator/requests").json == {"counts": counts, "requests": []}
 
 

@@ -54,11 +54,38 @@ def test_the_provider_must_be_registered(graph: Graph) -> None:
     assert graph.find("x").error == {"code": "badRequest", "message": NOT_REGISTERED}
 
 
-@pytest.mark.parametrize("role", [ASSIGNED_READ, ASSIGNED_WRITE, SELF_INITIATED_READ, SELF_INITIATED_WRITE])
-def test_any_role_for_activities_may_look_up(graph: Graph, role: str) -> None:
+@pytest.mark.parametrize("role", [ASSIGNED_READ, SELF_INITIATED_READ])
+def test_either_reading_role_is_told_what_is_not_there(graph: Graph, role: str) -> None:
     graph.patch_tenant(roles=[role])
 
     assert graph.find("unknown").status == 404
+
+
+def test_who_may_write_only_may_not_look_up_by_the_external_id(graph: Graph) -> None:
+    graph.create(ASSIGNMENT)
+    graph.patch_tenant(roles=[ASSIGNED_WRITE, SELF_INITIATED_WRITE])
+
+    answer = graph.find(ASSIGNMENT["externalCourseActivityId"])
+
+    assert (answer.status, answer.error) == (403, {"code": "Forbidden", "message": NO_ACCESS})
+
+
+@pytest.mark.parametrize(("role", "status"), [(ASSIGNED_READ, 200), (SELF_INITIATED_READ, 403)])
+def test_what_is_there_is_told_to_the_role_of_its_kind(graph: Graph, role: str, status: int) -> None:
+    graph.create(ASSIGNMENT)
+    graph.patch_tenant(roles=[role])
+
+    assert graph.find(ASSIGNMENT["externalCourseActivityId"]).status == status
+
+
+@pytest.mark.parametrize("spelling", ["externalcourseActivityId", "externalCourseActivityId"])
+def test_graph_can_be_let_answer_with_either_spelling(graph: Graph, spelling: str) -> None:
+    graph.patch_tenant(externalIdSpelling=spelling)
+
+    created = graph.create(ASSIGNMENT).json
+
+    assert [name for name in created if name.lower() == spelling.lower()] == [spelling]
+    assert graph.find(ASSIGNMENT["externalCourseActivityId"]).json == created
 
 
 def test_without_such_a_role_it_is_403(graph: Graph) -> None:

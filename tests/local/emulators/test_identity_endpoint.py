@@ -141,7 +141,8 @@ async def test_the_real_credential_gets_a_token_and_graph_takes_it(
         answer = await client.post(target, json=sample("self-initiated.request"))
         requests = await client.get("/_emulator/requests")
     assert answer.status_code == 201
-    assert requests.json()["counts"] == {"create": 1, "find": 0, "batch": 0, "token": 1}
+    counts = requests.json()["counts"]
+    assert {name: count for name, count in counts.items() if count} == {"create": 1, "token": 1}
 
 
 async def test_the_real_credential_reads_the_reason_of_a_refusal(

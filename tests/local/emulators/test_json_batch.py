@@ -259,6 +259,6 @@ def test_http_requests_and_operations_can_be_counted_apart(graph: Graph) -> None
         ("create", False, 201),
     ]
     shown = graph.call("GET", "/_emulator/requests").json
-    assert shown["counts"] == {"create": 3, "find": 1, "batch": 1, "token": 0}
+    assert {name: count for name, count in shown["counts"].items() if count} == {"create": 3, "find": 1, "batch": 1}
     assert shown["requests"][0]["path"] == "/v1.0/$batch"
     assert shown["requests"][1]["path"] == ACTIVITIES
