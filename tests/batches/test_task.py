@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from activities.batches.chunks import Chunk
 from activities.batches.task import Task
 from activities.batches.worker import CHUNKS_AT_ONCE
-from activities.contract.models import ActivityRequest, StoredActivity
+from activities.contract.models import StoredActivity
 from activities.errors import ActivityError, ErrorCode, PermanentError
 from activities.execution import sending
+from activities.execution.gateway import Write
 from activities.graph import translation
 from activities.queueing.messages import Delivery
 from tests.support.batch_stage import ASSIGNER, LEARNER, Ports, Stage, StageGraph, batch_stage, course, courses
@@ -86,15 +87,13 @@ class ClosedGraph(StageGraph):
     full: asyncio.Event = field(default_factory=asyncio.Event)
     inside: int = 0
 
-    async def create(
-        self, requests: Sequence[ActivityRequest], *, timeout_seconds: float
-    ) -> list[StoredActivity | ActivityError]:
+    async def write(self, writes: Sequence[Write], *, timeout_seconds: float) -> list[StoredActivity | ActivityError]:
         """Wait. See ``FakeGraph``."""
         self.inside += 1
         if self.inside == CHUNKS_AT_ONCE:
             self.full.set()
         await self.gate.wait()
-        return await super().create(requests, timeout_seconds=timeout_seconds)
+        return await super().write(writes, timeout_seconds=timeout_seconds)
 
 
 async def test_a_process_works_at_a_few_chunks_at_a_time(storage_ports: Ports) -> None:

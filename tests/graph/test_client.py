@@ -339,6 +339,7 @@ import asyncio, sys
 import httpx
 from azure.core.credentials import AccessToken
 from activities import identity
+from activities.execution.lifecycle import creation
 from activities.graph import client
 from tests.support.fakes import activity_request
 from tests.support.over_httpx import OverHttpx

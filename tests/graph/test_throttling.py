@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from activities.contract.models import ActivityRequest, StoredActivity
+from activities.contract.models import StoredActivity
 from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
+from activities.execution.gateway import Write
 from activities.execution.lifecycle import creation
 from activities.graph.throttling import ThrottledGraph
 from tests.support.fakes import OTHER_REGISTRATION_ID, REGISTRATION_ID, FakeGraph, Fault, activity_request, key_of
@@ -128,11 +129,9 @@ class Waiting(FakeGraph):
     answers: list[asyncio.Future[StoredActivity | ActivityError]] = field(default_factory=list)
     sent: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def create(
-        self, requests: Sequence[ActivityRequest], *, timeout_seconds: float
-    ) -> list[StoredActivity | ActivityError]:
+    async def write(self, writes: Sequence[Write], *, timeout_seconds: float) -> list[StoredActivity | ActivityError]:
         """Wait for the answer. See ``GraphGateway``."""
-        assert len(requests) == 1
+        assert len(writes) == 1
         assert timeout_seconds
         self.answers.append(asyncio.get_running_loop().create_future())
         if len(self.answers) == 2:
