@@ -133,14 +133,18 @@ class MicrosoftGraph:
     async def _send(
         self, operation: str, sent: Sequence[RequestInformation], timeout_seconds: float
     ) -> Sequence[Answer | ActivityError]:
-        """Send one request alone, several in one batch or, where Graph takes no batches, a few side by side."""
-        if len(sent) > 1:
-            parts = [self._part(one) for one in sent]
-            answers = await self._batching.together(parts, timeout_seconds=timeout_seconds)
-            if answers is not None:
-                return answers
-            return await self._batching.singly(self._answer(operation, one, timeout_seconds) for one in sent)
-        return [await self._answer(operation, one, timeout_seconds) for one in sent]
+        """Send one request alone, and several in a batch; those that Graph does not take there a few side by side."""
+        if len(sent) == 1:
+            return [await self._answer(operation, sent[0], timeout_seconds)]
+        parts = [self._part(one) for one in sent]
+        answers = await self._batching.together(parts, timeout_seconds=timeout_seconds) if parts else []
+        alone = (
+            self._answer(operation, one, timeout_seconds)
+            for one, answer in zip(sent, answers, strict=True)
+            if answer is None
+        )
+        singly = iter(await self._batching.singly(alone))
+        return [next(singly) if answer is None else answer for answer in answers]
 
     def _part(self, information: RequestInformation) -> Part:
         path = self._adapter.url_of(information).removeprefix(self._adapter.base_url)

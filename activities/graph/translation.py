@@ -94,8 +94,13 @@ _UNANSWERED = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.GATEWAY_TIMEOUT}
 
 def says_absent(status: int, body: bytes) -> bool:
     """Tell whether Graph itself says that there is no such activity; a gateway's 404 page says nothing about it."""
+    return status == HTTPStatus.NOT_FOUND and code_of(body).casefold() not in {"", _NO_WORDS}
+
+
+def code_of(body: bytes) -> str:
+    """Return Graph's own code in an answer, or "" if it holds none."""
     code, _, _ = _graph_error(_json(body))
-    return status == HTTPStatus.NOT_FOUND and code.casefold() not in {"", _NO_WORDS}
+    return code
 
 
 def absent() -> PermanentError:

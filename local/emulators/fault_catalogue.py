@@ -93,7 +93,7 @@ READY_MADE: dict[str, dict[str, Any]] = {
     "batch-refused": {
         "operation": "batch",
         "status": 400,
-        "body": _error("BadRequest", "The resource 'learningCourseActivities' is not supported in a batch."),
+        "body": _error("notSupported", "The request is not supported by the system."),
     },
     "bad-gateway-html": {
         "status": 502,

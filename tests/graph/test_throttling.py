@@ -8,13 +8,14 @@ import pytest
 
 from activities.contract.models import ActivityRequest, StoredActivity
 from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
+from activities.execution.gateway import ActivityAddress, ActivityUpdate
 from activities.graph.throttling import ThrottledGraph
 from tests.support.fakes import OTHER_REGISTRATION_ID, REGISTRATION_ID, FakeGraph, Fault, activity_request, key_of
 from tests.support.queue_stage import TRANSIENT, error_of
 
-type End = StoredActivity | ActivityError | None
+type End = StoredActivity | ActivityError | bool | None
 
-CALLS = pytest.mark.parametrize("call", ["create", "find"])
+CALLS = pytest.mark.parametrize("call", ["create", "update", "delete", "find"])
 MANY = pytest.mark.parametrize("count", [1, 3])
 OTHER = OTHER_REGISTRATION_ID
 
@@ -35,9 +36,15 @@ def graph(inner: FakeGraph) -> ThrottledGraph:
 
 async def ask(graph: ThrottledGraph, *registration_ids: str, call: str = "create") -> list[End]:
     requests = [activity_request(f"{number}", registrationId=one) for number, one in enumerate(registration_ids)]
+    addresses = [ActivityAddress(one, "unknown") for one in registration_ids]
     if call == "create":
         return [*await graph.create(requests, timeout_seconds=30)]
-    return await graph.find([key_of(one) for one in requests], timeout_seconds=30)
+    if call == "update":
+        updates = [ActivityUpdate(one.registration_id, one.graph_id, {}) for one in addresses]
+        return [*await graph.update(updates, timeout_seconds=30)]
+    if call == "delete":
+        return [*await graph.delete(addresses, timeout_seconds=30)]
+    return [*await graph.find([key_of(one) for one in requests], timeout_seconds=30)]
 
 
 def waits(ends: Sequence[End]) -> list[float | None]:
@@ -55,7 +62,7 @@ async def refused(graph: ThrottledGraph, call: str = "create", registration_id: 
 
 @CALLS
 @MANY
-@pytest.mark.parametrize("first", ["create", "find"])
+@pytest.mark.parametrize("first", ["create", "update", "delete", "find"])
 async def test_after_one_call_was_throttled_no_call_is_made(
     graph: ThrottledGraph, inner: FakeGraph, first: str, call: str, count: int
 ) -> None:
@@ -198,3 +205,19 @@ async def test_whoever_prepares_is_told_without_a_word_to_graph(graph: Throttled
     inner.time.pass_by(40)
     graph.check_open(REGISTRATION_ID)
     assert inner.calls == ["create"]
+
+
+async def test_look_ups_by_graphs_id_have_a_door_of_their_own(graph: ThrottledGraph, inner: FakeGraph) -> None:
+    """They name no provider: it cannot be told whose throttling theirs is."""
+    inner.arm("get", [throttled(60)])
+    for seconds in (60, 60):
+        (error,) = await graph.get(["unknown"], timeout_seconds=30)
+        assert isinstance(error, TransientError)
+        assert (error.code, error.retry_after_seconds) == (ErrorCode.THROTTLED, seconds)
+    assert waits(await ask(graph, REGISTRATION_ID)) == [None]
+    inner.time.pass_by(60)
+    assert await graph.get(["unknown"], timeout_seconds=30) == [None]
+    inner.arm("create", [throttled(60)])
+    await refused(graph)
+    assert await graph.get(["unknown"], timeout_seconds=30) == [None]
+    assert inner.calls == ["get", "create", "get", "create", "get"]
