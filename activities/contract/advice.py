@@ -185,7 +185,7 @@ ADVICE: Mapping[str, Advice] = {
         text="Send it again as it is, to see what became of it: with the same external id, nothing is created twice.",
     ),
     ErrorCode.IDENTITY_UNAVAILABLE: Advice(
-        meaning="The app got no token; the message says what an admin checks.",
+        meaning="The app got no token, or none that Graph takes; the message says what an admin checks.",
         title="The app could not sign in to Microsoft Graph",
         actor=Actor.NOBODY,
         text="Send it again in a while, as it is. If that fails, too, show the message to the admin of the app.",

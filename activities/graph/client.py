@@ -14,6 +14,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from functools import lru_cache
+from http import HTTPStatus
 from typing import Any
 
 from kiota_abstractions.base_request_configuration import RequestConfiguration
@@ -26,7 +27,7 @@ from activities import telemetry
 from activities.contract.models import ActivityRequest, CourseActivity, StoredActivity
 from activities.errors import ActivityError
 from activities.execution.gateway import ActivityAddress, ActivityUpdate, ExternalKey
-from activities.graph import existing, permissions, translation
+from activities.graph import existing, permissions, token_refusals, translation
 from activities.graph.batching import Batching, Part
 from activities.graph.sdk import (
     SCOPE,
@@ -110,8 +111,11 @@ class MicrosoftGraph:
         """Let everything through. See ``GraphGateway``."""
 
     async def check_identity(self) -> frozenset[str] | None:
-        """Get a token. See ``GraphGateway``."""
-        return permissions.granted((await self.credential.get_token(SCOPE)).token)
+        """Get a token, and remember whether Graph refused this one. See ``GraphGateway``."""
+        token = (await self.credential.get_token(SCOPE)).token
+        if token == self._adapter.refused_token:
+            raise token_refusals.no_other_token()
+        return permissions.granted(token)
 
     async def close(self) -> None:
         """Close both connection pools."""
@@ -137,7 +141,7 @@ class MicrosoftGraph:
         if len(sent) == 1:
             return [await self._answer(operation, sent[0], timeout_seconds)]
         parts = [self._part(one) for one in sent]
-        answers = await self._batching.together(parts, timeout_seconds=timeout_seconds) if parts else []
+        answers = await self._together(parts, timeout_seconds) if parts else []
         alone = (
             self._answer(operation, one, timeout_seconds)
             for one, answer in zip(sent, answers, strict=True)
@@ -145,6 +149,21 @@ class MicrosoftGraph:
         )
         singly = iter(await self._batching.singly(alone))
         return [next(singly) if answer is None else answer for answer in answers]
+
+    async def _together(self, parts: Sequence[Part], timeout_seconds: float) -> list[Answer | ActivityError | None]:
+        """Send a batch, and those of it whose token Graph refused inside once more if there is another token."""
+        answers = await self._batching.together(parts, timeout_seconds=timeout_seconds)
+        refused = [place for place, answer in enumerate(answers) if _refuses_token(answer)]
+        if not refused:
+            return answers
+        try:
+            await self._adapter.another_token({})
+        except ActivityError as error:
+            again: list[Answer | ActivityError | None] = [error] * len(refused)
+        else:
+            again = await self._batching.together([parts[place] for place in refused], timeout_seconds=timeout_seconds)
+        repeated = dict(zip(refused, again, strict=True))
+        return [repeated.get(place, answer) for place, answer in enumerate(answers)]
 
     def _part(self, information: RequestInformation) -> Part:
         path = self._adapter.url_of(information).removeprefix(self._adapter.base_url)
@@ -187,6 +206,10 @@ def _configuration() -> RequestConfiguration[QueryParameters]:
     # Microsoft's support finds a request by it, and the app's log has it, too.
     configuration.headers.add("client-request-id", telemetry.invocation_id())
     return configuration
+
+
+def _refuses_token(answer: Answer | ActivityError | None) -> bool:
+    return isinstance(answer, Answer) and answer.status == HTTPStatus.UNAUTHORIZED
 
 
 def _created(answer: Answer | ActivityError, activity: CourseActivity) -> StoredActivity | ActivityError:
