@@ -27,7 +27,7 @@ from activities import telemetry
 from activities.contract.models import ActivityRequest, CourseActivity, StoredActivity
 from activities.errors import ActivityError
 from activities.execution.gateway import ActivityAddress, ActivityUpdate, ExternalKey
-from activities.graph import existing, permissions, token_refusals, translation
+from activities.graph import existing, permissions, translation
 from activities.graph.batching import Batching, Part
 from activities.graph.sdk import (
     SCOPE,
@@ -111,10 +111,10 @@ class MicrosoftGraph:
         """Let everything through. See ``GraphGateway``."""
 
     async def check_identity(self) -> frozenset[str] | None:
-        """Get a token, and remember whether Graph refused this one. See ``GraphGateway``."""
+        """Get a token, another one if Graph refused this. See ``GraphGateway``."""
         token = (await self.credential.get_token(SCOPE)).token
         if token == self._adapter.refused_token:
-            raise token_refusals.no_other_token()
+            token = await self._adapter.another_token({}, token)
         return permissions.granted(token)
 
     async def close(self) -> None:

@@ -12,11 +12,13 @@ from typing import Any
 
 import pytest
 
+from activities.contract.models import StoredActivity
 from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
 from activities.execution.gateway import ActivityAddress, ActivityUpdate, ExternalKey
 from activities.graph.client import MicrosoftGraph
 from tests.support.endpoints import TOKEN
-from tests.support.fakes import REGISTRATION_ID
+from tests.support.fakes import REGISTRATION_ID, activity_request, key_of
+from tests.support.gateways import Emulated
 from tests.support.wire import GRAPH, Wire
 
 ROOT = Path(__file__).parents[2]
@@ -196,6 +198,57 @@ async def test_a_refusal_for_want_of_a_permission_names_those_that_the_path_take
     for end in await call(graph, count):
         assert end.code is ErrorCode.GRAPH_PERMISSION_MISSING
         assert {one for one in WRITING | READING if one in end.message} == named
+
+
+async def on_created(emulator: Emulated) -> tuple[ActivityUpdate, ActivityAddress, ExternalKey]:
+    """Create a course, and return what is asked about it."""
+    request = activity_request()
+    (created,) = await emulator.gateway.create([request], timeout_seconds=5)
+    assert isinstance(created, StoredActivity)
+    address = ActivityAddress(REGISTRATION_ID, created.id)
+    return ActivityUpdate(REGISTRATION_ID, created.id, COURSE), address, key_of(request)
+
+
+class TestTenant:
+    """The real gateway against a tenant that is not set up for everything."""
+
+    async def test_a_provider_that_is_switched_off_is_named_as_such(self, emulator: Emulated) -> None:
+        update_, address, key = await on_created(emulator)
+        providers = {REGISTRATION_ID: {"syncEnabled": False}}
+        emulator.emulator.tenant = emulator.emulator.tenant.patched({"providers": providers})
+        graph = emulator.gateway
+        ends = [
+            *await graph.update([update_], timeout_seconds=5),
+            *await graph.delete([address], timeout_seconds=5),
+            *await graph.find([key], timeout_seconds=5),
+        ]
+        assert [end.code for end in ends if isinstance(end, ActivityError)] == [ErrorCode.PROVIDER_NOT_ENABLED] * 3
+
+    async def test_who_may_only_write_can_do_all_but_look_up_by_the_external_id(self, emulator: Emulated) -> None:
+        emulator.emulator.tenant = emulator.emulator.tenant.patched({"roles": sorted(WRITING)})
+        update_, address, key = await on_created(emulator)
+        graph = emulator.gateway
+        (refused,) = await graph.find([key], timeout_seconds=5)
+        assert isinstance(refused, ActivityError)
+        assert refused.code is ErrorCode.GRAPH_PERMISSION_MISSING
+        assert await graph.update([update_], timeout_seconds=5) == [None]
+        (read,) = await graph.get([address.graph_id], timeout_seconds=5)
+        assert isinstance(read, StoredActivity)
+        assert read.entity["status"] == "completed"
+        assert await graph.delete([address], timeout_seconds=5) == [True]
+
+    @pytest.mark.parametrize("spelling", ["externalCourseActivityId", "externalcourseActivityId"])
+    async def test_either_spelling_that_graph_answers_comes_back_as_it_is(
+        self, emulator: Emulated, spelling: str
+    ) -> None:
+        emulator.emulator.tenant = emulator.emulator.tenant.patched({"externalIdSpelling": spelling})
+        _, address, key = await on_created(emulator)
+        graph = emulator.gateway
+        ends = [
+            *await graph.find([key], timeout_seconds=5),
+            *await graph.get([address.graph_id], timeout_seconds=5),
+        ]
+        assert [end.entity[spelling] for end in ends if isinstance(end, StoredActivity)] == [key.external_id] * 2
 
 
 MODULES_BY_CALL = """

@@ -121,6 +121,19 @@ async def test_health_says_so_until_graph_takes_a_token_again(
     await graph.check_identity()
 
 
+async def test_health_finds_out_by_itself_that_there_is_another_one(
+    graph: MicrosoftGraph, identity: IdentityEndpoint
+) -> None:
+    """Also when nobody sends anything."""
+    give(identity, "first", "first", "first", "second")
+    await create(graph)
+    with pytest.raises(TransientError, match="24 hours"):
+        await graph.check_identity()
+    await graph.check_identity()
+    assert [end.entity for end in await create(graph)] == [CREATED]
+    assert len(identity.requests) == 4
+
+
 async def test_every_request_asks_again_for_as_long_as_it_takes(
     graph: MicrosoftGraph, identity: IdentityEndpoint
 ) -> None:
