@@ -80,7 +80,7 @@ class MicrosoftGraph:
 
     async def update(self, requests: Sequence[ActivityUpdate], *, timeout_seconds: float) -> list[ActivityError | None]:
         """Send updates, each once. See ``GraphGateway``."""
-        sent = [existing.updating(self._providers, one, _configuration()) for one in requests]
+        sent = [existing.updating(*self._activities_of(one.registration_id), one, _configuration()) for one in requests]
         answers = await self._send("update", sent, timeout_seconds)
         return [existing.updated(answer, request) for answer, request in zip(answers, requests, strict=True)]
 
@@ -88,7 +88,9 @@ class MicrosoftGraph:
         self, addresses: Sequence[ActivityAddress], *, timeout_seconds: float
     ) -> list[bool | ActivityError]:
         """Delete activities, each once. See ``GraphGateway``."""
-        sent = [existing.deleting(self._providers, one, _configuration()) for one in addresses]
+        sent = [
+            existing.deleting(*self._activities_of(one.registration_id), one, _configuration()) for one in addresses
+        ]
         return [existing.deleted(answer) for answer in await self._send("delete", sent, timeout_seconds)]
 
     async def find(
@@ -125,14 +127,15 @@ class MicrosoftGraph:
     def _creating(self, request: ActivityRequest) -> RequestInformation:
         # The builder is typed for a model, and takes whatever can be written.
         body: Any = JsonBody(request.activity.to_graph())
-        activities = self._activities_of(request.registration_id)
+        activities, _ = self._activities_of(request.registration_id)
         information: RequestInformation = activities.to_post_request_information(body, _configuration())
         return information
 
-    def _expanded(self, registration_id: str) -> builders.LearningCourseActivitiesRequestBuilder:
-        """Return the builder for a provider's activities, with its URL ready."""
+    def _expanded(self, registration_id: str) -> tuple[builders.LearningCourseActivitiesRequestBuilder, str]:
+        """Return the builder for a provider's activities, with its URL ready, and the URL."""
         builder = self._providers.by_learning_provider_id(registration_id).learning_course_activities
-        return builder.with_url(self._adapter.url_of(builder.to_get_request_information()))
+        url = self._adapter.url_of(builder.to_get_request_information())
+        return builder.with_url(url), url
 
     async def _send(
         self, operation: str, sent: Sequence[RequestInformation], timeout_seconds: float

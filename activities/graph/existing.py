@@ -6,6 +6,7 @@ without. What a create is, and how anything is sent, is ``client``'s.
 
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
 from kiota_abstractions.base_request_configuration import RequestConfiguration
 from kiota_abstractions.default_query_parameters import QueryParameters
@@ -20,22 +21,22 @@ from activities.graph.sdk import Adapter, Answer, JsonBody
 type Configuration = RequestConfiguration[QueryParameters]
 
 
-def updating(providers: Any, update: ActivityUpdate, configuration: Configuration) -> RequestInformation:
-    """Return the update of an activity; ``providers`` is the SDK's builder for all of them."""
-    information: RequestInformation = _activity(providers, update).to_patch_request_information(
-        JsonBody(update.state), configuration
-    )
+def updating(activities: Any, url: str, update: ActivityUpdate, configuration: Configuration) -> RequestInformation:
+    """Return the update of an activity; given are the SDK's builder for its provider's activities, and their URL."""
+    activity = _activity(activities, url, update.graph_id)
+    information: RequestInformation = activity.to_patch_request_information(JsonBody(update.state), configuration)
     return information
 
 
-def deleting(providers: Any, address: ActivityAddress, configuration: Configuration) -> RequestInformation:
-    """Return the deletion of an activity."""
-    information: RequestInformation = _activity(providers, address).to_delete_request_information(configuration)
+def deleting(activities: Any, url: str, address: ActivityAddress, configuration: Configuration) -> RequestInformation:
+    """Return the deletion of an activity; given is what ``updating`` is given."""
+    activity = _activity(activities, url, address.graph_id)
+    information: RequestInformation = activity.to_delete_request_information(configuration)
     return information
 
 
 def finding(providers: Any, key: ExternalKey, configuration: Configuration) -> RequestInformation:
-    """Return the look-up of an activity by its alternate key."""
+    """Return the look-up of an activity by its alternate key; ``providers`` is the SDK's builder for all of them."""
     # OData doubles a quote inside a quoted key; the SDK only percent-encodes it.
     doubled = key.external_id.replace("'", "''")
     provider = providers.by_learning_provider_id(key.registration_id)
@@ -59,10 +60,9 @@ def getting(adapter: Adapter, graph_id: str, configuration: Configuration) -> Re
     return information
 
 
-def _activity(providers: Any, one: ActivityUpdate | ActivityAddress) -> Any:
+def _activity(activities: Any, url: str, graph_id: str) -> Any:
     """Return the SDK's builder for one activity: updates and deletions are documented below a provider only."""
-    provider = providers.by_learning_provider_id(one.registration_id)
-    return provider.learning_course_activities.by_learning_course_activity_id(one.graph_id)
+    return activities.by_learning_course_activity_id(graph_id).with_url(f"{url}/{quote(graph_id, safe='')}")
 
 
 def updated(answer: Answer | ActivityError, update: ActivityUpdate) -> ActivityError | None:
