@@ -74,8 +74,8 @@ class TransientError(ActivityError):
         code: What ``error.code`` says.
         message: For a flow maker.
         retry_after_seconds: The shortest sensible wait before the request is sent again.
-        may_have_executed: True when Graph might have created the activity although it did not say so; the
-            activity has to be looked up before it is sent again.
+        may_have_executed: True when Graph might have done what was asked although it did not say so; a create has to be
+            looked up before it is sent again.
     """
 
     def __init__(

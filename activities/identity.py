@@ -8,7 +8,7 @@ from typing import Any
 
 from azure.core.credentials import AccessToken
 from azure.core.credentials_async import AsyncTokenCredential
-from azure.core.exceptions import ClientAuthenticationError
+from azure.core.exceptions import AzureError, ClientAuthenticationError
 from azure.identity.aio import ManagedIdentityCredential
 
 from activities import telemetry
@@ -39,13 +39,14 @@ class PatientCredential(AsyncTokenCredential):
 
     def __init__(self, credential: AsyncTokenCredential) -> None:
         self._credential = credential
-        self._asking: dict[tuple[str, ...], asyncio.Task[AccessToken]] = {}
+        self._asking: dict[tuple[object, ...], asyncio.Task[AccessToken]] = {}
 
     async def get_token(self, *scopes: str, **options: Any) -> AccessToken:
-        """Return a token that is in the credential's cache, or ask the identity endpoint."""
-        asking = self._asking.get(scopes)
-        if asking is None or asking.done() or options.get("claims"):
-            asking = self._asking[scopes] = asyncio.create_task(self._ask(*scopes, **options))
+        """Return a token that is in the credential's cache, or ask the identity endpoint; with claims, ask it."""
+        question = (*scopes, options.get("claims"))
+        asking = self._asking.get(question)
+        if asking is None or asking.done():
+            asking = self._asking[question] = asyncio.create_task(self._ask(*scopes, **options))
         try:
             # A caller that gives up must not take the answer from the others.
             return await asyncio.shield(asking)
@@ -71,16 +72,26 @@ class PatientCredential(AsyncTokenCredential):
 
 
 def _identity_unavailable(error: Exception) -> TransientError:
-    # CredentialUnavailableError, too, is a ClientAuthenticationError: the endpoint is missing or said no.
-    advice = (
-        "An admin has to check that the function app has a managed identity and that the settings AZURE_CLIENT_ID and "
-        "AzureWebJobsStorage__clientId, where they are there, are the client ID of an identity assigned to the app."
-        if isinstance(error, ClientAuthenticationError)
-        else "The identity service did not answer; it usually does again within a minute. If not, an admin has to "
-        "check the function app's managed identity."
-    )
+    match error:
+        # CredentialUnavailableError is one, too: the endpoint is missing or said no.
+        case ClientAuthenticationError():
+            advice = (
+                "An admin has to check that the function app has a managed identity and that the settings "
+                "AZURE_CLIENT_ID and AzureWebJobsStorage__clientId, where they are there, are the client ID of an "
+                "identity assigned to the app."
+            )
+        case TimeoutError() | AzureError():
+            advice = (
+                "The identity service did not answer; it usually does again within a minute. If not, an admin has to "
+                "check the function app's managed identity."
+            )
+        case _:
+            advice = (
+                "The identity service answered, but with no token in the form that Azure documents. If it stays so, "
+                "an admin has to check that nothing but the platform sets IDENTITY_ENDPOINT."
+            )
     return TransientError(
         ErrorCode.IDENTITY_UNAVAILABLE,
-        f"The function app could not get a token for its managed identity; nothing was created. {advice}",
+        f"The function app could not get a token for its managed identity; nothing was done. {advice}",
         retry_after_seconds=RETRY_AFTER_SECONDS,
     )

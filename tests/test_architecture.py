@@ -85,6 +85,7 @@ PURE = {
     "execution.gateway",
     "execution.ledger",
     "execution.sameness",
+    "graph.delays",
     "graph.permissions",
     "graph.translation",
     "queueing.messages",

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import json
 import logging
 import socket
 from collections.abc import AsyncIterator
@@ -161,6 +162,18 @@ class TestFailures:
     ) -> None:
         endpoint.answer = answers(status, body, content_type)
         assert "admin" in (await failure()).message
+
+    @pytest.mark.parametrize("moment", ["12/01/2026 10:00:00 +00:00", "2026-12-01T10:00:00Z", "whenever"])
+    async def test_a_moment_that_is_no_number_is_called_an_answer(
+        self, endpoint: IdentityEndpoint, moment: str
+    ) -> None:
+        """Older versions of the endpoint wrote dates; that it did not answer would send an admin the wrong way."""
+        token = {"access_token": "t", "expires_on": moment, "resource": "https://graph.microsoft.com"}
+        endpoint.answer = answers(200, json.dumps(token))
+        message = (await failure()).message
+        assert "did not answer" not in message
+        assert "answered" in message
+        assert "IDENTITY_ENDPOINT" in message
 
     async def test_an_endpoint_that_refuses_connections(self, monkeypatch: pytest.MonkeyPatch) -> None:
         forget_identity(monkeypatch)

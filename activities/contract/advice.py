@@ -94,6 +94,13 @@ ADVICE: Mapping[str, Advice] = {
         text="Look whether the activity exists. If it does not, send it as a new request, with another "
         "Repeatability-Request-ID and the time of now.",
     ),
+    ErrorCode.NOT_CHANGEABLE: Advice(
+        meaning="The activity has another value of a property that Microsoft Graph changes in no activity; the message "
+        "names it.",
+        title="This cannot be changed",
+        actor=Actor.SENDER,
+        text="Send the property as the activity has it. To have another one, delete the activity and create a new one.",
+    ),
     ErrorCode.REQUEST_TOO_LARGE: Advice(
         meaning="The body is larger than one activity can be, or a batch has more than 10,000 activities or 16 MiB.",
         title="Too large",
@@ -185,7 +192,7 @@ ADVICE: Mapping[str, Advice] = {
         text="Send it again as it is, to see what became of it: with the same external id, nothing is created twice.",
     ),
     ErrorCode.IDENTITY_UNAVAILABLE: Advice(
-        meaning="The app got no token; the message says what an admin checks.",
+        meaning="The app got no token, or none that Graph takes; the message says what an admin checks.",
         title="The app could not sign in to Microsoft Graph",
         actor=Actor.NOBODY,
         text="Send it again in a while, as it is. If that fails, too, show the message to the admin of the app.",

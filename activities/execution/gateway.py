@@ -69,13 +69,13 @@ class GraphGateway(Protocol):
         """
 
     async def check_identity(self) -> frozenset[str] | None:
-        """Get a token for Graph, from the credential's cache when there is one.
+        """Get a token for Graph, from the credential's cache when there is one that Graph has not refused.
 
         Returns:
             The application permissions that it carries; None where the token does not tell.
 
         Raises:
-            TransientError: ``identityUnavailable``.
+            TransientError: ``identityUnavailable``: there is none, or none but what Graph refuses.
         """
 
     async def close(self) -> None:

@@ -6,6 +6,8 @@ Source: https://learn.microsoft.com/graph/json-batching
 
 import asyncio
 import json
+import math
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -18,6 +20,8 @@ from activities.graph import translation
 from activities.graph.sdk import Answer
 
 LARGEST_BATCH = 20
+# Graph takes 4 MB at most; what stands around the requests needs some of them.
+LARGEST_BYTES = 3_000_000
 # Graph answers so as a whole for itself or, with 424, because some of the requests inside failed: no refusal.
 # Source: https://learn.microsoft.com/graph/throttling (424 in earlier versions of the page)
 _NOT_ABOUT_BATCHING = frozenset(
@@ -28,6 +32,11 @@ _NOT_ABOUT_BATCHING = frozenset(
         HTTPStatus.TOO_MANY_REQUESTS,
     }
 )
+# What Graph calls a thing that it does not do; said of the whole, that thing is $batch.
+# Source: https://learn.microsoft.com/graph/errors
+_NOT_DONE_HERE = frozenset({"methodnotallowed", "notimplemented", "notsupported", "resourcenotfound"})
+# For so long nobody tries again whether Graph takes batches.
+GIVEN_UP_SECONDS = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +70,18 @@ def decode(body: bytes, *, count: int) -> list[Answer | None]:
     return [one[0] if len(one) == 1 else None for one in answers.values()]
 
 
-def refuses_batching(status: int) -> bool:
-    """Tell whether this status of a whole batch says that Graph takes no batches here: nothing in it was done."""
+def refuses_whole(status: int) -> bool:
+    """Tell whether this status of a whole batch says that nothing in it was done, whatever the reason."""
     refusal = HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR
     return status == HTTPStatus.NOT_IMPLEMENTED or (refusal and status not in _NOT_ABOUT_BATCHING)
 
 
-def refused_in_batch(answer: Answer) -> bool:
-    """Tell whether Graph says that this request cannot be part of a batch: it was not done."""
-    wrong = HTTPStatus.BAD_REQUEST <= answer.status < HTTPStatus.INTERNAL_SERVER_ERROR
-    text = answer.body.lower()
-    return (wrong or answer.status == HTTPStatus.NOT_IMPLEMENTED) and b"batch" in text and b"support" in text
+def says_no_batches(answer: Answer) -> bool:
+    """Tell whether Graph's code says that it takes no batches here. Its sentences are about anything, and quote."""
+    if not refuses_whole(answer.status):
+        return False
+    code = translation.code_of(answer.body).casefold()
+    return ("batch" in code and "support" in code) or (not answer.in_batch and code in _NOT_DONE_HERE)
 
 
 def _answer(status: int, response: Mapping[str, Any]) -> Answer:
@@ -101,34 +111,41 @@ SINGLES_AT_ONCE = 4
 
 
 class Batching:
-    """Sends requests together as long as Graph takes batches; that it does not is found out once.
+    """Sends requests together as long as Graph takes batches, and tries again some time after it said that it does not.
 
     Args:
         post: Sends the body of a batch within so many seconds and returns the answer to the whole, or the error when
             there is none.
+        now: The clock, in seconds.
     """
 
-    def __init__(self, post: Callable[[bytes, float], Awaitable[Answer | ActivityError]]) -> None:
+    def __init__(
+        self,
+        post: Callable[[bytes, float], Awaitable[Answer | ActivityError]],
+        *,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._post = post
-        self._takes_batches = True
+        self._now = now
+        self._given_up_until = -math.inf
         self._singles = asyncio.Semaphore(SINGLES_AT_ONCE)
 
-    async def together(self, parts: Sequence[Part], *, timeout_seconds: float) -> list[Answer | ActivityError] | None:
-        """Send requests in one batch and return their answers in order; None if they have to be sent singly."""
-        if not self._takes_batches:
-            return None
-        whole = await self._post(encode(parts), timeout_seconds)
+    async def together(self, parts: Sequence[Part], *, timeout_seconds: float) -> list[Answer | ActivityError | None]:
+        """Send requests in as few batches as Graph takes, and return their answers in order.
+
+        None stands for a request that was not done and has to be sent by itself.
+        """
+        if len(parts) == 1 or self._now() < self._given_up_until:
+            return [None] * len(parts)
+        body = encode(parts)
+        if len(body) > LARGEST_BYTES:
+            return await self._in_halves(parts, timeout_seconds)
+        whole = await self._post(body, timeout_seconds)
         if isinstance(whole, ActivityError):
             return [whole] * len(parts)
-        if refuses_batching(whole.status):
-            self._refuse()
-            return None
-        if not (whole.status < HTTPStatus.MULTIPLE_CHOICES or whole.status == HTTPStatus.FAILED_DEPENDENCY):
-            refusal = translation.translate(whole.status, whole.headers, whole.body, now=datetime.now(UTC))
-            return [refusal] * len(parts)
-        # Only the answer to the whole has an id that Microsoft's support finds.
-        correlation = {name: whole.headers[name] for name in ("request-id",) if name in whole.headers}
-        return [self._read(answer, correlation) for answer in decode(whole.body, count=len(parts))]
+        if whole.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+            return await self._in_halves(parts, timeout_seconds)
+        return self._read_whole(whole, len(parts))
 
     async def singly[One](self, calls: Iterable[Awaitable[One]]) -> list[One]:
         """Make calls of their own, a few at a time."""
@@ -139,16 +156,33 @@ class Batching:
 
         return list(await asyncio.gather(*(result_of(call) for call in calls)))
 
-    def _read(self, answer: Answer | None, correlation: Mapping[str, str]) -> Answer | ActivityError:
+    async def _in_halves(self, parts: Sequence[Part], timeout_seconds: float) -> list[Answer | ActivityError | None]:
+        middle = len(parts) // 2
+        halves = (self.together(half, timeout_seconds=timeout_seconds) for half in (parts[:middle], parts[middle:]))
+        first, second = await asyncio.gather(*halves)
+        return [*first, *second]
+
+    def _read_whole(self, whole: Answer, count: int) -> list[Answer | ActivityError | None]:
+        if refuses_whole(whole.status):
+            self._notice(whole)
+            return [None] * count
+        if not (whole.succeeded or whole.status == HTTPStatus.FAILED_DEPENDENCY):
+            refusal = translation.translate(whole.status, whole.headers, whole.body, now=datetime.now(UTC))
+            return [refusal] * count
+        # Only the answer to the whole has an id that Microsoft's support finds.
+        correlation = {name: whole.headers[name] for name in ("request-id",) if name in whole.headers}
+        return [self._read(answer, correlation) for answer in decode(whole.body, count=count)]
+
+    def _read(self, answer: Answer | None, correlation: Mapping[str, str]) -> Answer | ActivityError | None:
         if answer is None or answer.status == HTTPStatus.FAILED_DEPENDENCY:
             return translation.unanswered()  # None of ours depends on another: this says nothing about the request.
-        if refused_in_batch(answer):
-            # Others of the same batch may have been done: this one waits for its next turn, outside of a batch.
-            self._refuse()
-            return translation.unreachable()
+        if says_no_batches(answer):
+            self._notice(answer)
+            return None
         return replace(answer, headers={**correlation, **answer.headers})
 
-    def _refuse(self) -> None:
-        if self._takes_batches:
-            telemetry.event("batchingRefused")
-        self._takes_batches = False
+    def _notice(self, refusal: Answer) -> None:
+        """Give batches up for a while if that is what Graph says; else this one alone was refused."""
+        if says_no_batches(refusal) and self._now() >= self._given_up_until:
+            self._given_up_until = self._now() + GIVEN_UP_SECONDS
+            telemetry.event("batchingRefused", status=refusal.status)

@@ -14,6 +14,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from functools import lru_cache
+from http import HTTPStatus
 from typing import Any
 
 from kiota_abstractions.base_request_configuration import RequestConfiguration
@@ -97,8 +98,11 @@ class MicrosoftGraph:
         """Let everything through. See ``GraphGateway``."""
 
     async def check_identity(self) -> frozenset[str] | None:
-        """Get a token. See ``GraphGateway``."""
-        return permissions.granted((await self.credential.get_token(SCOPE)).token)
+        """Get a token, another one if Graph refused this. See ``GraphGateway``."""
+        token = (await self.credential.get_token(SCOPE)).token
+        if token == self._adapter.refused_token:
+            token = await self._adapter.another_token({}, token)
+        return permissions.granted(token)
 
     async def close(self) -> None:
         """Close both connection pools."""
@@ -107,29 +111,49 @@ class MicrosoftGraph:
 
     def _writing(self, write: Write) -> RequestInformation:
         if write.operation is not Operation.CREATE:
-            return existing.writing(self._providers, write, _configuration())
+            return existing.writing(*self._activities_of(write.registration_id), write, _configuration())
         # The builder is typed for a model, and takes whatever can be written.
         body: Any = JsonBody(write.body)
-        activities = self._activities_of(write.registration_id)
+        activities, _ = self._activities_of(write.registration_id)
         information: RequestInformation = activities.to_post_request_information(body, _configuration())
         return information
 
-    def _expanded(self, registration_id: str) -> builders.LearningCourseActivitiesRequestBuilder:
-        """Return the builder for a provider's activities, with its URL ready."""
+    def _expanded(self, registration_id: str) -> tuple[builders.LearningCourseActivitiesRequestBuilder, str]:
+        """Return the builder for a provider's activities, with its URL ready, and the URL."""
         builder = self._providers.by_learning_provider_id(registration_id).learning_course_activities
-        return builder.with_url(self._adapter.url_of(builder.to_get_request_information()))
+        url = self._adapter.url_of(builder.to_get_request_information())
+        return builder.with_url(url), url
 
     async def _send(
         self, operation: str, sent: Sequence[RequestInformation], timeout_seconds: float
     ) -> Sequence[Answer | ActivityError]:
-        """Send one request alone, several in one batch or, where Graph takes no batches, a few side by side."""
-        if len(sent) > 1:
-            parts = [self._part(one) for one in sent]
-            answers = await self._batching.together(parts, timeout_seconds=timeout_seconds)
-            if answers is not None:
-                return answers
-            return await self._batching.singly(self._answer(operation, one, timeout_seconds) for one in sent)
-        return [await self._answer(operation, one, timeout_seconds) for one in sent]
+        """Send one request alone, and several in a batch; those that Graph does not take there a few side by side."""
+        if len(sent) == 1:
+            return [await self._answer(operation, sent[0], timeout_seconds)]
+        parts = [self._part(one) for one in sent]
+        answers = await self._together(parts, timeout_seconds) if parts else []
+        alone = (
+            self._answer(operation, one, timeout_seconds)
+            for one, answer in zip(sent, answers, strict=True)
+            if answer is None
+        )
+        singly = iter(await self._batching.singly(alone))
+        return [next(singly) if answer is None else answer for answer in answers]
+
+    async def _together(self, parts: Sequence[Part], timeout_seconds: float) -> list[Answer | ActivityError | None]:
+        """Send a batch, and those of it whose token Graph refused inside once more if there is another token."""
+        answers = await self._batching.together(parts, timeout_seconds=timeout_seconds)
+        refused = [place for place, answer in enumerate(answers) if _refuses_token(answer)]
+        if not refused:
+            return answers
+        try:
+            await self._adapter.another_token({})
+        except ActivityError as error:
+            again: list[Answer | ActivityError | None] = [error] * len(refused)
+        else:
+            again = await self._batching.together([parts[place] for place in refused], timeout_seconds=timeout_seconds)
+        repeated = dict(zip(refused, again, strict=True))
+        return [repeated.get(place, answer) for place, answer in enumerate(answers)]
 
     def _part(self, information: RequestInformation) -> Part:
         path = self._adapter.url_of(information).removeprefix(self._adapter.base_url)
@@ -172,6 +196,10 @@ def _configuration() -> RequestConfiguration[QueryParameters]:
     # Microsoft's support finds a request by it, and the app's log has it, too.
     configuration.headers.add("client-request-id", telemetry.invocation_id())
     return configuration
+
+
+def _refuses_token(answer: Answer | ActivityError | None) -> bool:
+    return isinstance(answer, Answer) and answer.status == HTTPStatus.UNAUTHORIZED
 
 
 def _written(answer: Answer | ActivityError, write: Write) -> StoredActivity | ActivityError:

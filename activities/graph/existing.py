@@ -6,6 +6,7 @@ without. What a create is, and how anything is sent, is ``client``'s.
 
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
 from kiota_abstractions.base_request_configuration import RequestConfiguration
 from kiota_abstractions.default_query_parameters import QueryParameters
@@ -21,16 +22,17 @@ from activities.graph.sdk import Adapter, Answer, JsonBody
 type Configuration = RequestConfiguration[QueryParameters]
 
 
-def writing(providers: Any, write: Write, configuration: Configuration) -> RequestInformation:
+def writing(activities: Any, url: str, write: Write, configuration: Configuration) -> RequestInformation:
     """Return the update or the deletion of an activity: both are documented below a provider only.
 
     Args:
-        providers: The SDK's builder for all of them.
-        write: Which, and what it is to become.
+        activities: The SDK's builder for its provider's activities.
+        url: Their URL, expanded.
+        write: Which one, and what it is to become.
         configuration: What every request has.
     """
-    provider = providers.by_learning_provider_id(write.registration_id)
-    activity = provider.learning_course_activities.by_learning_course_activity_id(write.graph_id)
+    activity = activities.by_learning_course_activity_id(write.graph_id)
+    activity = activity.with_url(f"{url}/{quote(write.graph_id, safe='')}")
     information: RequestInformation = (
         activity.to_delete_request_information(configuration)
         if write.operation is Operation.DELETE
@@ -40,7 +42,7 @@ def writing(providers: Any, write: Write, configuration: Configuration) -> Reque
 
 
 def finding(providers: Any, key: ExternalKey, configuration: Configuration) -> RequestInformation:
-    """Return the look-up of an activity by its alternate key."""
+    """Return the look-up of an activity by its alternate key; ``providers`` is the SDK's builder for all of them."""
     # OData doubles a quote inside a quoted key; the SDK only percent-encodes it.
     doubled = key.external_id.replace("'", "''")
     provider = providers.by_learning_provider_id(key.registration_id)

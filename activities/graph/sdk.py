@@ -21,8 +21,8 @@ from kiota_abstractions.request_information import RequestInformation
 from kiota_abstractions.serialization import Parsable, SerializationWriter
 from yarl import URL
 
-from activities.errors import TransientError
-from activities.graph import token_refusals, translation
+from activities.graph import token_refusals
+from activities.graph.network_failures import translate_failure
 
 
 class _Unopened(ModuleType):
@@ -58,9 +58,6 @@ CONNECT_SECONDS = 5.0
 # good for a minute.
 KEPT_SECONDS = 60.0
 
-# aiohttp's errors that are raised before a byte of the request is written.
-# Source: https://docs.aiohttp.org/en/stable/client_reference.html#client-exceptions
-_NOT_SENT = (aiohttp.ClientConnectorError, aiohttp.ClientConnectorDNSError, aiohttp.ConnectionTimeoutError)
 # How long it takes at most is the caller's affair: ``asyncio.timeout`` around the exchange.
 _TIMEOUT = aiohttp.ClientTimeout(total=None, connect=CONNECT_SECONDS, sock_connect=CONNECT_SECONDS)
 
@@ -123,7 +120,8 @@ class AiohttpTransport:
                 method, target, headers=headers, data=body, allow_redirects=False
             ) as response:
                 content = await response.read()
-                headers = {name.lower(): value for name, value in response.headers.items()}
+                # Of a header that stands there twice, too, nothing is lost.
+                headers = {name.lower(): ", ".join(response.headers.getall(name)) for name in response.headers}
                 return Answer(response.status, headers, content)
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise translate_failure(error) from error
@@ -132,11 +130,6 @@ class AiohttpTransport:
         """Close the connections. See ``Transport``."""
         if self._session is not None:
             await self._session.close()
-
-
-def translate_failure(error: Exception) -> TransientError:
-    """Return the error for a request that got no answer: not sent, or perhaps executed."""
-    return translation.unreachable() if isinstance(error, _NOT_SENT) else translation.unanswered()
 
 
 class JsonBody(Parsable):
@@ -189,6 +182,7 @@ class Adapter:
         self._credential = credential
         self._transport = transport
         self._kept = -math.inf, ""
+        self.refused_token = ""  # The last one, until Graph does something again.
 
     def get_serialization_writer_factory(self) -> type[_JsonWriter]:
         """Return the factory of the only writer that is needed."""
@@ -198,27 +192,45 @@ class Adapter:
         """Send one request and return its answer.
 
         Raises:
-            TransientError: no token, no connection or no answer.
+            TransientError: no token that Graph could take, no connection or no answer.
         """
         method = method_of(information)
         url, body = self.url_of(information), information.content
         headers = headers_of(information)
         if not url.startswith(self._trusted):
             return await self._transport.send(method, url, headers, body)
-        headers["Authorization"] = f"Bearer {await self._token()}"
+        token = await self._token()
+        headers["Authorization"] = f"Bearer {token}"
         answer = await self._transport.send(method, url, headers, body)
-        claims = token_refusals.claims_asked_for(answer.headers) if answer.status == HTTPStatus.UNAUTHORIZED else ""
-        if not claims:
-            return answer
-        # Graph wants a token with more in it, and did nothing. Only once: the next answer is the answer.
-        headers["Authorization"] = f"Bearer {await self._token(claims)}"
-        return await self._transport.send(method, url, headers, body)
+        if answer.status == HTTPStatus.UNAUTHORIZED:
+            # Graph did nothing. Only once: the next answer is the answer.
+            token = await self.another_token(answer.headers, token)
+            headers["Authorization"] = f"Bearer {token}"
+            answer = await self._transport.send(method, url, headers, body)
+        if answer.status == HTTPStatus.UNAUTHORIZED:
+            self.refused_token = token
+        elif answer.succeeded:
+            self.refused_token = ""
+        return answer
 
-    async def _token(self, claims: str | None = None) -> str:
+    async def another_token(self, refusal: Mapping[str, str], refused: str = "") -> str:
+        """Return, and keep, a token instead of the last one, or of ``refused``, which Graph refused with these headers.
+
+        Raises:
+            TransientError: there is no other one.
+        """
+        _, kept = self._kept  # Which is another one if somebody has replaced it meanwhile.
+        self.refused_token = refused = refused or kept
+        token = kept if kept != refused else await self._ask(token_refusals.claims_asked_for(refusal))
+        return token_refusals.unless_same(token, refused)
+
+    async def _token(self) -> str:
         until, token = self._kept
-        if claims or time.monotonic() >= until:
-            token = (await self._credential.get_token(SCOPE, claims=claims)).token
-            self._kept = time.monotonic() + KEPT_SECONDS, token
+        return token if time.monotonic() < until else await self._ask()
+
+    async def _ask(self, claims: str | None = None) -> str:
+        token = (await self._credential.get_token(SCOPE, claims=claims)).token
+        self._kept = time.monotonic() + KEPT_SECONDS, token
         return token
 
     def url_of(self, information: RequestInformation) -> str:

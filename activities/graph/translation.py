@@ -8,20 +8,16 @@ import json
 import math
 import re
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from http import HTTPStatus
 
 from activities.errors import ActivityError, ErrorCode, PermanentError, Problem, TransientError
-from activities.graph import permissions
+from activities.graph import delays, permissions
 
-DEFAULT_RETRY_AFTER_SECONDS = 30.0
 _LONGEST_QUOTE = 500
 # What Graph's gateway calls a failure that it knows nothing about; its message is empty.
 _NO_WORDS = "unknownerror"
 
-_HINT = re.compile(r"retry\s+after\s+(\d{1,9}(?:\.\d{1,9})?)\s*(second|minute|hour)s?", re.ASCII | re.IGNORECASE)
-_UNIT_SECONDS = {"second": 1, "minute": 60, "hour": 3600}
 _INPUT_FIELD = re.compile(
     r"input field\s+\{?([\w@.]+?)\}?\s*(?:is required|is invalid|should|length exceeded)", re.IGNORECASE
 )
@@ -78,8 +74,8 @@ _TEMPORARY: dict[int, tuple[ErrorCode, str]] = {
     HTTPStatus.UNAUTHORIZED: (
         ErrorCode.IDENTITY_UNAVAILABLE,
         (
-            "Microsoft Graph did not accept the function app's token. If it stays so, an admin has to check the app's "
-            "managed identity."
+            "Microsoft Graph did not accept the function app's token, nor a new one. If it stays so, an admin has to "
+            "check in Microsoft Entra that the app's managed identity is there and enabled."
         ),
     ),
     HTTPStatus.TOO_MANY_REQUESTS: _THROTTLED,
@@ -89,13 +85,20 @@ _TEMPORARY: dict[int, tuple[ErrorCode, str]] = {
         "Microsoft Graph is not available at the moment.",
     ),
 }
+# Where Graph refuses for what the tenant lacks, as well as for what is wrong with a request.
+_REASONS_WITH_A_TENANT = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN})
 _UNANSWERED = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.GATEWAY_TIMEOUT})
 
 
 def says_absent(status: int, body: bytes) -> bool:
     """Tell whether Graph itself says that there is no such activity; a gateway's 404 page says nothing about it."""
+    return status == HTTPStatus.NOT_FOUND and code_of(body).casefold() not in {"", _NO_WORDS}
+
+
+def code_of(body: bytes) -> str:
+    """Return Graph's own code in an answer, or "" if it holds none."""
     code, _, _ = _graph_error(_json(body))
-    return status == HTTPStatus.NOT_FOUND and code.casefold() not in {"", _NO_WORDS}
+    return code
 
 
 def absent() -> PermanentError:
@@ -121,7 +124,7 @@ def translate(
     """
     text = body.decode("utf-8", errors="replace")
     code, message, details = _graph_error(_json(body))
-    retry_after_seconds = _retry_after_seconds(headers, text, now=now)
+    retry_after_seconds = delays.retry_after_seconds(headers, text, now=now)
     if status in _TEMPORARY:
         our_code, our_message = _TEMPORARY[status]
         return TransientError(
@@ -151,7 +154,7 @@ def unanswered() -> TransientError:
     return TransientError(
         ErrorCode.OUTCOME_UNKNOWN,
         "Microsoft Graph did not say whether it did what was asked. It is safe to send the same request again.",
-        retry_after_seconds=DEFAULT_RETRY_AFTER_SECONDS,
+        retry_after_seconds=delays.DEFAULT_SECONDS,
         may_have_executed=True,
     )
 
@@ -172,8 +175,12 @@ def _rejected(status: int, code: str, message: str, details: list[tuple[str, str
     reasons = " ".join(problem.message.rstrip(".") + "." for problem in problems)
     # With details, Graph's message is only the code once more.
     reason = f": {reasons}" if reasons else _quoted(message or code) + "."
-    if not (reasons or message or code) and status == HTTPStatus.FORBIDDEN:
-        reason = " without a reason; often the app's managed identity lacks a permission, which an admin can check."
+    silent = not (reasons or message) and code.casefold() in {"", _NO_WORDS}
+    if silent and status in _REASONS_WITH_A_TENANT:
+        reason = (
+            " without a reason. An admin can check the usual ones: a permission that the app's managed identity lacks, "
+            "a Viva Learning licence that the learner lacks, and the provider's isCourseActivitySyncEnabled."
+        )
     return PermanentError(
         ErrorCode.REJECTED_BY_GRAPH,
         f"Microsoft Graph refuses this activity (status {status}){reason}",
@@ -190,21 +197,6 @@ def _target(message: str) -> str:
 def _quoted(message: str) -> str:
     quote = " ".join(message.split())[:_LONGEST_QUOTE].rstrip(".")
     return f': "{quote}"' if quote else ""
-
-
-def _retry_after_seconds(headers: Mapping[str, str], text: str, *, now: datetime) -> float:
-    """Return Graph's own delay: the header (seconds, a fraction or a date), else its words in the body, else 30 s."""
-    header = headers.get("retry-after", "").strip()
-    if re.fullmatch(r"\d{1,9}(?:\.\d{1,9})?", header, re.ASCII):
-        return float(header)
-    try:
-        moment = parsedate_to_datetime(header)
-        return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds())
-    except (ValueError, OverflowError):
-        pass
-    if found := _HINT.search(text):
-        return float(found[1]) * _UNIT_SECONDS[found[2].lower()]
-    return DEFAULT_RETRY_AFTER_SECONDS
 
 
 def _graph_error(answer: object) -> tuple[str, str, list[tuple[str, str]]]:

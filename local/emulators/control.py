@@ -2,7 +2,7 @@
 
 GET PATCH DELETE  /_emulator/tenant      who is registered, licensed, permitted; DELETE: as at the start
 GET POST  DELETE  /_emulator/faults      what goes wrong next (`faults`)
-GET       DELETE  /_emulator/activities  what was created, with the exact JSON it was made from
+GET       DELETE  /_emulator/activities  what there is, with the exact JSON it was made from and that of each update
 GET       DELETE  /_emulator/requests    what was called, and how often each operation; never a token
 
 A `$batch` request is shown as one call, and each request in it as one of its own, after it, with `batched` true. So

@@ -10,6 +10,7 @@ from typing import Any
 from local.emulators.learning import (
     FOREIGN_CONTENT,
     NO_ACCESS,
+    NO_ACTIVITY,
     NO_SERVICE_PLAN,
     NOT_ENABLED,
     NOT_LICENSED,
@@ -79,6 +80,17 @@ READY_MADE: dict[str, dict[str, Any]] = {
             "When the user for which the assignment is being created doesn't have a premium license.",
         ),
     },
+    # As reported: a code that says nothing, and no message.
+    "wordless-refusal": {"status": 403, "body": _error("UnknownError", "")},
+    "activity-missing": {"status": 404, "body": _error("notFound", NO_ACTIVITY)},
+    "method-not-allowed": {
+        "status": 405,
+        "body": _error("methodNotAllowed", "This method isn't supported for this entity type."),
+    },
+    "token-expired": {
+        "status": 401,
+        "body": _error("InvalidAuthenticationToken", "Lifetime validation failed, the token is expired."),
+    },
     "internal-error": {"status": 500, "body": _error("internalServerError", "Internal server error.")},
     "internal-error-empty": {"status": 500},
     **_throttling("throttled", 429, "tooManyRequests"),
@@ -93,7 +105,7 @@ READY_MADE: dict[str, dict[str, Any]] = {
     "batch-refused": {
         "operation": "batch",
         "status": 400,
-        "body": _error("BadRequest", "The resource 'learningCourseActivities' is not supported in a batch."),
+        "body": _error("notSupported", "The request is not supported by the system."),
     },
     "bad-gateway-html": {
         "status": 502,

@@ -139,15 +139,6 @@ class TestToken:
         assert str(wire.sent[0].url).startswith(elsewhere)
         assert "authorization" not in wire.sent[0].headers
 
-    async def test_a_challenge_for_claims_gets_one_new_token_and_one_more_send(
-        self, graph: MicrosoftGraph, wire: Wire, identity: IdentityEndpoint
-    ) -> None:
-        challenge = {"WWW-Authenticate": 'Bearer error="insufficient_claims", claims="eyJhIjoxfQ=="'}
-        wire.each = wire.answer(401, headers=challenge)
-        (error,) = await create(graph)
-        assert error.code is ErrorCode.IDENTITY_UNAVAILABLE
-        assert (len(wire.sent), len(identity.requests)) == (2, 2)
-
     async def test_the_credential_is_asked_once_a_minute_however_many_requests_there_are(
         self, wire: Wire, monkeypatch: pytest.MonkeyPatch
     ) -> None:

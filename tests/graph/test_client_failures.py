@@ -12,7 +12,8 @@ from activities.contract.models import StoredActivity
 from activities.errors import ErrorCode, TransientError
 from activities.execution.lifecycle import creation
 from activities.graph.client import MicrosoftGraph
-from activities.graph.sdk import AiohttpTransport, Transport, translate_failure
+from activities.graph.network_failures import translate_failure
+from activities.graph.sdk import AiohttpTransport, Transport
 from tests.support.endpoints import peer, read_request, reply
 from tests.support.fakes import activity_request
 from tests.support.wire import GRAPH

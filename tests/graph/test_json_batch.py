@@ -124,23 +124,31 @@ def test_header_names_are_in_lower_case_and_numbers_are_texts() -> None:
     ]
 
 
-def test_only_what_says_that_nothing_was_looked_at_refuses_batching() -> None:
-    refusals = {status for status in range(100, 600) if batching.refuses_batching(status)}
+def test_only_what_says_that_nothing_was_looked_at_refuses_a_whole() -> None:
+    refusals = {status for status in range(100, 600) if batching.refuses_whole(status)}
     assert refusals == {*range(400, 500), 501} - {401, 408, 424, 429}
 
 
 @pytest.mark.parametrize(
-    ("status", "body", "refused"),
+    ("status", "code", "of_whole", "of_request"),
     [
-        (400, b'{"error":{"message":"Not supported in a batch."}}', True),
-        (403, b'{"error":{"message":"BATCH requests are not Supported for it."}}', True),
-        (501, b'{"error":{"message":"This resource does not support batching."}}', True),
-        (400, b'{"error":{"message":"Input field notes is not supported."}}', False),
-        (400, b'{"error":{"message":"badRequest"}}', False),
-        (500, b'{"error":{"message":"Not supported in a batch."}}', False),
-        (201, b'{"id":"a","notes":"Supported in a batch."}', False),
-        (400, b"", False),
+        (400, "notSupported", True, False),
+        (405, "methodNotAllowed", True, False),
+        (501, "notImplemented", True, False),
+        (404, "ResourceNotFound", True, False),
+        (400, "BatchNotSupported", True, True),
+        (403, "unsupportedInBatch", True, True),
+        (400, "badRequest", False, False),
+        (400, "InvalidBatchPayload", False, False),
+        (404, "notFound", False, False),
+        (429, "notSupported", False, False),
+        (500, "BatchNotSupported", False, False),
+        (201, "BatchNotSupported", False, False),
     ],
 )
-def test_a_request_is_refused_for_the_batch_only_if_graph_says_so(status: int, body: bytes, *, refused: bool) -> None:
-    assert batching.refused_in_batch(Answer(status, {}, body)) is refused
+def test_only_graphs_code_says_that_it_takes_no_batches_and_it_says_so_of_the_whole_or_by_name(
+    status: int, code: str, *, of_whole: bool, of_request: bool
+) -> None:
+    body = json.dumps({"error": {"code": code, "message": "This resource is not supported in a batch."}}).encode()
+    assert batching.says_no_batches(Answer(status, {}, body)) is of_whole
+    assert batching.says_no_batches(Answer(status, {}, body, in_batch=True)) is of_request

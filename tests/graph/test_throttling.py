@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from activities.contract.models import StoredActivity
+from activities.contract.operations import Operation
 from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
 from activities.execution.gateway import Write
 from activities.execution.lifecycle import creation
@@ -14,9 +15,9 @@ from activities.graph.throttling import ThrottledGraph
 from tests.support.fakes import OTHER_REGISTRATION_ID, REGISTRATION_ID, FakeGraph, Fault, activity_request, key_of
 from tests.support.queue_stage import TRANSIENT, error_of
 
-type End = StoredActivity | ActivityError | None
+type End = StoredActivity | ActivityError | bool | None
 
-CALLS = pytest.mark.parametrize("call", ["create", "find"])
+CALLS = pytest.mark.parametrize("call", ["create", "update", "delete", "find"])
 MANY = pytest.mark.parametrize("count", [1, 3])
 OTHER = OTHER_REGISTRATION_ID
 
@@ -39,7 +40,10 @@ async def ask(graph: ThrottledGraph, *registration_ids: str, call: str = "create
     requests = [activity_request(f"{number}", registrationId=one) for number, one in enumerate(registration_ids)]
     if call == "create":
         return [*await graph.write([creation(one).write for one in requests], timeout_seconds=30)]
-    return await graph.find([key_of(one) for one in requests], timeout_seconds=30)
+    if call in {"update", "delete"}:
+        writes = [Write(Operation(call), one, graph_id="unknown") for one in registration_ids]
+        return [*await graph.write(writes, timeout_seconds=30)]
+    return [*await graph.find([key_of(one) for one in requests], timeout_seconds=30)]
 
 
 def waits(ends: Sequence[End]) -> list[float | None]:
@@ -57,7 +61,7 @@ async def refused(graph: ThrottledGraph, call: str = "create", registration_id: 
 
 @CALLS
 @MANY
-@pytest.mark.parametrize("first", ["create", "find"])
+@pytest.mark.parametrize("first", ["create", "update", "delete", "find"])
 async def test_after_one_call_was_throttled_no_call_is_made(
     graph: ThrottledGraph, inner: FakeGraph, first: str, call: str, count: int
 ) -> None:
@@ -198,3 +202,19 @@ async def test_whoever_prepares_is_told_without_a_word_to_graph(graph: Throttled
     inner.time.pass_by(40)
     graph.check_open(REGISTRATION_ID)
     assert inner.calls == ["create"]
+
+
+async def test_look_ups_by_graphs_id_have_a_door_of_their_own(graph: ThrottledGraph, inner: FakeGraph) -> None:
+    """They name no provider: it cannot be told whose throttling theirs is."""
+    inner.arm("get", [throttled(60)])
+    for seconds in (60, 60):
+        (error,) = await graph.get(["unknown"], timeout_seconds=30)
+        assert isinstance(error, TransientError)
+        assert (error.code, error.retry_after_seconds) == (ErrorCode.THROTTLED, seconds)
+    assert waits(await ask(graph, REGISTRATION_ID)) == [None]
+    inner.time.pass_by(60)
+    assert await graph.get(["unknown"], timeout_seconds=30) == [None]
+    inner.arm("create", [throttled(60)])
+    await refused(graph)
+    assert await graph.get(["unknown"], timeout_seconds=30) == [None]
+    assert inner.calls == ["get", "create", "get", "create", "get"]

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
-from activities.graph import translation
+from activities.graph import delays, translation
 from activities.web import answers, http
 
 REPLIES = Path(__file__).parents[1] / "samples" / "graph-replies"
@@ -181,6 +181,53 @@ def test_graphs_reason_is_quoted_when_it_has_no_meaning_of_its_own() -> None:
     assert "Cannot convert the literal 'yesterday'" in reply("400-odata").message
 
 
+@pytest.mark.parametrize("status", [400, 403])
+@pytest.mark.parametrize("code", ["UnknownError", "unknownError", ""])
+def test_where_graph_gives_no_reason_the_usual_ones_are_named_for_an_admin(status: int, code: str) -> None:
+    message = translated(status, {"error": {"code": code, "message": ""}}).message
+    assert "without a reason" in message
+    assert "UnknownError" not in message
+    for word in ("admin", "permission", "licence", "isCourseActivitySyncEnabled"):
+        assert word in message
+
+
+def test_where_graph_gives_a_reason_no_other_is_guessed() -> None:
+    for error in ({"code": "UnknownError", "message": "Why."}, {"code": "odd", "message": ""}):
+        assert "without a reason" not in translated(400, {"error": error}).message
+    assert "without a reason" not in translated(404, {"error": {"code": "UnknownError", "message": ""}}).message
+
+
+# Of earlier and later versions of the pages for creates, updates and deletions.
+OTHER_WORDINGS = [
+    (403, "forbidden", "You do not have a service plan adequate for this request.", ErrorCode.SERVICE_PLAN_MISSING),
+    (403, "forbidden", "User License is not valid to perform the operation.", ErrorCode.LEARNER_NOT_LICENSED),
+    (
+        403,
+        "forbidden",
+        "The provider is not valid to create course activity for the given learning content.",
+        ErrorCode.CONTENT_NOT_OWNED_BY_PROVIDER,
+    ),
+    (
+        403,
+        "forbidden",
+        "Your account does not have access to this report or data. Please contact your global administrator.",
+        ErrorCode.GRAPH_PERMISSION_MISSING,
+    ),
+    (400, "badRequest", "This provider is not enabled for the given tenant.", ErrorCode.PROVIDER_NOT_ENABLED),
+    (400, "badRequest", "Required fields are missing", ErrorCode.REJECTED_BY_GRAPH),
+    (400, "badRequest", "Input fields are invalid", ErrorCode.REJECTED_BY_GRAPH),
+    (405, "methodNotAllowed", "This method isn't supported for this entity type.", ErrorCode.REJECTED_BY_GRAPH),
+]
+
+
+@pytest.mark.parametrize(("status", "code", "sentence", "meaning"), OTHER_WORDINGS)
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_every_wording_that_was_seen_means_the_same(
+    status: int, code: str, sentence: str, meaning: ErrorCode, spelling: str
+) -> None:
+    assert translated(status, {"error": {"code": code, "message": SPELLINGS[spelling](sentence)}}).code is meaning
+
+
 def test_graphs_reason_is_cut_and_on_one_line() -> None:
     message = translated(400, {"error": {"message": "line\r\n" * 5000}}).message
     assert len(message) < 1000
@@ -229,6 +276,9 @@ class TestRetryAfter:
             (" 7 ", 7.0),
             ("2.128", 2.128),
             ("86400", 86_400.0),
+            ("0,120", 120.0),
+            ("5, 10", 10.0),
+            ("2.5,1", 2.5),
             ("Sun, 22 Nov 2026 10:01:30 GMT", 90.0),
             ("Sun, 22 Nov 2026 11:01:30 +0100", 90.0),
             ("Sunday, 22-Nov-26 10:01:30 GMT", 90.0),
@@ -252,7 +302,8 @@ class TestRetryAfter:
             "1e9",
             "0x10",
             "\N{ARABIC-INDIC DIGIT SEVEN}",
-            "5, 10",
+            "5, soon",
+            ",",
             "99999999999999999999",
             "22 Nov",
             ";",
@@ -261,7 +312,7 @@ class TestRetryAfter:
         ],
     )
     def test_garbage_counts_as_absent(self, status: int, header: str) -> None:
-        assert delay(status, retry_after=header) == translation.DEFAULT_RETRY_AFTER_SECONDS
+        assert delay(status, retry_after=header) == delays.DEFAULT_SECONDS
 
     @pytest.mark.parametrize(
         ("words", "seconds"),

@@ -41,6 +41,7 @@ SET_ASIDE = {
     ErrorCode.NOT_FOUND,
     ErrorCode.ACTIVITY_NOT_FOUND,
     ErrorCode.ACTIVITY_EXISTS,
+    ErrorCode.NOT_CHANGEABLE,
     ErrorCode.FIRST_SENT_TOO_OLD,
     ErrorCode.REQUEST_TOO_LARGE,
     ErrorCode.CONTENT_NOT_OWNED_BY_PROVIDER,

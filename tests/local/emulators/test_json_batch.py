@@ -234,7 +234,7 @@ def test_a_fault_of_the_batch_itself_strikes_all_its_requests(
 def test_a_tenant_may_refuse_batches_and_still_take_single_requests(graph: Graph) -> None:
     graph.arm({"name": "batch-refused", "times": 2})
 
-    assert [graph.batch(creation("a")).error["code"] for _ in range(2)] == ["BadRequest", "BadRequest"]
+    assert [graph.batch(creation("a")).error["code"] for _ in range(2)] == ["notSupported", "notSupported"]
     assert graph.create(ASSIGNMENT).status == 201
 
 
