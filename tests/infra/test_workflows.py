@@ -46,6 +46,8 @@ def problems(name: str, text: str) -> list[str]:
     wrong += [] if workflow.get("permissions") == {"contents": "read"} else ["permissions"]
     wrong += [] if "concurrency" in workflow else ["concurrency"]
     for job_name, job in workflow["jobs"].items():
+        machines = job.get("strategy", {}).get("matrix", {}).get("os", [job["runs-on"]])
+        wrong += [f"{job_name}: {one}" for one in machines if one.endswith("-latest")]
         wrong += [] if 0 < job.get("timeout-minutes", 0) <= MOST_MINUTES else [f"{job_name}: timeout"]
         wrong += [
             f"{job_name}: {right}: write"
@@ -117,7 +119,7 @@ def test_what_has_to_pass_here_has_to_pass_there_on_both_systems() -> None:
     ci = loaded(WORKFLOWS["ci.yml"])
     assert {"check", "test"} <= targets_called(WORKFLOWS["ci.yml"])
     [job] = ci["jobs"].values()
-    assert set(job["strategy"]["matrix"]["os"]) == {"ubuntu-latest", "windows-latest"}
+    assert set(job["strategy"]["matrix"]["os"]) == {"ubuntu-24.04", "windows-2025"}
 
 
 def test_the_compiler_reads_every_file_and_a_fork_gets_no_token() -> None:
@@ -149,7 +151,7 @@ permissions: {contents: read}
 concurrency: {group: one}
 jobs:
   test:
-    runs-on: ubuntu-latest
+    runs-on: ubuntu-24.04
     timeout-minutes: 10
     steps:
       - uses: actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1
@@ -172,6 +174,7 @@ def test_the_example_is_good() -> None:
         ("concurrency: {group: one}\n", "", "concurrency"),
         ("    timeout-minutes: 10\n", "", "test: timeout"),
         ("timeout-minutes: 10", "timeout-minutes: 10\n    permissions: {packages: write}", "test: packages: write"),
+        ("ubuntu-24.04", "ubuntu-latest", "test: ubuntu-latest"),
         ("persist-credentials: false", "fetch-depth: 0", "persist-credentials"),
         ("make test", "echo ${{ github.head_ref }}", "{{ github.head_ref }} in a command"),
         ("make test", "make test\n        env: {KEY: '${{ secrets.KEY }}'}", "secrets"),
