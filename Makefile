@@ -30,6 +30,12 @@ endif
 SPECTRAL_FOLDER := connector/lint
 SPECTRAL := $(SPECTRAL_FOLDER)/node_modules/.ready
 
+# The language service of the queries in infra/, likewise.
+KUSTO_FOLDER := tests/infra/kusto
+KUSTO := $(KUSTO_FOLDER)/node_modules/.ready
+
+NPM_FOLDERS := $(AZURITE_FOLDER) $(SPECTRAL_FOLDER) $(KUSTO_FOLDER)
+
 # Microsoft's tool that uploads connectors, in an environment of its own, because its pins are old. It only ever talks to a
 # stand-in on this machine, so what is known against its pins is no concern of `make audit`.
 PACONN_FOLDER := tests/connector/paconn
@@ -56,7 +62,7 @@ demo: $(ENVIRONMENT) $(AZURITE)  ## Run the main job from start to end on this m
 	$(VENV_PYTHON) -m local demo $(ARGS)
 
 .PHONY: test
-test: $(ENVIRONMENT) $(AZURITE) $(SPECTRAL) $(PACONN)  ## Run the tests
+test: $(ENVIRONMENT) $(AZURITE) $(SPECTRAL) $(KUSTO) $(PACONN)  ## Run the tests
 	$(VENV_PYTHON) -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: serve
@@ -100,8 +106,7 @@ audit: $(AUDIT) $(NODE)  ## Ask what is known against the pinned packages (needs
 	for file in requirements.txt requirements-dev.txt $(AZURITE_FOLDER)/requirements.txt $(AUDIT_FOLDER)/requirements.txt; do \
 		$(AUDIT_FOLDER)/.venv/$(BIN)/pip-audit --strict --disable-pip --no-deps --progress-spinner=off --requirement $$file || exit; \
 	done
-	cd $(AZURITE_FOLDER) && $(NPM) audit --package-lock-only
-	cd $(SPECTRAL_FOLDER) && $(NPM) audit --package-lock-only
+	for folder in $(NPM_FOLDERS); do (cd $$folder && $(NPM) audit --package-lock-only) || exit; done
 
 .PHONY: scan
 scan: $(AUDIT)  ## Check the workflows for weaknesses
@@ -114,12 +119,11 @@ requirements: $(ENVIRONMENT) $(NODE)  ## Pin the requirements again (ARGS=--upgr
 	$(COMPILE) $(ARGS) --group node --output-file $(AZURITE_FOLDER)/requirements.txt
 	$(COMPILE) $(ARGS) --group audit --output-file $(AUDIT_FOLDER)/requirements.txt
 	$(COMPILE) $(ARGS) --group paconn --output-file $(PACONN_FOLDER)/requirements.txt
-	cd $(AZURITE_FOLDER) && $(NPM) install --package-lock-only --loglevel=error
-	cd $(SPECTRAL_FOLDER) && $(NPM) install --package-lock-only --loglevel=error
+	for folder in $(NPM_FOLDERS); do (cd $$folder && $(NPM) install --package-lock-only --loglevel=error) || exit; done
 
 .PHONY: clean
 clean:  ## Remove everything that these commands made
-	rm -rf $(VENV) $(AZURITE_FOLDER)/node_modules $(SPECTRAL_FOLDER)/node_modules $(PACONN_FOLDER)/.venv $(AUDIT_FOLDER)/.venv dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(NPM_FOLDERS:=/node_modules) $(PACONN_FOLDER)/.venv $(AUDIT_FOLDER)/.venv dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The old environment goes first, so that none of its packages outlives its pin, and so that an activated one is not
@@ -145,14 +149,9 @@ $(VENV)/.node-ready: $(AZURITE_FOLDER)/requirements.txt $(ENVIRONMENT)
 	@$(PIP_INSTALL) -r $<
 	@touch $@
 
-$(AZURITE): $(AZURITE_FOLDER)/package.json $(AZURITE_FOLDER)/package-lock.json $(AZURITE_FOLDER)/.npmrc | $(NODE)
-	@echo "Installing Azurite into $(AZURITE_FOLDER)/node_modules; this happens once."
-	@cd $(AZURITE_FOLDER) && $(NPM) ci --loglevel=error
-	@touch $@
-
-$(SPECTRAL): $(SPECTRAL_FOLDER)/package.json $(SPECTRAL_FOLDER)/package-lock.json $(SPECTRAL_FOLDER)/.npmrc | $(NODE)
-	@echo "Installing Spectral into $(SPECTRAL_FOLDER)/node_modules; this happens once."
-	@cd $(SPECTRAL_FOLDER) && $(NPM) ci --loglevel=error
+$(AZURITE) $(SPECTRAL) $(KUSTO): %/node_modules/.ready: %/package.json %/package-lock.json %/.npmrc | $(NODE)
+	@echo "Installing what $*/package.json names into $(@D); this happens once."
+	@cd $* && $(NPM) ci --loglevel=error
 	@touch $@
 
 $(PACONN) $(AUDIT): %/.venv/.ready: %/requirements.txt $(ENVIRONMENT)
