@@ -104,7 +104,7 @@ bench-quick: $(ENVIRONMENT) $(AZURITE)  ## A first look at the same figures in l
 .PHONY: audit
 audit: $(AUDIT) $(NODE)  ## Ask what is known against the pinned packages (needs the network)
 	for file in requirements.txt requirements-dev.txt $(AZURITE_FOLDER)/requirements.txt $(AUDIT_FOLDER)/requirements.txt; do \
-		$(AUDIT_FOLDER)/.venv/$(BIN)/pip-audit --strict --disable-pip --no-deps --progress-spinner=off --requirement $$file || exit; \
+		$(AUDIT_FOLDER)/.venv/$(BIN)/pip-audit --strict --disable-pip --require-hashes --progress-spinner=off --requirement $$file || exit; \
 	done
 	for folder in $(NPM_FOLDERS); do (cd $$folder && $(NPM) audit --package-lock-only) || exit; done
 

@@ -151,6 +151,12 @@ def test_every_option_that_leaves_something_behind_is_told_how_to_turn_off() -> 
     assert {name for name in optional if f"`{name}`" not in told} == set()
 
 
+def test_what_costs_something_is_a_parameter_that_exists() -> None:
+    named = set(re.findall(r"`([A-Z][A-Z_]{5,})(?:=\w+)?`", section(GUIDE, "What it costs")))
+    assert named
+    assert named <= {name for _, name in re.findall(r'"(\w+)": \{\s*"value": "\$\{(\w+)', json.dumps(PARAMETERS))}
+
+
 def test_every_command_that_the_guide_names_exists() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))

