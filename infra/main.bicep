@@ -218,8 +218,8 @@ var dnsZoneNames = toObject(
   service => service,
   service => 'privatelink.${service}.${environment().suffixes.storage}'
 )
-// Without a group of zones: no names, because a policy gives each private endpoint its own.
 var dnsZonesPath = '${privateDnsZonesResourceGroupId}/providers/Microsoft.Network/privateDnsZones'
+// Without a group of zones there are none, because a policy enters each private endpoint into its own.
 var existingDnsZoneIds = mapValues(
   dnsZoneNames,
   zone => empty(privateDnsZonesResourceGroupId) ? '' : '${dnsZonesPath}/${zone}'
