@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
+from activities.contract import values
 from activities.contract.models import ActivityRequest, StoredActivity
 from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
 from activities.execution.ledger import Claim, Completed, Released
@@ -120,7 +121,7 @@ class TableLedger:
             return claim  # The answer to this very claim was lost, and it was sent again.
         if entity["State"] == _COMPLETED:
             same = entity["ContentHash"] == claim.content_hash
-            return Completed(_answer(request, entity)) if same else _exists(entity["GraphId"])
+            return Completed(_answer(request, entity)) if same else _exists(values.id_without_learner(entity["GraphId"]))
         remaining = (entity["LeaseUntil"] - self._now()).total_seconds()
         if remaining > 0:
             return _in_progress(remaining)
@@ -194,10 +195,10 @@ def _in_progress(seconds: float) -> TransientError:
     )
 
 
-def _exists(graph_id: str) -> PermanentError:
+def _exists(activity_id: str) -> PermanentError:
     return PermanentError(
         ErrorCode.ACTIVITY_EXISTS,
-        f"An activity with this externalCourseActivityId was created before (id {graph_id}), with other content. "
+        f"An activity with this externalCourseActivityId was created before (id {activity_id}), with other content. "
         "Use another externalCourseActivityId for a new activity.",
         target="externalCourseActivityId",
     )
