@@ -121,7 +121,7 @@ class TableLedger:
             return claim  # The answer to this very claim was lost, and it was sent again.
         if entity["State"] == _COMPLETED:
             same = entity["ContentHash"] == claim.content_hash
-            return Completed(_answer(request, entity)) if same else _exists(values.id_without_learner(entity["GraphId"]))
+            return Completed(_answer(request, entity)) if same else _exists(entity["GraphId"])
         remaining = (entity["LeaseUntil"] - self._now()).total_seconds()
         if remaining > 0:
             return _in_progress(remaining)
@@ -195,10 +195,11 @@ def _in_progress(seconds: float) -> TransientError:
     )
 
 
-def _exists(activity_id: str) -> PermanentError:
+def _exists(graph_id: str) -> PermanentError:
     return PermanentError(
         ErrorCode.ACTIVITY_EXISTS,
-        f"An activity with this externalCourseActivityId was created before (id {activity_id}), with other content. "
+        "An activity with this externalCourseActivityId was created before "
+        f"(id {values.id_without_learner(graph_id)}), with other content. "
         "Use another externalCourseActivityId for a new activity.",
         target="externalCourseActivityId",
     )
