@@ -92,7 +92,7 @@ class BatchAcceptor:
                 return Accepted(_added_up(batch, ends), ends)
         await self.store.keep(batch, pages, {})
         await self.worker.queue.put(Task.of_batch(batch).encode())
-        telemetry.event("batchAccepted", batchId=batch.id, total=batch.total)
+        telemetry.event("batchAccepted", batch=telemetry.digest(batch.id), total=batch.total)
         return Accepted(Progress(batch))
 
     async def _known(self, batch_id: str, key: RequestKey) -> Batch | str:
@@ -141,7 +141,7 @@ class BatchAcceptor:
         outcomes = results.outcomes(ends)
         telemetry.event(
             "batchAnswered",
-            batchId=batch.id,
+            batch=telemetry.digest(batch.id),
             total=batch.total,
             created=outcomes[Outcome.CREATED],
             unchanged=outcomes[Outcome.UNCHANGED],

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ import pytest_asyncio
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from activities import telemetry
 from activities.batches.chunks import Chunk
 from activities.batches.task import Task
 from activities.batches.worker import CHUNKS_AT_ONCE
@@ -20,7 +22,17 @@ from activities.errors import ActivityError, ErrorCode, PermanentError
 from activities.execution import sending
 from activities.graph import translation
 from activities.queueing.messages import Delivery
-from tests.support.batch_stage import ASSIGNER, LEARNER, Ports, Stage, StageGraph, batch_stage, course, courses
+from tests.support.batch_stage import (
+    ASSIGNER,
+    LEARNER,
+    Ports,
+    Stage,
+    StageGraph,
+    batch_stage,
+    body_of,
+    course,
+    courses,
+)
 from tests.support.fakes import Fault
 from tests.support.strategies import bodies
 
@@ -177,3 +189,17 @@ class TestNobodyIsNamed:
         said = await said_of(stage, *contents)
         assert said.count('"invalidRequest"') == len(contents)
         assert_nobody(said)
+
+
+async def test_no_id_that_opens_a_report_stands_in_the_log(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    """Neither of a batch that is answered at once nor of one that goes through the queue."""
+    caplog.set_level(logging.INFO, logger="activities")
+    at_once = body_of(await stage.posts(courses(2)))["batchId"]
+    queued = body_of(await stage.posts(courses(2), {"prefer": "respond-async"}))["batchId"]
+    await stage.run_dry()
+    for batch_id in (at_once, queued):
+        await stage.gets(batch_id)
+        assert batch_id not in caplog.text
+    named = {event.partition(" ")[0]: json.loads(event.partition(" ")[2]).get("batch") for event in caplog.messages}
+    assert named["batchAnswered"] == telemetry.digest(at_once)
+    assert named["batchAccepted"] == named["chunkWorkedOff"] == telemetry.digest(queued)
