@@ -40,6 +40,8 @@ async def test_a_post_is_handed_over_with_its_body(monkeypatch: pytest.MonkeyPat
 
 def test_no_id_of_a_person_or_an_activity_stands_in_a_path() -> None:
     """The platform logs the paths of all requests, but not their queries."""
-    routes = [str(one.get_trigger().get_dict_repr()["route"]) for one in FUNCTIONS.values()]
+    triggers = [trigger for one in FUNCTIONS.values() if (trigger := one.get_trigger())]
+    routes = [str(trigger.get_dict_repr()["route"]) for trigger in triggers]
+    assert len(routes) == len(FUNCTIONS)
     assert any("{batchId}" in route for route in routes)
     assert {name for route in routes for name in re.findall(r"{(.*?)}", route)} == {"batchId"}

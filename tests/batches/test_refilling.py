@@ -156,9 +156,7 @@ async def test_a_record_that_did_not_fail_is_never_filled_in(stage: Stage) -> No
         ({"learningProviderId": OTHER_REGISTRATION_ID}, {"learningProviderId": REGISTRATION_ID}),
     ],
 )
-async def test_nothing_goes_to_another_learning_provider(
-    stage: Stage, original: dict[str, str], row: dict[str, str]
-) -> None:
+async def test_nothing_goes_to_another_learning_provider(stage: Stage, original: dict[str, Any], row: Row) -> None:
     (failed,) = await refused_rows(stage, assignment(**original))
     assert_refused(stage, await result_of(stage, {**failed, **row}), "was sent for another learning provider")
 
@@ -171,7 +169,7 @@ async def test_nothing_goes_to_another_learning_provider(
     ],
 )
 async def test_the_same_learning_provider_is_the_same_however_it_is_named(
-    stage: Stage, original: dict[str, str], row: dict[str, str]
+    stage: Stage, original: dict[str, Any], row: Row
 ) -> None:
     (failed,) = await refused_rows(stage, assignment(**original))
     assert (await result_of(stage, {**failed, **row})).outcome is Outcome.CREATED
