@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from activities.contract import dates
+from activities.contract import dates, values
 from activities.contract.models import ActivityRequest, StoredActivity
 from activities.errors import ErrorCode, PermanentError
 
@@ -14,7 +14,7 @@ def contradiction(request: ActivityRequest, found: StoredActivity) -> PermanentE
         return None
     return PermanentError(
         ErrorCode.ACTIVITY_EXISTS,
-        f"An activity with this externalCourseActivityId exists already (id {found.id}), "
+        f"An activity with this externalCourseActivityId exists already (id {values.id_without_learner(found.id)}), "
         f"with another {', '.join(differing)}. Use another externalCourseActivityId for a new activity.",
         target="externalCourseActivityId",
     )

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
+from activities.contract import values
 from activities.contract.models import ActivityRequest, StoredActivity
 from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
 from activities.execution.ledger import Claim, Completed, Released
@@ -197,7 +198,8 @@ def _in_progress(seconds: float) -> TransientError:
 def _exists(graph_id: str) -> PermanentError:
     return PermanentError(
         ErrorCode.ACTIVITY_EXISTS,
-        f"An activity with this externalCourseActivityId was created before (id {graph_id}), with other content. "
+        "An activity with this externalCourseActivityId was created before "
+        f"(id {values.id_without_learner(graph_id)}), with other content. "
         "Use another externalCourseActivityId for a new activity.",
         target="externalCourseActivityId",
     )

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
+from activities.contract import values
 from activities.contract.models import ActivityRequest, Defaults, StoredActivity
 from activities.contract.validation import parse_activity
 from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
@@ -290,5 +291,5 @@ class FakeLedger:
     def _completed(self, record: _Record, stored: StoredActivity, content_hash: str) -> Completed | PermanentError:
         if record.content_hash == content_hash:
             return Completed(stored)
-        message = f"Created before (id {stored.id}), with other content."
+        message = f"Created before (id {values.id_without_learner(stored.id)}), with other content."
         return PermanentError(ErrorCode.ACTIVITY_EXISTS, message, target="externalCourseActivityId")
