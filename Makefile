@@ -5,11 +5,13 @@
 PYTHON_VERSION := $(shell cat .python-version)
 VENV := .venv
 ifeq ($(OS),Windows_NT)
-VENV_PYTHON := $(VENV)/Scripts/python
+BIN := Scripts
 else
-VENV_PYTHON := $(VENV)/bin/python
+BIN := bin
 endif
-PIP_INSTALL := $(VENV_PYTHON) -m pip install --quiet --no-input --disable-pip-version-check --no-compile
+VENV_PYTHON := $(VENV)/$(BIN)/python
+# Every package has to be, byte by byte, one of those that were there when it was pinned.
+PIP_INSTALL := $(VENV_PYTHON) -m pip install --quiet --no-input --disable-pip-version-check --no-compile --require-hashes
 ENVIRONMENT := $(VENV)/.ready
 
 # Azurite needs Node 22 or newer. Where the machine has none, Node comes from the Python Package Index instead.
@@ -28,12 +30,23 @@ endif
 SPECTRAL_FOLDER := connector/lint
 SPECTRAL := $(SPECTRAL_FOLDER)/node_modules/.ready
 
+# The language service of the queries in infra/, likewise.
+KUSTO_FOLDER := tests/infra/kusto
+KUSTO := $(KUSTO_FOLDER)/node_modules/.ready
+
+NPM_FOLDERS := $(AZURITE_FOLDER) $(SPECTRAL_FOLDER) $(KUSTO_FOLDER)
+
 # Microsoft's tool that uploads connectors, in an environment of its own, because its pins are old. It only ever talks to a
 # stand-in on this machine, so what is known against its pins is no concern of `make audit`.
 PACONN_FOLDER := tests/connector/paconn
 PACONN := $(PACONN_FOLDER)/.venv/.ready
 
-COMPILE := $(VENV_PYTHON) -m uv pip compile --quiet --universal --python-version $(PYTHON_VERSION) \
+# What looks at the pins and the workflows, and need not agree with what it looks at.
+AUDIT_FOLDER := .ci/audit
+AUDIT := $(AUDIT_FOLDER)/.venv/.ready
+
+# No registry is named in what it writes (uv names none unless asked), so that each machine uses its own.
+COMPILE := $(VENV_PYTHON) -m uv pip compile --quiet --universal --python-version $(PYTHON_VERSION) --generate-hashes \
 	--custom-compile-command "make requirements"
 
 # pip leaves out the byte code of 16,000 generated modules, most of which never run; Python writes it for those that do.
@@ -49,7 +62,7 @@ demo: $(ENVIRONMENT) $(AZURITE)  ## Run the main job from start to end on this m
 	$(VENV_PYTHON) -m local demo $(ARGS)
 
 .PHONY: test
-test: $(ENVIRONMENT) $(AZURITE) $(SPECTRAL) $(PACONN)  ## Run the tests
+test: $(ENVIRONMENT) $(AZURITE) $(SPECTRAL) $(KUSTO) $(PACONN)  ## Run the tests
 	$(VENV_PYTHON) -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: serve
@@ -88,33 +101,29 @@ bench: $(ENVIRONMENT) $(AZURITE)  ## Measure beside the plain SDK function and t
 bench-quick: $(ENVIRONMENT) $(AZURITE)  ## A first look at the same figures in less than two minutes; writes nothing
 	$(VENV_PYTHON) -m bench --quick $(ARGS)
 
-# Tools that the project's own environment should not have to agree with, each in one of its own.
-TOOL := $(VENV_PYTHON) -m uv tool run
-
 .PHONY: audit
-audit: $(ENVIRONMENT) $(NODE)  ## Ask what is known against the pinned packages (needs the network)
-	for file in requirements.txt requirements-dev.txt $(AZURITE_FOLDER)/requirements.txt; do \
-		$(TOOL) pip-audit==2.10.1 --strict --disable-pip --no-deps --progress-spinner=off --requirement $$file || exit; \
+audit: $(AUDIT) $(NODE)  ## Ask what is known against the pinned packages (needs the network)
+	for file in requirements.txt requirements-dev.txt $(AZURITE_FOLDER)/requirements.txt $(AUDIT_FOLDER)/requirements.txt; do \
+		$(AUDIT_FOLDER)/.venv/$(BIN)/pip-audit --strict --disable-pip --require-hashes --progress-spinner=off --requirement $$file || exit; \
 	done
-	cd $(AZURITE_FOLDER) && $(NPM) audit --package-lock-only
-	cd $(SPECTRAL_FOLDER) && $(NPM) audit --package-lock-only
+	for folder in $(NPM_FOLDERS); do (cd $$folder && $(NPM) audit --package-lock-only) || exit; done
 
 .PHONY: scan
-scan: $(ENVIRONMENT)  ## Check the workflows for weaknesses
-	$(TOOL) zizmor==1.32.0 --offline --quiet --persona=pedantic .github
+scan: $(AUDIT)  ## Check the workflows for weaknesses
+	$(AUDIT_FOLDER)/.venv/$(BIN)/zizmor --offline --quiet --persona=pedantic .github
 
 .PHONY: requirements
 requirements: $(ENVIRONMENT) $(NODE)  ## Pin the requirements again (ARGS=--upgrade takes newer releases)
 	$(COMPILE) $(ARGS) pyproject.toml --output-file requirements.txt
 	$(COMPILE) $(ARGS) --group dev --constraints requirements.txt --output-file requirements-dev.txt
 	$(COMPILE) $(ARGS) --group node --output-file $(AZURITE_FOLDER)/requirements.txt
+	$(COMPILE) $(ARGS) --group audit --output-file $(AUDIT_FOLDER)/requirements.txt
 	$(COMPILE) $(ARGS) --group paconn --output-file $(PACONN_FOLDER)/requirements.txt
-	cd $(AZURITE_FOLDER) && $(NPM) install --package-lock-only --loglevel=error
-	cd $(SPECTRAL_FOLDER) && $(NPM) install --package-lock-only --loglevel=error
+	for folder in $(NPM_FOLDERS); do (cd $$folder && $(NPM) install --package-lock-only --loglevel=error) || exit; done
 
 .PHONY: clean
 clean:  ## Remove everything that these commands made
-	rm -rf $(VENV) $(AZURITE_FOLDER)/node_modules $(SPECTRAL_FOLDER)/node_modules $(PACONN_FOLDER)/.venv dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(NPM_FOLDERS:=/node_modules) $(PACONN_FOLDER)/.venv $(AUDIT_FOLDER)/.venv dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The old environment goes first, so that none of its packages outlives its pin, and so that an activated one is not
@@ -140,18 +149,13 @@ $(VENV)/.node-ready: $(AZURITE_FOLDER)/requirements.txt $(ENVIRONMENT)
 	@$(PIP_INSTALL) -r $<
 	@touch $@
 
-$(AZURITE): $(AZURITE_FOLDER)/package.json $(AZURITE_FOLDER)/package-lock.json $(AZURITE_FOLDER)/.npmrc | $(NODE)
-	@echo "Installing Azurite into $(AZURITE_FOLDER)/node_modules; this happens once."
-	@cd $(AZURITE_FOLDER) && $(NPM) ci --loglevel=error
+$(AZURITE) $(SPECTRAL) $(KUSTO): %/node_modules/.ready: %/package.json %/package-lock.json %/.npmrc | $(NODE)
+	@echo "Installing what $*/package.json names into $(@D); this happens once."
+	@cd $* && $(NPM) ci --loglevel=error
 	@touch $@
 
-$(SPECTRAL): $(SPECTRAL_FOLDER)/package.json $(SPECTRAL_FOLDER)/package-lock.json $(SPECTRAL_FOLDER)/.npmrc | $(NODE)
-	@echo "Installing Spectral into $(SPECTRAL_FOLDER)/node_modules; this happens once."
-	@cd $(SPECTRAL_FOLDER) && $(NPM) ci --loglevel=error
-	@touch $@
-
-$(PACONN): $(PACONN_FOLDER)/requirements.txt $(ENVIRONMENT)
-	@echo "Installing paconn into $(PACONN_FOLDER)/.venv; this happens once."
+$(PACONN) $(AUDIT): %/.venv/.ready: %/requirements.txt $(ENVIRONMENT)
+	@echo "Installing what $< pins into $(@D); this happens once."
 	@$(VENV_PYTHON) -m uv venv --quiet --clear --python $(VENV_PYTHON) $(@D)
-	@$(VENV_PYTHON) -m uv pip install --quiet --python $(@D) --requirement $<
+	@$(VENV_PYTHON) -m uv pip install --quiet --require-hashes --python $(@D) --requirement $<
 	@touch $@

@@ -1,9 +1,11 @@
 """Log lines for correlation: a constant event name, ids of the invocation, counts and codes.
 
 Never a body, a token, a name, a note or the id of a learner. (An activity's id at Graph holds the learner's, and a
-caller's external id may: neither is logged.) An event is one line, whatever happened.
+caller's external id may: neither is logged. A batch's id opens its report: only its digest is.) An event is one line,
+whatever happened.
 """
 
+import hashlib
 import json
 import logging
 import re
@@ -17,6 +19,7 @@ from types import MappingProxyType
 _log = logging.getLogger("activities")
 # Application Insights cuts a message off after 32,768 characters: https://learn.microsoft.com/azure/azure-monitor/fundamentals/service-limits
 LONGEST_TRACEBACK = 16_000
+_DIGEST_LETTERS = 16  # 64 bits tell the batches of one app apart.
 _held: ContextVar[list["Event"] | None] = ContextVar("held", default=None)
 _correlation: ContextVar[Mapping[str, str]] = ContextVar("correlation", default=MappingProxyType({}))
 
@@ -56,6 +59,14 @@ def invocation(invocation_id: str, headers: Mapping[str, str]) -> Iterator[None]
 def add_ids(**ids: str) -> None:
     """Give every further event of the invocation that is running these ids, too; one that is empty is not known."""
     _correlation.set({**_correlation.get(), **{name: value for name, value in ids.items() if value}})
+
+
+def digest(secret_id: str) -> str:
+    """Return what stands in the log for an id with which somebody could open something: always the same for the same.
+
+    In the log's own language it is ``substring(hash_sha256(secret_id), 0, 16)``.
+    """
+    return hashlib.sha256(secret_id.encode()).hexdigest()[:_DIGEST_LETTERS]
 
 
 def invocation_id() -> str:

@@ -77,6 +77,8 @@ function Stop-WithReason([string] $Said) {
 function Invoke-Az([string[]] $Arguments, [string] $Tolerate = '') {
     # Windows PowerShell takes each line on standard error for an error of its own.
     $ErrorActionPreference = 'Continue'
+    # A dry run would write no file either, and so hide what az complains of.
+    $WhatIfPreference = $false
     $errors = [System.IO.Path]::GetTempFileName()
     try {
         $answer = & az @Arguments --only-show-errors 2>$errors
@@ -155,7 +157,10 @@ $missing = @(Find-Missing)
 Write-Output "App roles of the application ${ApiClientId}:"
 Show-Roles $missing
 if (-not $missing) { Write-Output "Nothing is missing, so nothing was changed."; exit 0 }
-if (-not $PSCmdlet.ShouldProcess($ApiClientId, "Assign what is missing?")) {
+# It raises where it cannot ask, as in a pipeline.
+try { $agreed = $PSCmdlet.ShouldProcess($ApiClientId, "Assign what is missing?") }
+catch { Stop-Script "Nobody answered, so nothing was assigned. Without a terminal, add -Confirm:`$false." }
+if (-not $agreed) {
     if ($WhatIfPreference) { Write-Output "This was a dry run: nothing was assigned."; exit 0 }
     Stop-Script "Nothing was assigned."
 }

@@ -165,7 +165,7 @@ if [ -z "$missing" ]; then printf '%s\n' "Nothing is missing, so nothing was cha
 if [ -n "$dry_run" ]; then printf '%s\n' "This was a dry run: nothing was assigned."; exit 0; fi
 if [ -z "$yes" ]; then
     printf '%s ' "Assign what is missing? [y/N]"
-    read -r answer || answer=''
+    read -r answer || fail "Nobody answered, so nothing was assigned. Without a terminal, add --yes."
     case $answer in y | Y | yes | Yes) ;; *) fail "Nothing was assigned." ;; esac
 fi
 

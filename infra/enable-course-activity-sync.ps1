@@ -79,6 +79,12 @@ function Invoke-Graph([string] $Method, [string] $Path, $Body = $null) {
     catch { Stop-WithReason "$_ $($_.ErrorDetails)" }
 }
 
+# ShouldProcess raises where it cannot ask, as in a pipeline.
+function Test-Agreed([string] $Name) {
+    try { $PSCmdlet.ShouldProcess($Name, "Turn on course activities for ${Name}?") }
+    catch { Stop-Script "Nobody answered, so nothing was changed. Without a terminal, add -Confirm:`$false." }
+}
+
 $signIn = @{ Scopes = $Scope; TenantId = $Tenant; ClientId = $ClientId; ContextScope = 'Process'; NoWelcome = $true }
 if ($UseDeviceCode) { $signIn.UseDeviceCode = $true }
 try { [void](Connect-MgGraph @signIn) }
@@ -107,7 +113,7 @@ try {
     if ($chosen[0]['isCourseActivitySyncEnabled'] -eq $true) {
         Write-Output "Course activities are on already for $name, so nothing was changed."
     }
-    elseif ($PSCmdlet.ShouldProcess($name, "Turn on course activities for ${name}?")) {
+    elseif (Test-Agreed $name) {
         [void](Invoke-Graph PATCH "/$id" '{"isCourseActivitySyncEnabled": true}')
         for ($attempt = 1; (Invoke-Graph GET "/$id")['isCourseActivitySyncEnabled'] -ne $true; $attempt++) {
             if ($attempt -ge $ReadAttempts) {

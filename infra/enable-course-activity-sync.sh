@@ -142,7 +142,7 @@ elif [ -n "$dry_run" ]; then
 else
     if [ -z "$yes" ]; then
         printf '%s ' "Turn on course activities for $chosen_name? [y/N]"
-        read -r answer || answer=''
+        read -r answer || fail "Nobody answered, so nothing was changed. Without a terminal, add --yes."
         case $answer in y | Y | yes | Yes) ;; *) fail "Nothing was changed." ;; esac
     fi
     graph PATCH "/$chosen" --body '{"isCourseActivitySyncEnabled": true}' >/dev/null || explain

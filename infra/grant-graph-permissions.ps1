@@ -93,6 +93,8 @@ function Stop-WithReason([string] $Said) {
 function Invoke-Az([string[]] $Arguments, [string] $Tolerate = '') {
     # Windows PowerShell takes each line on standard error for an error of its own.
     $ErrorActionPreference = 'Continue'
+    # A dry run would write no file either, and so hide what az complains of.
+    $WhatIfPreference = $false
     $errors = [System.IO.Path]::GetTempFileName()
     try {
         $answer = & az @Arguments --only-show-errors 2>$errors
@@ -156,7 +158,10 @@ $missing = @(Find-Missing)
 Write-Output "Microsoft Graph permissions of $principalName ($PrincipalId):"
 Show-Roles $missing
 if (-not $missing) { Write-Output "Nothing is missing, so nothing was changed."; exit 0 }
-if (-not $PSCmdlet.ShouldProcess("$principalName ($PrincipalId)", "Grant what is missing?")) {
+# It raises where it cannot ask, as in a pipeline.
+try { $agreed = $PSCmdlet.ShouldProcess("$principalName ($PrincipalId)", "Grant what is missing?") }
+catch { Stop-Script "Nobody answered, so nothing was granted. Without a terminal, add -Confirm:`$false." }
+if (-not $agreed) {
     if ($WhatIfPreference) { Write-Output "This was a dry run: nothing was granted."; exit 0 }
     Stop-Script "Nothing was granted."
 }

@@ -161,7 +161,7 @@ if [ -z "$missing" ]; then printf '%s\n' "Nothing is missing, so nothing was cha
 if [ -n "$dry_run" ]; then printf '%s\n' "This was a dry run: nothing was granted."; exit 0; fi
 if [ -z "$yes" ]; then
     printf '%s ' "Grant what is missing? [y/N]"
-    read -r answer || answer=''
+    read -r answer || fail "Nobody answered, so nothing was granted. Without a terminal, add --yes."
     case $answer in y | Y | yes | Yes) ;; *) fail "Nothing was granted." ;; esac
 fi
 

@@ -23,12 +23,13 @@ def install(requirements: Path, into: Path) -> None:
     """Install pinned requirements into an empty folder.
 
     Raises:
-        PackageError: with what uv says, when a wheel cannot be fetched or does not exist for the platform.
+        PackageError: with what uv says, when a wheel cannot be fetched, is not the pinned one, or does not exist for
+            the platform.
     """
     # fmt: off
     command = [
-        sys.executable, "-m", "uv", "pip", "install", "--quiet", "--no-deps", "--only-binary", ":all:",
-        "--python-platform", PLATFORM, "--python-version", PYTHON_VERSION,
+        sys.executable, "-m", "uv", "pip", "install", "--quiet", "--no-deps", "--require-hashes",
+        "--only-binary", ":all:", "--python-platform", PLATFORM, "--python-version", PYTHON_VERSION,
         "--target", str(into), "--requirements", str(requirements),
     ]
     # fmt: on

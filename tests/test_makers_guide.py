@@ -137,7 +137,7 @@ def test_the_key_is_told_to_belong_into_the_connection() -> None:
 
 
 def test_what_only_an_admin_does_is_told_to_both() -> None:
-    admins = (ROOT / "docs" / "for-admins.md").read_text(encoding="utf-8")
+    admins = (ROOT / "docs" / "for-admins-connect.md").read_text(encoding="utf-8")
     asked = GUIDE.partition("**Ask your admin for:**")[2].partition("\n## ")[0]
     for word in ("share", "data polic"):
         assert word in asked

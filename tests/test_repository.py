@@ -15,10 +15,12 @@ ROOT = Path(__file__).resolve().parent.parent
 DEPLOYED = {"activities", "function_app.py", "host.json", "requirements.txt"}
 NOT_IN_A_CHECKOUT = {".git", ".venv", "__pycache__", "dist", "node_modules"}
 PINNED_IN = {
+    "audit": ".ci/audit/requirements.txt",
     "dev": "requirements-dev.txt",
     "node": "local/stack/azurite/requirements.txt",
     "paconn": "tests/connector/paconn/requirements.txt",
 }
+REQUIREMENT = re.compile(r"[\w.-]+==[^\s;]+( ; .+?)?(\s+--hash=sha256:[0-9a-f]{64})+")
 
 
 def repository_files() -> list[Path]:
@@ -84,12 +86,39 @@ def test_lock_files_record_no_download_address() -> None:
     assert [str(path) for path in locks if '"resolved"' in (ROOT / path).read_text(encoding="utf-8")] == []
 
 
+def unpinned(text: str) -> list[str]:
+    """Return what is more, or less, than exact versions with the hashes of their files."""
+    lines = "\n".join(line for line in text.splitlines() if line and not line.lstrip().startswith("#"))
+    requirements = lines.replace("\\\n", "").splitlines()
+    return [line for line in requirements if not REQUIREMENT.fullmatch(line)]
+
+
 @pytest.mark.parametrize("path", ["requirements.txt", *PINNED_IN.values()])
-def test_requirements_files_hold_exact_pins_and_no_option(path: str) -> None:
-    lines = (ROOT / path).read_text(encoding="utf-8").splitlines()
-    requirements = [line for line in lines if line and not line.lstrip().startswith("#")]
-    assert requirements
-    assert [line for line in requirements if not re.match(r"[\w.-]+==[^\s;]+( ; .+)?$", line)] == []
+def test_requirements_files_hold_exact_pins_with_hashes_and_no_option(path: str) -> None:
+    """With hashes pip wants one for everything, in Azure's own build, too; an option could name a registry."""
+    text = (ROOT / path).read_text(encoding="utf-8")
+    assert "==" in text
+    assert unpinned(text) == []
+
+
+@pytest.mark.parametrize("line", ["a==1", "a>=1 --hash=sha256:" + "0" * 64, "--index-url https://example.com", "a"])
+def test_a_requirement_without_a_version_or_a_hash_is_found(line: str) -> None:
+    good = "a==1 \\\n    --hash=sha256:" + "0" * 64
+    assert unpinned(f"{good}\n    # via b\n{line}\n") == [line]
+
+
+def test_everything_that_installs_requirements_asks_for_their_hashes() -> None:
+    """And nothing is run that no file pins, as `uvx` and `uv tool run` would."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    installing = [line for line in makefile.splitlines() if re.search(r"-m (uv )?pip install", line)]
+    assert len(installing) == 2
+    assert [line for line in installing if "--require-hashes" not in line] == []
+    assert '"--require-hashes"' in (ROOT / "package" / "wheels.py").read_text(encoding="utf-8")
+    commands = [ROOT / "Makefile", ROOT / ".ci" / "run", *(ROOT / ".github" / "workflows").iterdir()]
+    unpinned_tools = re.compile(
+        r"\buv tool|\buvx\b|\bpipx\b|\bnpx\b|\bnpm install(?! --package-lock-only)|(?<!uv )\bpip install [^-]"
+    )
+    assert [path.name for path in commands if unpinned_tools.search(path.read_text(encoding="utf-8"))] == []
 
 
 def test_every_dependency_is_pinned_in_requirements(pyproject: dict[str, Any]) -> None:

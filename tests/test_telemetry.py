@@ -1,9 +1,11 @@
 """Log lines: the ids of one invocation and no other, and never what a caller or a library wrote."""
 
 import asyncio
+import hashlib
 import json
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -203,3 +205,11 @@ def test_libraries_that_log_urls_and_token_requests_are_quiet_below_errors() -> 
     telemetry.quieten_libraries()
     for name in (*TALKATIVE, "azure.identity.aio._internal.decorators"):
         assert logging.getLogger(name).getEffectiveLevel() == logging.ERROR
+
+
+def test_an_admin_finds_the_lines_of_a_batch_by_the_digest_that_the_documents_compute() -> None:
+    """An id with which somebody can open something is not written down; its digest cannot be turned back."""
+    batch_id = "0b7c3b1e5d0f4a2c9e6d8f7a1b2c3d4e"
+    assert telemetry.digest(batch_id) == hashlib.sha256(batch_id.encode()).hexdigest()[:16]
+    guide = (Path(__file__).parent.parent / "docs" / "for-admins-look-after.md").read_text(encoding="utf-8")
+    assert f"substring(hash_sha256('{batch_id}'), 0, 16)" in guide

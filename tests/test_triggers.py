@@ -1,5 +1,6 @@
 """The triggers hand a request over as it came, but for what nobody reads."""
 
+import re
 from types import SimpleNamespace
 from typing import Any
 
@@ -35,3 +36,12 @@ async def test_nobody_reads_the_body_of_a_get(name: str, monkeypatch: pytest.Mon
 
 async def test_a_post_is_handed_over_with_its_body(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (await handed_over("create_batch", "POST", monkeypatch)).body == b"sent"
+
+
+def test_no_id_of_a_person_or_an_activity_stands_in_a_path() -> None:
+    """The platform logs the paths of all requests, but not their queries."""
+    triggers = [trigger for one in FUNCTIONS.values() if (trigger := one.get_trigger())]
+    routes = [str(trigger.get_dict_repr()["route"]) for trigger in triggers]
+    assert len(routes) == len(FUNCTIONS)
+    assert any("{batchId}" in route for route in routes)
+    assert {name for route in routes for name in re.findall(r"{(.*?)}", route)} == {"batchId"}

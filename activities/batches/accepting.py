@@ -3,22 +3,22 @@
 import asyncio
 import secrets
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from activities import telemetry
-from activities.batches import attempt, failed_rows, results
+from activities.batches import attempt, results
 from activities.batches.attempt import Round
 from activities.batches.chunks import CHUNK, Chunk, chunk_of_each, pages_of
+from activities.batches.failed_rows import SECRET_BYTES
 from activities.batches.records import SentRecord
+from activities.batches.refilling import refill
 from activities.batches.requests import BatchRequest
 from activities.batches.results import Batch, Progress
 from activities.batches.store import BatchStore
 from activities.batches.task import Task
 from activities.batches.worker import BatchWorker
-from activities.contract import values
 from activities.contract.operations import Outcome
 from activities.errors import ErrorCode, PermanentError, TransientError
 from activities.execution import patience
@@ -74,17 +74,18 @@ class BatchAcceptor:
             TransientError: ``createInProgress``: the same request is being accepted. ``storageUnavailable``.
         """
         batch_id, total, now = secrets.token_hex(16), len(wanted.records), datetime.now(UTC)
-        batch = Batch(batch_id, total, now, wanted.name, wanted.delimiter, client_id)
+        secret = secrets.token_bytes(SECRET_BYTES)
+        batch = Batch(batch_id, total, now, wanted.name, wanted.delimiter, client_id, secret)
         if key:
             known = await self._known(batch.id, key)
             if isinstance(known, Batch):
                 return known
             batch = replace(batch, id=known)
-        records = await self._with_originals(wanted)
+        defaults = replace(self.worker.defaults, client_id=client_id)
+        records = await refill(wanted.records, self.store, defaults=defaults)
         pages = await asyncio.to_thread(pages_of, records)
         if at_once and batch.total <= LARGEST_INLINE:
             fitting = [record for page in pages for record in page]
-            defaults = replace(self.worker.defaults, client_id=client_id)
             refused, valid = attempt.check(fitting, batch_id=batch.id, accepted_at=now, defaults=defaults)
             if len(valid) <= CHUNK:
                 done = await attempt.carry_out(valid, graph=self.worker.graph, ledger=self.worker.ledger)
@@ -93,7 +94,7 @@ class BatchAcceptor:
                 return Accepted(_added_up(batch, ends), ends)
         await self.store.keep(batch, pages, {})
         await self.worker.queue.put(Task.of_batch(batch).encode())
-        telemetry.event("batchAccepted", batchId=batch.id, total=batch.total)
+        telemetry.event("batchAccepted", batch=telemetry.digest(batch.id), total=batch.total)
         return Accepted(Progress(batch))
 
     async def _known(self, batch_id: str, key: RequestKey) -> Batch | str:
@@ -142,7 +143,7 @@ class BatchAcceptor:
         outcomes = results.outcomes(ends)
         telemetry.event(
             "batchAnswered",
-            batchId=batch.id,
+            batch=telemetry.digest(batch.id),
             total=batch.total,
             created=outcomes[Outcome.CREATED],
             unchanged=outcomes[Outcome.UNCHANGED],
@@ -150,32 +151,6 @@ class BatchAcceptor:
             waitingByCode=done.waiting_by_code,
             delaySeconds=round(max(delays.values(), default=0.0)),
         )
-
-    async def _with_originals(self, wanted: BatchRequest) -> list[SentRecord]:
-        """Return the records, with what the download of failed rows had withheld filled in again."""
-        asked: defaultdict[str, set[int]] = defaultdict(set)
-        for record in wanted.records:
-            if record.resends:
-                asked[record.resends.batch_id].add(record.resends.index)
-        originals: dict[tuple[str, int], Any] = {}
-        for batch_id, indexes in asked.items():
-            async for original in self.store.all_records(batch_id):
-                if original.index in indexes:
-                    originals[batch_id, original.index] = original.content
-        return [_completed(record, originals) if record.resends else record for record in wanted.records]
-
-
-def _completed(record: SentRecord, originals: Mapping[tuple[str, int], Any]) -> SentRecord:
-    original = originals.get((record.resends.batch_id, record.resends.index)) if record.resends else None
-    if original is not None:
-        return failed_rows.completed(record, original)
-    if not values.is_blank(record.content.get("learnerUserId")):
-        return record
-    message = (
-        "The batch that this row comes from is not kept any more, so the empty cells cannot be filled in: write the "
-        "learnerUserId (and assignerUserId and notes, if there were any) into the row."
-    )
-    return replace(record, problem=PermanentError(ErrorCode.INVALID_REQUEST, message, target="learnerUserId"))
 
 
 def _added_up(batch: Batch, ends: Iterable[Result]) -> Progress:

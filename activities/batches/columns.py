@@ -10,7 +10,7 @@ from activities.contract.problems import closest
 from activities.contract.validation import ODATA_TYPE, TYPE, kind_named
 from activities.errors import PermanentError, Problem
 
-BATCH_ID, INDEX, ROW = "batchId", "index", "row"
+BATCH_ID, INDEX, TOKEN, ROW = "batchId", "index", "rowToken", "row"
 ERRORS = ("errorCode", "errorMessage", "errorTarget")
 # In the models' order, behind what a row of any kind is for.
 PROPERTIES = tuple(
@@ -23,7 +23,7 @@ PROPERTIES = tuple(
         ]
     )
 )
-OURS = (BATCH_ID, INDEX, ROW, *ERRORS)
+OURS = (BATCH_ID, INDEX, TOKEN, ROW, *ERRORS)
 # A spreadsheet takes a cell that begins with "@" for a formula.
 _BY_LOWER_CASE = {name.casefold(): name for name in (*PROPERTIES, *OURS, ODATA_TYPE)} | {TYPE: ODATA_TYPE}
 _SUGGESTED = (*PROPERTIES, TYPE)

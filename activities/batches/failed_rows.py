@@ -1,23 +1,37 @@
 """The failed rows of a batch as a sheet that a person corrects and sends again. Pure: no I/O, no clock.
 
 Whoever has the batch's address can read it, so it tells nothing about people: what is withheld comes back from the
-original record, when the corrected row says which one that is.
+original record, when the corrected row proves which one that is, and nobody else's activity can come of it.
 """
 
+import hashlib
+import hmac
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from activities.batches import columns, csv_text
-from activities.batches.records import SentRecord
+from activities.batches.records import Resent, SentRecord
 from activities.batches.requests import FIRST_ROW
 from activities.batches.results import Batch
 from activities.contract import values
-from activities.contract.validation import EXTERNAL_ID, EXTERNAL_ID_OF_METADATA, TYPE, TYPES
+from activities.contract.models import Defaults
+from activities.contract.validation import EXTERNAL_ID, EXTERNAL_ID_OF_METADATA, PROVIDER, TYPE, TYPES
+from activities.errors import ErrorCode, PermanentError
 from activities.execution.result import Result
 
 WITHHELD = frozenset({"learnerUserId", "assignerUserId", "notes"})
+SECRET_BYTES = 32  # As many as SHA-256 has: https://www.rfc-editor.org/rfc/rfc2104#section-3
+_TOKEN_LETTERS = 32  # Half of it, which is enough: https://www.rfc-editor.org/rfc/rfc2104#section-5
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """A batch that corrected rows come from, with the contents of those failed records that they have a right to."""
+
+    batch: Batch
+    failed: Mapping[int, Any]
 
 
 def encode_failed(batch: Batch, rows: Iterable[tuple[Result, Mapping[str, Any]]]) -> bytes:
@@ -34,15 +48,72 @@ def encode_failed(batch: Batch, rows: Iterable[tuple[Result, Mapping[str, Any]]]
     return csv_text.encode(_rows(batch, ours, headings, rows), batch.delimiter or ",")
 
 
-def completed(record: SentRecord, original: Mapping[str, Any]) -> SentRecord:
-    """Return a corrected row with what was withheld from it; what the person typed themselves stays."""
-    content = record.content
-    if not isinstance(content, dict) or not isinstance(original, Mapping):
+def asks_for(record: SentRecord) -> Resent | None:
+    """Return whose withheld cells a row wants; those of nobody, if it fills in any of them itself."""
+    blank = all(values.is_blank(record.content.get(name)) for name in WITHHELD) if record.resends else False
+    return record.resends if blank else None
+
+
+def proves(resent: Resent, batch: Batch) -> bool:
+    """Tell whether a row has the token that it was downloaded with."""
+    return batch.secret != b"" and hmac.compare_digest(
+        _token(batch, resent.index).encode(), resent.token.encode(errors="backslashreplace")
+    )
+
+
+def completed(record: SentRecord, resent: Resent, earlier: Earlier | None, *, defaults: Defaults) -> SentRecord:
+    """Return a corrected row with what was withheld from it, or with the reason why it is not filled in.
+
+    Args:
+        record: The row, which fills in nothing of it.
+        resent: What it asks for.
+        earlier: The batch that it comes from, None if that is not kept any more.
+        defaults: What the settings say about requests, and who sends the row.
+    """
+    try:
+        original = _original(record, resent, earlier, defaults)
+    except PermanentError as refusal:
+        return replace(record, problem=record.problem or refusal)
+    if not isinstance(original, Mapping):
         return record
-    missing = {
-        name for name in WITHHELD if values.is_blank(content.get(name)) and not values.is_blank(original.get(name))
-    }
-    return replace(record, content={**content, **{name: original[name] for name in missing}})
+    withheld = {name: original[name] for name in WITHHELD if not values.is_blank(original.get(name))}
+    return replace(record, content={**record.content, **withheld})
+
+
+def _original(record: SentRecord, resent: Resent, earlier: Earlier | None, defaults: Defaults) -> Any:
+    if earlier is None:
+        raise _refused("The batch that this row comes from is not kept any more")
+    if not proves(resent, earlier.batch):
+        raise _refused(f"{columns.TOKEN} is not as it was in the downloaded file, in the row with this {columns.INDEX}")
+    if earlier.batch.client_id != defaults.client_id:
+        raise _refused("The batch that this row comes from was sent by another application")
+    if resent.index not in earlier.failed:
+        raise _refused("The record that this row comes from has not failed")
+    original = earlier.failed[resent.index]
+    if _provider(record.content, defaults) != _provider(original, defaults):
+        raise _refused("The record that this row comes from was sent for another learning provider")
+    return original
+
+
+def _refused(why: str) -> PermanentError:
+    message = (
+        f"{why}, so its empty cells are not filled in: write the learnerUserId (and assignerUserId and notes, if there "
+        "were any) into the row."
+    )
+    return PermanentError(ErrorCode.INVALID_REQUEST, message, target="learnerUserId")
+
+
+def _provider(content: object, defaults: Defaults) -> str:
+    said = [content.get(name) for name in PROVIDER] if isinstance(content, Mapping) else []
+    try:
+        return values.text(next((one for one in said if not values.is_blank(one)), defaults.registration_id)).casefold()
+    except values.InvalidValueError:
+        return ""
+
+
+def _token(batch: Batch, index: int) -> str:
+    """Return what only the download of a failed row says: with the report alone, nobody can tell it."""
+    return hmac.new(batch.secret, str(index).encode(), hashlib.sha256).hexdigest()[:_TOKEN_LETTERS]
 
 
 def _rows(
@@ -54,6 +125,7 @@ def _rows(
         said = {
             columns.BATCH_ID: batch.id,
             columns.INDEX: result.index,
+            columns.TOKEN: _token(batch, result.index) if batch.secret else "",
             columns.ROW: result.index + FIRST_ROW,
             **{name: value for name, value in result.to_json().items() if name in columns.ERRORS},
         }

@@ -9,10 +9,14 @@ from activities.errors import ErrorCode, PermanentError
 
 @dataclass(frozen=True, slots=True)
 class Resent:
-    """The failed record of an earlier batch that a row corrects."""
+    """The failed record of an earlier batch that a row corrects; ``token`` proves that the row comes from its download.
+
+    The token is not stored: it is of use only when the row comes in.
+    """
 
     batch_id: str
     index: int
+    token: str = ""
 
 
 @dataclass(frozen=True, slots=True)

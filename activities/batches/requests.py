@@ -120,14 +120,15 @@ def _of_row(index: int, cells: list[str], names: list[str], delimiter: str, opti
             "otherwise clear the cell."
         )
         problems.append(Problem(INVALID, message))
-    batch_id, place = (said.pop(name, "").strip() for name in (columns.BATCH_ID, columns.INDEX))
+    names_of_ours = columns.BATCH_ID, columns.INDEX, columns.TOKEN
+    batch_id, place, token = (said.pop(name, "").strip() for name in names_of_ours)
     resends = None
     if BATCH_ID.fullmatch(batch_id) and _INDEX.fullmatch(place):
-        resends = Resent(batch_id, int(place))
-    elif batch_id or place:
+        resends = Resent(batch_id, int(place), token)
+    elif batch_id or place or token:
         message = (
-            f"{row}: {columns.BATCH_ID} and {columns.INDEX} say which failed row this one corrects, but they are not "
-            "as they were in the downloaded file: copy both from there, or clear both to create a new activity."
+            f"{row}: {' and '.join(names_of_ours)} say which failed row this one corrects, but they are not as they "
+            "were in the downloaded file: copy all three from there, or clear all three to create a new activity."
         )
         problems.append(Problem(INVALID, message, columns.BATCH_ID))
     problem = refusal(problems) if problems else None

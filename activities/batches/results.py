@@ -7,7 +7,7 @@ finished twice, late, or again after a crash can only improve its own record, ne
 import re
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -41,6 +41,7 @@ class Batch:
         name: What the sender calls it; may be empty.
         delimiter: What separated the columns, if it came as CSV, else empty. Then the first record stood in row 2.
         client_id: The application that sent it, where Microsoft Entra ID says so, else empty.
+        secret: What the tokens of its failed rows are made with; empty in a batch of an earlier version.
     """
 
     id: str
@@ -49,6 +50,7 @@ class Batch:
     name: str = ""
     delimiter: str = ""
     client_id: str = ""
+    secret: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

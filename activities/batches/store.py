@@ -99,6 +99,7 @@ class BatchStore:
                 "CreatedAt": batch.created_at,
                 "Delimiter": batch.delimiter,
                 "ClientId": batch.client_id,
+                "Secret": batch.secret,
                 "PageSizes": json.dumps([len(page) for page in pages]),
             }
         )
@@ -113,9 +114,9 @@ class BatchStore:
             row = await self._table.get(batch_id, _BATCH)
         except EntityMissingError:
             return None
-        # Batches of an earlier version do not say who sent them.
-        client_id = row.get("ClientId", "")
-        batch = Batch(batch_id, row["Total"], row["CreatedAt"], row["Name"], row["Delimiter"], client_id)
+        # Batches of an earlier version do not say who sent them, and have no secret.
+        later = row.get("ClientId", ""), row.get("Secret", b"")
+        batch = Batch(batch_id, row["Total"], row["CreatedAt"], row["Name"], row["Delimiter"], *later)
         return batch, chunks_of(batch_id, json.loads(row["PageSizes"]))
 
     async def unfinished(self, chunks: Mapping[Chunk, int]) -> list[Chunk]:

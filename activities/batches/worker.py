@@ -98,7 +98,7 @@ class BatchWorker:
         outcomes = results.outcomes(ends)
         telemetry.event(
             "chunkWorkedOff",
-            batchId=chunk.batch_id,
+            batch=telemetry.digest(chunk.batch_id),
             created=outcomes[Outcome.CREATED],
             unchanged=outcomes[Outcome.UNCHANGED],
             failedByCode=results.failed_by_code(ends),

@@ -29,6 +29,8 @@ class Advice:
         then_admin: Whether an admin has to act where that did not help.
         waited_for: Whether it is the tenant or the app that an admin has to set up: a queue waits a little for that.
         text: What they do, in one or two sentences.
+        in_reports: What reports say instead of the error's message, where that holds somebody else's words: whoever has
+            the address of a report can read it.
     """
 
     meaning: str
@@ -37,6 +39,7 @@ class Advice:
     text: str
     then_admin: bool = False
     waited_for: bool = False
+    in_reports: str = ""
 
 
 ADVICE: Mapping[str, Advice] = {
@@ -121,11 +124,13 @@ ADVICE: Mapping[str, Advice] = {
         text="Use the id of learning content that belongs to your learning provider, and send it again.",
     ),
     ErrorCode.REJECTED_BY_GRAPH: Advice(
-        meaning="Graph refuses this record; its own words are passed on.",
+        meaning="Graph refuses this record; the answer to a single request has its own words.",
         title="Microsoft Graph refuses it",
         actor=Actor.SENDER,
-        text="The message holds Microsoft Graph's own reason: correct what it names, and send it again. If it names "
-        "nothing that you can correct, show it to the admin of the app.",
+        text="Correct what the message names, and send it again. If it names nothing that you can correct, send this "
+        "record alone: the answer has Microsoft Graph's own words, which you can show to the admin of the app.",
+        in_reports="Microsoft Graph refuses this record. Its own words are in the answer when the record is sent "
+        "alone, to POST /api/activities, and in GET /api/failures if it came from the queue.",
     ),
     ErrorCode.PROVIDER_NOT_ENABLED: Advice(
         meaning="The provider's course activity sync is off.",
@@ -170,6 +175,7 @@ ADVICE: Mapping[str, Advice] = {
         title="Microsoft Graph failed",
         actor=Actor.NOBODY,
         text="Send it again in a while, as it is.",
+        in_reports="Microsoft Graph failed again and again. Send the record again in a while.",
     ),
     ErrorCode.GRAPH_UNAVAILABLE: Advice(
         meaning="Graph cannot be reached or says it is not available; nothing was created.",

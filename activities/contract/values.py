@@ -12,6 +12,8 @@ from activities.contract import dates
 from activities.contract.limits import LONGEST_NOTES, LONGEST_TEXT
 
 _GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
+# "<learner's id>:<guid>": https://learn.microsoft.com/graph/api/employeeexperienceuser-post-learningcourseactivities
+_LEARNER_IN_ID = re.compile(rf"(?:.*:|{_GUID.pattern}[^0-9a-z]+)", re.ASCII | re.IGNORECASE | re.DOTALL)
 _WHOLE_NUMBER = re.compile(r"[+-]?\d{1,18}(?:\.0*)?", re.ASCII)
 _PERCENT = range(101)
 _EXACT = 2**53  # From here on a floating-point number no longer tells its last digit.
@@ -29,6 +31,12 @@ def is_blank(value: object) -> bool:
 def is_guid(text: str) -> bool:
     """Tell whether the text is a GUID in its usual form of 36 characters."""
     return _GUID.fullmatch(text) is not None
+
+
+def id_without_learner(graph_id: str) -> str:
+    """Return Graph's id of an activity without the learner's id that it begins with."""
+    begin = _LEARNER_IN_ID.match(graph_id)
+    return graph_id[begin.end() :] if begin else graph_id
 
 
 def bounded(said: str, *, longest: int = LONGEST_TEXT) -> str:

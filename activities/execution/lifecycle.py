@@ -11,6 +11,7 @@ from enum import Enum
 
 from activities.contract.models import ActivityRequest, Json, SelfInitiatedCourse, StoredActivity
 from activities.contract.operations import Operation, Outcome
+from activities.contract.values import id_without_learner
 from activities.errors import ActivityError, ErrorCode, PermanentError
 from activities.execution.gateway import Write
 from activities.execution.sameness import KIND, changeable_state, content_hash, differences, fixed_in, kind_of
@@ -136,14 +137,7 @@ def creation(request: ActivityRequest) -> Send:
 def contradiction(request: ActivityRequest, found: StoredActivity) -> PermanentError | None:
     """Return ``activityExists`` if what Graph has under the external id of a create is not what was asked for."""
     differing = differences(request.activity.to_graph(), found.entity)
-    return _taken(differing, told_id(found.entity)) if differing else None
-
-
-def told_id(entity: Json) -> str:
-    """Return Graph's id of an activity without its learner's, with which it begins."""
-    graph_id, learner = str(entity.get("id") or ""), str(entity.get("learnerUserId") or "")
-    named = learner and graph_id.casefold().startswith(learner.casefold())
-    return graph_id[len(learner) :].lstrip(":_-") if named else graph_id
+    return _taken(differing, id_without_learner(found.id)) if differing else None
 
 
 def _without_activity(request: ActivityRequest, known: Known) -> Plan:
@@ -179,12 +173,12 @@ def _created_before(request: ActivityRequest, entity: Json, known: Known, differ
         return Done(Outcome.UNCHANGED, request, StoredActivity(entity))
     if request.as_of and _is_older(request, known):
         return Done(Outcome.SUPERSEDED, request, StoredActivity(entity))
-    return _taken(differing, told_id(entity))
+    return _taken(differing, id_without_learner(StoredActivity(entity).id))
 
 
 def _changed(request: ActivityRequest, entity: Json, differing: list[str]) -> Plan:
     if fixed := fixed_in(differing, entity):
-        return _not_that_one(request, fixed, told_id(entity))
+        return _not_that_one(request, fixed, id_without_learner(StoredActivity(entity).id))
     if not differing:
         return Done(Outcome.UNCHANGED, request, StoredActivity(entity))
     kind, sent = kind_of(entity), request.activity.to_graph()

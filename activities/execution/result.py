@@ -1,23 +1,22 @@
 """What became of one record, as it is told to whoever sent it: in the report of a batch, on the queue of results.
 
-Whoever has the address of a report can read it, and a queue has readers of its own: nothing in here names a learner.
+Whoever has the address of a report can read it, and a queue has readers of its own: nothing in here names a learner, so
+nothing is in Microsoft Graph's own words.
 """
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Any, Self
 
 from activities.contract import values
-from activities.contract.models import ActivityRequest, Assignment
+from activities.contract.advice import advice_on
+from activities.contract.models import ActivityRequest
 from activities.contract.operations import Outcome
-from activities.errors import ActivityError, ErrorCode
+from activities.contract.validation import ALL_NAMES
+from activities.errors import ActivityError
 from activities.execution.lifecycle import Done
 
-# Of a text that no result repeats; a shorter one is part of other words.
-_SHORTEST_SECRET = 4
-# How it is told which other activity has the same external id; Graph's id of it begins with its learner's.
-_OTHER_ACTIVITY = re.compile(r" \(id [^)]*\)")
+_BY_LOWER_CASE = {name.casefold(): name for name in ALL_NAMES}
 # What a result is called in the report: https://learn.microsoft.com/power-automate, constant keys and no nulls.
 _NAMES = {
     "index": "index",
@@ -45,7 +44,8 @@ class Result:
     @classmethod
     def of_error(cls, index: int, error: ActivityError, *, external_id: str = "") -> Self:
         """Return the result of a record that was refused."""
-        return cls(index, Outcome.FAILED, "", external_id, str(error.code), error.message, error.target)
+        message, target = _discreet(error)
+        return cls(index, Outcome.FAILED, "", external_id, str(error.code), message, target)
 
     @classmethod
     def of_content(cls, index: int, error: ActivityError, content: Any) -> Self:
@@ -59,14 +59,10 @@ class Result:
 
     @classmethod
     def of_request(cls, index: int, end: Done | ActivityError, request: ActivityRequest) -> Self:
-        """Return the result of an identified request, without people and notes in what Graph said."""
-        external_id = request.external_id
+        """Return the result of an identified request."""
         if isinstance(end, Done):
-            return cls(index, end.outcome, _discreet(end.stored.id, request, "").strip(":"), external_id)
-        result = cls.of_error(index, end, external_id=external_id)
-        message = _discreet(result.error_message, request, "…")
-        taken = end.code is ErrorCode.ACTIVITY_EXISTS
-        return replace(result, error_message=_OTHER_ACTIVITY.sub("", message) if taken else message)
+            return cls(index, end.outcome, values.id_without_learner(end.stored.id), request.external_id)
+        return cls.of_error(index, end, external_id=request.external_id)
 
     @classmethod
     def from_json(cls, said: Mapping[str, Any]) -> Self:
@@ -83,13 +79,12 @@ class Result:
         return {_NAMES[field.name]: getattr(self, field.name) for field in fields(self)}
 
 
-def _discreet(said: str, request: ActivityRequest, instead: str) -> str:
-    """Return what Graph said without people and notes; Graph's id of an activity begins with the learner's."""
-    activity = request.activity
-    secrets = [activity.learner_user_id]
-    if isinstance(activity, Assignment):
-        secrets += [activity.assigner_user_id or "", (activity.notes or {}).get("content", "")]
-    for secret in secrets:
-        if len(secret) >= _SHORTEST_SECRET:
-            said = re.sub(re.escape(secret), instead, said, flags=re.IGNORECASE)
-    return said
+def _discreet(error: ActivityError) -> tuple[str, str]:
+    """Return message and target of an error; of somebody else's words only the properties that they name."""
+    ours = advice_on(error.code).in_reports
+    if not ours:
+        return error.message, error.target
+    named = [_BY_LOWER_CASE.get(one.target.casefold(), "") for one in error.problems]
+    properties = ", ".join(dict.fromkeys(filter(None, named)))
+    message = f"{ours} Microsoft Graph names: {properties}." if properties else ours
+    return message, _BY_LOWER_CASE.get(error.target.casefold(), "")

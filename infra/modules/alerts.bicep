@@ -1,5 +1,6 @@
-// The rules are always there: they show in the portal, also where nobody is mailed. Storage's own queue metrics count
-// all queues together, once an hour, so the rules read what the app and the host log instead.
+// The rules are always there: they show in the portal, also where nobody is mailed. Most read what the app and the host
+// log. A host that cannot start, or cannot reach its storage, logs nothing, so two look from outside: whether health is
+// answered, and how many messages storage counts. https://github.com/Azure/azure-functions-host/issues/10970
 // https://learn.microsoft.com/azure/azure-monitor/alerts/alerts-create-log-alert-rule
 
 @description('Region.')
@@ -10,6 +11,18 @@ param tags object
 
 @description('Resource id of the Log Analytics workspace.')
 param workspaceId string
+
+@description('Resource id of Application Insights.')
+param applicationInsightsId string
+
+@description('Name of the storage account.')
+param storageAccountName string
+
+@description('Address that says whether the app is well; empty if nobody is to ask.')
+param healthUrl string
+
+@description('How many messages may wait in all queues together, on average over six hours.')
+param waitingMessagesAlert int
 
 @description('Where alerts are mailed to; empty for nowhere.')
 param alertEmail string
@@ -63,6 +76,10 @@ var rules = [
   }
 ]
 
+resource account 'Microsoft.Storage/storageAccounts@2024-01-01' existing = {
+  name: storageAccountName
+}
+
 module group 'br/public:avm/res/insights/action-group:0.8.0' = if (!empty(alertEmail)) {
   name: 'action-group'
   params: {
@@ -109,3 +126,73 @@ module alerts 'br/public:avm/res/insights/scheduled-query-rule:0.6.0' = [
     }
   }
 ]
+
+// From three places, because one of them may be what fails; by the names of
+// https://learn.microsoft.com/azure/azure-monitor/app/availability#location-population-tags
+module availability 'br/public:avm/res/insights/webtest:0.3.2' = if (!empty(healthUrl)) {
+  name: 'availability-test'
+  params: {
+    name: 'test-viva-learning-health'
+    webTestName: 'Viva Learning: health'
+    location: location
+    tags: tags
+    appInsightResourceId: applicationInsightsId
+    request: { RequestUrl: healthUrl, HttpVerb: 'GET' }
+    validationRules: { ExpectedHttpStatusCode: 200 }
+    locations: [{ Id: 'emea-nl-ams-azr' }, { Id: 'us-va-ash-azr' }, { Id: 'apac-sg-sin-azr' }]
+    // Each call costs a little, and starts the app where nobody else has called for a while.
+    frequency: 900
+    timeout: 60
+  }
+}
+
+module unavailable 'br/public:avm/res/insights/metric-alert:0.4.1' = if (!empty(healthUrl)) {
+  name: 'alert-unavailable'
+  params: {
+    name: 'alert-viva-learning-unavailable'
+    tags: tags
+    alertDescription: 'Viva Learning: the app is not available. GET /api/health says why, or the app does not answer at all.'
+    severity: 1
+    scopes: [availability!.outputs.resourceId, applicationInsightsId]
+    evaluationFrequency: 'PT5M'
+    windowSize: 'PT15M'
+    criteria: {
+      'odata.type': 'Microsoft.Azure.Monitor.WebtestLocationAvailabilityCriteria'
+      componentResourceId: applicationInsightsId
+      webTestResourceId: availability!.outputs.resourceId
+      failedLocationCount: 2
+    }
+    actions: actionGroupIds
+  }
+}
+
+// Storage counts once an hour, all queues together, and what nobody takes of failures and results counts, too. The average
+// of six hours is not disturbed by a list that was just handed in.
+// https://learn.microsoft.com/azure/storage/queues/monitor-queue-storage-reference
+module waiting 'br/public:avm/res/insights/metric-alert:0.4.1' = {
+  name: 'alert-waiting-messages'
+  params: {
+    name: 'alert-viva-learning-waiting-messages'
+    tags: tags
+    alertDescription: 'Viva Learning: messages wait for hours. The app does not take them, or Microsoft Graph takes too few.'
+    severity: 2
+    scopes: ['${account.id}/queueServices/default']
+    evaluationFrequency: 'PT1H'
+    windowSize: 'PT6H'
+    criteria: {
+      'odata.type': 'Microsoft.Azure.Monitor.SingleResourceMultipleMetricCriteria'
+      allof: [
+        {
+          criterionType: 'StaticThresholdCriterion'
+          name: 'waiting'
+          metricNamespace: 'Microsoft.Storage/storageAccounts/queueServices'
+          metricName: 'QueueMessageCount'
+          timeAggregation: 'Average'
+          operator: 'GreaterThan'
+          threshold: waitingMessagesAlert
+        }
+      ]
+    }
+    actions: actionGroupIds
+  }
+}

@@ -8,6 +8,9 @@ param name string
 @description('Object id of the app\'s identity.')
 param identityPrincipalId string
 
+@description('Object ids of owners beside whoever deploys this first.')
+param ownerPrincipalIds array
+
 // A tenant may refuse every other form than one with its own id:
 // https://learn.microsoft.com/entra/identity-platform/identifier-uri-restrictions
 var identifierUri = 'api://${tenant().tenantId}/${name}'
@@ -24,6 +27,9 @@ resource application 'Microsoft.Graph/applications@v1.0' = {
   displayName: 'Viva Learning activities (${name})'
   signInAudience: 'AzureADMyOrg'
   identifierUris: [identifierUri]
+  // An application that deploys this, as a pipeline does, is made no owner by itself, and another admin is none either;
+  // what nobody takes out again stays. https://github.com/microsoftgraph/msgraph-bicep-types/issues/134
+  owners: { relationships: ownerPrincipalIds }
   // In a user's token there are the person's roles, so that those for applications alone would lock out the connector.
   appRoles: map(roles, role => {
     id: guid(identifierUri, role.value)

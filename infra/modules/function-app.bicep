@@ -28,6 +28,15 @@ param applicationInsightsConnectionString string
 @description('The subnet through which the app sends; empty without a virtual network.')
 param subnetId string
 
+@description('Who may reach the app: address ranges and service tags; without any, the internet.')
+param callerNetworks array
+
+@description('Whether instances are spread over availability zones.')
+param zoneRedundant bool
+
+@description('Whether an update replaces one instance after another instead of all at once.')
+param rollingUpdate bool
+
 @description('Instances for HTTP that never go away.')
 param alwaysReadyHttpInstances int
 
@@ -112,6 +121,17 @@ var authentication = {
   login: { tokenStore: { enabled: false } }
 }
 
+// https://learn.microsoft.com/azure/app-service/app-service-ip-restrictions
+var allowed = [
+  for (network, index) in callerNetworks: {
+    name: take(replace(network, '/', '-'), 32)
+    action: 'Allow'
+    priority: 100 + index
+    tag: contains(network, '/') ? 'Default' : 'ServiceTag'
+    ipAddress: network
+  }
+]
+
 var httpReady = alwaysReadyHttpInstances > 0 ? [{ name: 'http', instanceCount: alwaysReadyHttpInstances }] : []
 var queuesReady = alwaysReadyQueueInstances > 0 ? [
   { name: 'function:create_from_queue', instanceCount: alwaysReadyQueueInstances }
@@ -126,10 +146,11 @@ module plan 'br/public:avm/res/web/serverfarm:0.7.0' = {
     tags: tags
     skuName: 'FC1'
     reserved: true
+    zoneRedundant: zoneRedundant
   }
 }
 
-module site 'br/public:avm/res/web/site:0.22.0' = {
+module site 'br/public:avm/res/web/site:0.24.0' = {
   name: 'site'
   params: {
     name: name
@@ -153,6 +174,9 @@ module site 'br/public:avm/res/web/site:0.22.0' = {
       // It has no alwaysOn either, but the module's default is true.
       alwaysOn: false
       minTlsVersion: '1.2'
+      // Deployments come in through another door, the SCM site, which asks for a token of Microsoft Entra ID.
+      ipSecurityRestrictions: allowed
+      ipSecurityRestrictionsDefaultAction: empty(allowed) ? 'Allow' : 'Deny'
       // Part of the site, and not a resource of their own, so that they are there when the host starts first.
       appSettings: map(items(appSettings), setting => { name: setting.key, value: setting.value })
     }
@@ -168,10 +192,12 @@ module site 'br/public:avm/res/web/site:0.22.0' = {
         }
       }
       runtime: { name: 'python', version: '3.13' }
+      siteUpdateStrategy: { type: rollingUpdate ? 'RollingUpdate' : 'Recreate' }
       // HTTP and each queue have instances of their own. A queue gets one for every 32 waiting messages: host.json's
       // batchSize 16 + newBatchThreshold 16 is what an instance handles at a time, so at most maximumInstanceCount × 32
-      // messages of a queue are handled in parallel. Microsoft Graph throttles long before 1,280: hence the smallest
-      // count that the plan takes, and not its default of 100, which would only have more messages put back.
+      // messages of a queue are handled in parallel. One instance was measured to carry out more than 100 activities a
+      // second (docs/performance.md), so that five work off a list of 10,000 in 20 seconds, as far as Microsoft Graph
+      // lets them: it throttles, and more instances would only have more messages put back.
       // https://learn.microsoft.com/azure/azure-functions/event-driven-scaling#per-function-scaling
       scaleAndConcurrency: {
         maximumInstanceCount: maximumInstanceCount

@@ -10,26 +10,29 @@ param location string
 @description('Tags of every resource.')
 param tags object
 
-// The host needs blobs and queues, the app queues and tables.
-var services = ['blob', 'queue', 'table']
+@description('The address range of the network.')
+param addressPrefix string
 
-module network 'br/public:avm/res/network/virtual-network:0.7.2' = {
+@description('For each service of storage that is reached through it, the name of its private DNS zone.')
+param dnsZoneNames object
+
+module network 'br/public:avm/res/network/virtual-network:0.10.1' = {
   name: 'virtual-network'
   params: {
     name: 'vnet-viva-learning-${token}'
     location: location
     tags: tags
-    addressPrefixes: ['10.0.0.0/16']
+    addressPrefixes: [addressPrefix]
     subnets: [
       {
         name: 'private-endpoints'
-        addressPrefix: '10.0.1.0/24'
+        addressPrefix: cidrSubnet(addressPrefix, 24, 1)
         privateEndpointNetworkPolicies: 'Disabled'
       }
       {
         // Flex Consumption takes no other delegation, and no underscore in the name.
         name: 'app'
-        addressPrefix: '10.0.2.0/24'
+        addressPrefix: cidrSubnet(addressPrefix, 24, 2)
         delegation: 'Microsoft.App/environments'
         // Everything that the app sends goes through here, also what goes to Microsoft Graph and Microsoft Entra ID.
         // Put a NAT gateway or a firewall in its place where the way out has to be your own.
@@ -40,10 +43,10 @@ module network 'br/public:avm/res/network/virtual-network:0.7.2' = {
 }
 
 module zones 'br/public:avm/res/network/private-dns-zone:0.8.1' = [
-  for service in services: {
-    name: 'dns-${service}'
+  for zone in items(dnsZoneNames): {
+    name: 'dns-${zone.key}'
     params: {
-      name: 'privatelink.${service}.${environment().suffixes.storage}'
+      name: zone.value
       tags: tags
       virtualNetworkLinks: [
         {

@@ -10,24 +10,35 @@ param tags object
 @description('Name of the activity queue; the others are named after it.')
 param activityQueue string
 
+@description('How many copies are kept, and where: LRS, ZRS, GRS or GZRS.')
+param redundancy string
+
+@description('Whether the account is locked against deletion.')
+param deleteLock bool
+
+@description('Resource id of the workspace that every access is logged in; empty for no logs.')
+param logWorkspaceId string
+
 @description('Where the private endpoints go; without one, storage has a public address.')
 param privateEndpointSubnetId string
 
-@description('For each service with a private endpoint, the resource id of its private DNS zone.')
+@description('For each service with a private endpoint, the resource id of its private DNS zone, or nothing.')
 param privateDnsZoneIds object
 
 var deploymentContainer = 'deployments'
 var isPrivate = !empty(privateEndpointSubnetId)
+var allLogs = [{ workspaceResourceId: logWorkspaceId, logCategoriesAndGroups: [{ categoryGroup: 'allLogs' }] }]
+var logs = empty(logWorkspaceId) ? [] : allLogs
 
-module account 'br/public:avm/res/storage/storage-account:0.32.0' = {
+module account 'br/public:avm/res/storage/storage-account:0.33.0' = {
   name: 'storage-account'
   params: {
     name: name
     location: location
     tags: tags
     kind: 'StorageV2'
-    // What stands in here is on its way or can be sent again; the ledger is asked again in Microsoft Graph.
-    skuName: 'Standard_LRS'
+    skuName: 'Standard_${redundancy}'
+    lock: deleteLock ? { kind: 'CanNotDelete' } : null
     allowSharedKeyAccess: false
     allowBlobPublicAccess: false
     allowCrossTenantReplication: false
@@ -44,7 +55,7 @@ module account 'br/public:avm/res/storage/storage-account:0.32.0' = {
       for zone in items(privateDnsZoneIds): {
         service: zone.key
         subnetResourceId: privateEndpointSubnetId
-        privateDnsZoneGroup: {
+        privateDnsZoneGroup: empty(zone.value) ? null : {
           privateDnsZoneGroupConfigs: [
             { privateDnsZoneResourceId: zone.value }
           ]
@@ -52,12 +63,14 @@ module account 'br/public:avm/res/storage/storage-account:0.32.0' = {
       }
     ]
     blobServices: {
+      diagnosticSettings: logs
       containers: [
         { name: deploymentContainer }
       ]
     }
     // The host makes the two queues "-poison" by itself when it needs them.
     queueServices: {
+      diagnosticSettings: logs
       queues: [
         { name: activityQueue }
         { name: '${activityQueue}-batches' }
@@ -66,6 +79,7 @@ module account 'br/public:avm/res/storage/storage-account:0.32.0' = {
       ]
     }
     tableServices: {
+      diagnosticSettings: logs
       tables: [
         { name: 'activityledger' }
         { name: 'activitybatches' }

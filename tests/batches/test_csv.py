@@ -1,18 +1,16 @@
 """``POST /api/batches`` with CSV: whatever a spreadsheet saves is a batch, or is told what is wrong with it."""
 
 import json
-from typing import Any
 
 import pytest
 
 from activities.batches.csv_text import DELIMITERS
-from activities.batches.failed_rows import WITHHELD, completed
 from activities.batches.records import Resent, SentRecord
 from activities.batches.requests import BatchRequest
 from activities.contract.limits import LARGEST_BATCH, LONGEST_NOTES, MOST_COLUMNS, MOST_CORRECTED_BATCHES
 from activities.contract.models import Assignment, SelfInitiatedCourse
 from activities.errors import ErrorCode, PermanentError
-from tests.support.records import LEARNER, OTHER_PROVIDER, PROVIDER, record
+from tests.support.records import LEARNER, OTHER_PROVIDER, PROVIDER
 from tests.support.sheets import contents, read
 
 BATCH_ID = "0123456789abcdef0123456789abcdef"
@@ -252,9 +250,9 @@ class TestRows:
 class TestResending:
     def test_a_row_of_our_download_says_which_record_it_corrects(self) -> None:
         (sent,) = read(
-            f"batchId,index,row,errorCode,errorMessage,errorTarget,status\n{BATCH_ID},7,9,a,b,c,done"
+            f"batchId,index,rowToken,row,errorCode,errorMessage,errorTarget,status\n{BATCH_ID},7,t,9,a,b,c,done"
         ).records
-        assert sent == SentRecord(0, {"status": "done"}, resends=Resent(BATCH_ID, 7))
+        assert sent == SentRecord(0, {"status": "done"}, resends=Resent(BATCH_ID, 7, "t"))
 
     def test_a_row_without_them_is_a_record_of_its_own(self) -> None:
         (sent,) = read("batchId,index,status\n,,done").records
@@ -263,6 +261,7 @@ class TestResending:
     @pytest.mark.parametrize(
         ("batch_id", "index"),
         [
+            ("", ""),
             (BATCH_ID, ""),
             ("", "7"),
             (BATCH_ID, "-1"),
@@ -274,23 +273,5 @@ class TestResending:
         ],
     )
     def test_what_is_malformed_is_that_rows_failure(self, batch_id: str, index: str) -> None:
-        assert problem_of(f"batchId,index,status\n{batch_id},{index},done").startswith("Row 2: batchId and index say")
-
-    def test_what_was_withheld_comes_from_the_original(self) -> None:
-        original = {**record(Assignment), "assignerUserId": LEARNER, "notes": {"content": "a"}, "status": "old"}
-        corrected = completed(SentRecord(0, {"status": "completed"}), original)
-        assert corrected.content == {
-            "status": "completed",
-            "learnerUserId": LEARNER,
-            "assignerUserId": LEARNER,
-            "notes": {"content": "a"},
-        }
-
-    @pytest.mark.parametrize("name", sorted(WITHHELD))
-    def test_what_the_person_typed_stays(self, name: str) -> None:
-        assert completed(SentRecord(0, {name: "typed"}), {name: "sent"}).content == {name: "typed"}
-
-    @pytest.mark.parametrize("original", [None, [], "text", {}, {"notes": " ", "learnerUserId": None}])
-    def test_an_original_that_says_nothing_adds_nothing(self, original: Any) -> None:
-        sent = SentRecord(0, {"status": "completed"})
-        assert completed(sent, original) == sent
+        problem = problem_of(f"batchId,index,rowToken,status\n{batch_id},{index},t,done")
+        assert problem.startswith("Row 2: batchId and index and rowToken say")

@@ -1,6 +1,7 @@
 """The sheet of failed rows: safe to open, telling nothing about people, and understood when it is sent again."""
 
 import csv
+import hmac
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -11,8 +12,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from activities.batches.csv_text import DELIMITERS, letter
-from activities.batches.failed_rows import WITHHELD, completed, encode_failed
-from activities.batches.records import Resent
+from activities.batches.failed_rows import WITHHELD, Earlier, asks_for, completed, encode_failed, proves
+from activities.batches.records import Resent, SentRecord
 from activities.batches.results import Batch
 from activities.contract.models import Assignment, Json, SelfInitiatedCourse
 from activities.contract.validation import parse_activity
@@ -23,7 +24,7 @@ from tests.support.sheets import contents, read
 from tests.support.strategies import kinds_and_records
 
 BATCH_ID = "0123456789abcdef0123456789abcdef"
-BATCH = Batch(BATCH_ID, 1, datetime(2026, 5, 1, tzinfo=UTC), delimiter=",")
+BATCH = Batch(BATCH_ID, 1, datetime(2026, 5, 1, tzinfo=UTC), delimiter=",", secret=b"s" * 32)
 COLUMNS = ["type", "registrationId", "learnerUserId", "learningContentId", "status", "completionPercentage"]
 NAMES = [one.alias or "" for model in (Assignment, SelfInitiatedCourse) for one in model.model_fields.values()]
 # Also in the middle of a cell they must arrive; at its beginning, most of them are guarded.
@@ -36,6 +37,14 @@ def failed(original: object, result: Result | None = None, batch: Batch = BATCH)
     return encode_failed(batch, rows)
 
 
+def refilled(sent: SentRecord, original: object, batch: Batch = BATCH) -> SentRecord:
+    """Return a row of the download as the app understands it when it comes back."""
+    resent = asks_for(sent)
+    if resent is None:
+        return sent
+    return completed(sent, resent, Earlier(batch, {resent.index: original}), defaults=DEFAULTS)
+
+
 def table(body: bytes, delimiter: str = ",") -> list[dict[str, str]]:
     """Read a sheet as another program would."""
     return list(csv.DictReader(body.decode("utf-8-sig").split("\r\n"), delimiter=delimiter))
@@ -44,17 +53,21 @@ def table(body: bytes, delimiter: str = ",") -> list[dict[str, str]]:
 class TestSheetOfFailedRows:
     def test_it_is_what_excel_opens(self) -> None:
         body = failed(record(Assignment))
-        assert body.startswith(b"\xef\xbb\xbfbatchId,index,row,errorCode,errorMessage,errorTarget,type,registrationId,")
+        assert body.startswith(
+            b"\xef\xbb\xbfbatchId,index,rowToken,row,errorCode,errorMessage,errorTarget,type,registrationId,"
+        )
         assert body.count(b"\r\n") == body.count(b"\n") == 2
 
     def test_it_has_every_property_of_both_kinds_once(self) -> None:
         headings = list(table(failed({}))[0])
-        assert headings[6:12] == COLUMNS
-        assert sorted(headings[7:]) == sorted(set(NAMES))
+        assert headings[7:13] == COLUMNS
+        assert sorted(headings[8:]) == sorted(set(NAMES))
 
     def test_a_row_says_what_failed_where_and_why(self) -> None:
         result = Result(41, Outcome.FAILED, "", "made-up", "invalidRequest", 'status is "x".', "status")
         (row,) = table(failed({"status": "x", "completionPercentage": 28.0, "@odata.type": "y"}, result))
+        token = row.pop("rowToken")
+        assert proves(Resent(BATCH_ID, 41, token), BATCH)
         assert {name: text for name, text in row.items() if text} == {
             "batchId": BATCH_ID,
             "index": "41",
@@ -122,6 +135,22 @@ class TestSheetOfFailedRows:
     def test_half_a_character_does_not_keep_the_others_from_their_sheet(self) -> None:
         assert table(failed({"status": "a\ud800"}))[0]["status"] == "a?"
 
+    @pytest.mark.parametrize(
+        "token", ["", "0" * 32, hmac.digest(b"", b"0", "sha256").hex()[:32], "\u00e9", "\ud800"], ids=repr
+    )
+    def test_a_token_is_proof_of_nothing_that_was_not_downloaded(self, token: str) -> None:
+        """Nor of a row of a batch that has no secret, because an earlier version kept it."""
+        old = replace(BATCH, secret=b"")
+        assert table(failed({}, batch=old))[0]["rowToken"] == ""
+        assert not proves(Resent(BATCH_ID, 0, token), BATCH)
+        assert not proves(Resent(BATCH_ID, 0, token), old)
+
+    def test_every_row_of_every_batch_has_a_token_of_its_own(self) -> None:
+        (first,) = table(failed({}, Result(1, Outcome.FAILED)))
+        (second,) = table(failed({}, Result(11, Outcome.FAILED)))
+        (other,) = table(failed({}, Result(1, Outcome.FAILED), replace(BATCH, secret=b"t" * 32)))
+        assert len({first["rowToken"], second["rowToken"], other["rowToken"]}) == 3
+
     def test_columns_are_named_as_a_spreadsheet_does(self) -> None:
         assert [letter(column) for column in (0, 25, 26, 51, 52, 701, 702)] == ["A", "Z", "AA", "AZ", "BA", "ZZ", "AAA"]
 
@@ -157,11 +186,13 @@ def test_a_failed_row_that_is_sent_again_says_what_the_original_said(
     results = [Result(3 * place, Outcome.FAILED, "", "", "invalidRequest", message) for place in range(len(sent))]
     again = read(encode_failed(batch, zip(results, sent, strict=True)))
     assert again.delimiter == batch.delimiter or not batch.delimiter
-    assert [one.resends for one in again.records] == [Resent(BATCH_ID, result.index) for result in results]
+    resent = [one.resends for one in again.records if one.resends]
+    assert [(one.batch_id, one.index) for one in resent] == [(BATCH_ID, result.index) for result in results]
+    assert all(proves(one, batch) for one in resent)
     assert [one.problem for one in again.records] == [None] * len(sent)
-    assert [said_by(completed(one, original).content) for one, original in zip(again.records, sent, strict=True)] == [
-        said_by(original) for original in sent
-    ]
+    back = [refilled(one, original, batch) for one, original in zip(again.records, sent, strict=True)]
+    assert [one.problem for one in back] == [None] * len(sent)
+    assert [said_by(one.content) for one in back] == [said_by(original) for original in sent]
 
 
 @given(st.lists(originals, min_size=1, max_size=3), texts, batches)
@@ -180,7 +211,7 @@ def test_a_valid_record_is_the_same_activity_after_it_went_through_a_sheet(
     _, original = drawn
     (again,) = read(failed(original, batch=batch)).records
     expected = parse_activity(original, kind=None, defaults=DEFAULTS)
-    actual = parse_activity(completed(again, original).content, kind=None, defaults=DEFAULTS)
+    actual = parse_activity(refilled(again, original, batch).content, kind=None, defaults=DEFAULTS)
     assert actual.registration_id.casefold() == expected.registration_id.casefold()
     # A null, which the API page allows, is a blank cell.
     assert said_by(actual.activity.model_dump(by_alias=True)) == said_by(expected.activity.model_dump(by_alias=True))
@@ -190,4 +221,4 @@ def test_the_samples_of_the_api_page_go_through_a_sheet() -> None:
     for name in ("assignment.request", "self-initiated.request"):
         original = sample(name)
         (again,) = read(failed(original)).records
-        assert said_by(completed(again, original).content) == said_by(original)
+        assert said_by(refilled(again, original).content) == said_by(original)

@@ -23,6 +23,23 @@ def test_nothing_else_is_blank(value: object) -> None:
 
 
 @pytest.mark.parametrize(
+    ("graph_id", "expected"),
+    [
+        (f"{LEARNER}:{PROVIDER}", PROVIDER),
+        (f"{LEARNER.upper()}:7", "7"),
+        (f"{LEARNER}_{PROVIDER}", PROVIDER),
+        (f"anna@contoso.com:{PROVIDER}", PROVIDER),
+        (f"{LEARNER}:", ""),
+        (PROVIDER, PROVIDER),
+        ("opaque", "opaque"),
+        ("", ""),
+    ],
+)
+def test_an_id_of_graph_is_told_without_the_learners_that_it_begins_with(graph_id: str, expected: str) -> None:
+    assert values.id_without_learner(graph_id) == expected
+
+
+@pytest.mark.parametrize(
     ("value", "expected"),
     [
         ("course 1", "course 1"),

@@ -13,7 +13,7 @@ from activities.contract.operations import Outcome
 from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
 from activities.execution.gateway import Write
 from activities.execution.ledger import Released
-from activities.execution.lifecycle import Done, Known, told_id
+from activities.execution.lifecycle import Done, Known
 from activities.execution.sameness import content_hash
 from activities.execution.sending import FOR_A_CALLER, FOR_A_CHUNK, FOR_A_MESSAGE, Effort
 from activities.graph import translation
@@ -104,7 +104,9 @@ class TestOnce:
         world.forget_calls()
         error = error_in(await world.carry_out([OTHER_B]))
         assert error.code is ErrorCode.ACTIVITY_EXISTS
-        assert told_id(first.stored.entity) in error.message
+        learner, _, own = first.stored.id.partition(":")
+        assert own in error.message
+        assert learner not in error.message
         assert world.graph.calls == []
 
     async def test_only_what_is_new_is_sent(self, world: World) -> None:
@@ -255,7 +257,7 @@ class TestLeftBehind:
         created, error = await world.carry_out([A, OTHER_B])
         assert outcomes([created, error]) == ["created", "activityExists"]
         assert isinstance(error, PermanentError)
-        assert told_id(world.graph.stored[0][1].entity) in error.message
+        assert world.graph.stored[0][1].id.partition(":")[2] in error.message
         assert outcomes(await world.carry_out([B])) == ["unchanged"]
         assert world.ids() == ["course-b", "course-a"]
 
@@ -408,7 +410,7 @@ class TestGraphSaysExists:
         ends = await world.carry_out()
         assert outcomes(ends) == ["created", "activityExists", "created"]
         assert isinstance(ends[1], PermanentError)
-        assert told_id(world.graph.stored[0][1].entity) in ends[1].message
+        assert world.graph.stored[0][1].id.partition(":")[2] in ends[1].message
 
     async def test_if_it_cannot_be_looked_up_nobody_knows(self, world: World) -> None:
         world.graph.arm("create", [GOOD, Fault(EXISTS)])

@@ -1,7 +1,7 @@
 """Bicep files as plain values: what stands in them, not what Azure makes of it. It never compiles, and never guesses.
 
-Microsoft's compiler comes from no package registry, so the rules of this folder read the syntax tree of tree-sitter's
-grammar; `.github/workflows/infra.yml` runs the compiler itself.
+Neither Python's nor npm's registry carries Microsoft's compiler, so the rules of this folder read the syntax tree of
+tree-sitter's grammar; `.github/workflows/infra.yml` runs the compiler itself.
 """
 
 import json

@@ -17,15 +17,18 @@ from connector.served_routes import served
 from local.lifecycle import ROOT
 from tests.infra.azure_cli import ROLES
 from tests.test_docs import README, first_cells, section
+from tests.test_repository import repository_files
 
 INFRA = ROOT / "infra"
-PATH = ROOT / "docs" / "for-admins.md"
+# In the order in which they are needed.
+PAGES = [ROOT / "docs" / f"for-admins{page}.md" for page in ("", "-connect", "-look-after", "-change", "-remove")]
+PATH = PAGES[0]
 README_PATH = ROOT / "README.md"
-GUIDE = PATH.read_text(encoding="utf-8")
+GUIDE = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
 CALLERS = (ROOT / "docs" / "callers.md").read_text(encoding="utf-8")
 MAIN = (INFRA / "main.bicep").read_text(encoding="utf-8")
 PARAMETERS = json.loads((INFRA / "main.parameters.json").read_text(encoding="utf-8"))["parameters"]
-LONGEST_GUIDE_LINES = 340
+LONGEST_PAGE_LINES = 200
 # What only an admin can end, or has to look into when it lasts.
 ADMINS = {422, 424, 503}
 
@@ -62,7 +65,7 @@ def test_every_code_that_an_admin_may_have_to_end_is_explained() -> None:
 
 
 def test_every_parameter_is_told_with_its_variable_and_its_default() -> None:
-    told = {row[0].strip("`"): row[1:3] for row in rows("Provision")[1:]}
+    told = {row[0].strip("`"): row[1:3] for row in rows("Parameters") if len(row) > 3}
     defaults = re.findall(r'"(\w+)": \{\s*"value": "\$\{(\w+)=?([^}]*)\}"', json.dumps(PARAMETERS))
     assert len(defaults) == len(PARAMETERS)
     assert set(re.findall(r"^param (\w+)", MAIN, re.MULTILINE)) == PARAMETERS.keys()
@@ -106,7 +109,7 @@ def test_every_setting_that_azd_makes_is_explained() -> None:
 
 
 def test_every_alert_is_named() -> None:
-    titles = re.findall(r"title: 'Viva Learning: ([^']+)'", module("alerts"))
+    titles = re.findall(r"(?:title|alertDescription): 'Viva Learning: ([^'.]+)", module("alerts"))
     assert titles
     assert [title for title in titles if f"*{title}*" not in section(GUIDE, "Watch")] == []
 
@@ -130,6 +133,30 @@ def test_every_option_that_the_guide_gives_to_a_script_exists(title: str, script
     assert "SupportsShouldProcess" in powershell  # Which brings -WhatIf.
 
 
+def test_what_is_taken_away_by_hand_has_the_name_that_it_was_given() -> None:
+    made = set(re.findall(r"name: '((?:ag|alert|test)-viva-learning[\w-]*)'", module("alerts")))
+    taken = set(re.findall(r"`((?:ag|alert|test)-viva-learning[\w-]*)`", section(GUIDE, "Turn something off again")))
+    assert taken
+    assert taken <= made
+
+
+def test_every_option_that_leaves_something_behind_is_told_how_to_turn_off() -> None:
+    """Deployments take nothing away: what is only made on a condition stays, and so does a list that is a loop."""
+    conditions = set(re.findall(r"^(?:module|resource) .* = if \(!?(?:empty\()?(\w+)", MAIN, re.MULTILINE))
+    variables = dict(re.findall(r'"(\w+)": \{\s*"value": "\$\{(\w+)', json.dumps(PARAMETERS)))
+    told = section(GUIDE, "Turn something off again")
+    optional = {variables[one] for one in conditions & variables.keys()} - {"EXISTING_RESOURCE_GROUP"}
+    optional |= {"QUEUE_SENDER_PRINCIPAL_IDS", "QUEUE_READER_PRINCIPAL_IDS", "VNET_ENABLED", "DELETE_LOCK"}
+    assert {"ENTRA_AUTH", "GRANT_GRAPH_PERMISSIONS"} <= optional
+    assert {name for name in optional if f"`{name}`" not in told} == set()
+
+
+def test_what_costs_something_is_a_parameter_that_exists() -> None:
+    named = set(re.findall(r"`([A-Z][A-Z_]{5,})(?:=\w+)?`", section(GUIDE, "What it costs")))
+    assert named
+    assert named <= {name for _, name in re.findall(r'"(\w+)": \{\s*"value": "\$\{(\w+)', json.dumps(PARAMETERS))}
+
+
 def test_every_command_that_the_guide_names_exists() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))
@@ -150,13 +177,13 @@ def test_the_steps_come_in_the_order_in_which_they_work() -> None:
     headings = re.findall(r"^## (.*)$", GUIDE, re.MULTILINE)
     sections = ["Provision", "Microsoft Graph permissions", "Deploy", "The learning provider", "Check", "Who may call"]
     assert [heading for heading in headings if heading in sections] == sections
-    linked = re.findall(r"^\| \d\. \[[^\]]+\]\(#([^)]+)\)", GUIDE, re.MULTILINE)
+    linked = re.findall(r"^\| \d\. \[[^\]]+\]\([\w.-]*#([^)]+)\)", GUIDE, re.MULTILINE)
     assert linked == [one.lower().replace(" ", "-") for one in sections]
 
 
 def test_the_package_is_deployed_as_it_is() -> None:
     """`config-zip` builds it again, whatever its flags say; `azd up` deploys before anybody can grant."""
-    pages = [PATH, README_PATH, *(ROOT / "docs").glob("*.md")]
+    pages = [README_PATH, *(ROOT / "docs").glob("*.md")]
     commands = [line for page in pages for block in code_blocks(page) for line in block.splitlines()]
     assert [
         line for line in commands if re.search(r"config-zip|^azd up|^azd deploy(?! api --from-package)", line)
@@ -189,17 +216,32 @@ def test_the_guide_knows_how_health_answers_when_a_setting_cannot_be_used() -> N
 
 
 def test_every_link_leads_somewhere() -> None:
-    for link in re.findall(r"\]\((?!https:)([^)]+)\)", GUIDE + CALLERS):
-        name, _, anchor = link.partition("#")
-        path = (PATH.parent / name).resolve() if name else PATH
-        assert path.exists(), link
-        assert not anchor or anchor in anchors(path), link
+    for page in (*PAGES, ROOT / "docs" / "callers.md"):
+        for link in re.findall(r"\]\((?!https:)([^)]+)\)", page.read_text(encoding="utf-8")):
+            name, _, anchor = link.partition("#")
+            path = (page.parent / name).resolve() if name else page
+            assert path.exists(), f"{page.name}: {link}"
+            assert not anchor or anchor in anchors(path), f"{page.name}: {link}"
+
+
+def test_every_link_to_the_guide_leads_somewhere() -> None:
+    pages = [path for path in repository_files() if path.suffix == ".md"]
+    for page in pages:
+        text = (ROOT / page).read_text(encoding="utf-8")
+        for name, anchor in re.findall(r"\]\((?!https:)[^)#]*?(for-admins[\w-]*\.md)#([^)]+)\)", text):
+            assert anchor in anchors(ROOT / "docs" / name), f"{page}: {name}#{anchor}"
+
+
+def test_the_first_page_leads_to_all_others() -> None:
+    first = PATH.read_text(encoding="utf-8").partition("\n## ")[0]
+    assert [page.name for page in PAGES[1:] if f"]({page.name})" not in first] == []
+    assert {page.name for page in (ROOT / "docs").glob("for-admins*.md")} == {page.name for page in PAGES}
 
 
 def test_the_guide_can_be_read_in_one_sitting() -> None:
-    lines = GUIDE.splitlines()
-    assert len(lines) <= LONGEST_GUIDE_LINES
-    lines += CALLERS.splitlines()
+    pages = {page.name: page.read_text(encoding="utf-8").splitlines() for page in PAGES}
+    assert [name for name, lines in pages.items() if len(lines) > LONGEST_PAGE_LINES] == []
+    lines = [*GUIDE.splitlines(), *CALLERS.splitlines()]
     assert [line for line in lines if len(line) > 120 and not line.startswith("|")] == []
 
 

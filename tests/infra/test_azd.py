@@ -61,9 +61,15 @@ def test_azd_finds_the_infrastructure(azure: dict[str, Any]) -> None:
 def test_the_resource_group_is_found_by_its_environment() -> None:
     main = bicep.files()["infra/main.bicep"]
     [group] = [one for one in main.resources.values() if one.type.startswith("Microsoft.Resources/resourceGroups@")]
-    resolved = main.resolved(group.body["tags"])
-    assert isinstance(resolved, dict)
-    assert resolved["azd-env-name"] == bicep.Expression("environmentName")
+    named = [one for one in bicep.walk(main.resolved(group.body["tags"])) if isinstance(one, dict)]
+    assert named == [{"azd-env-name": bicep.Expression("environmentName")}]  # Tags of one's own cannot take its place.
+
+
+def test_what_azd_learns_of_a_group_that_it_made_does_not_make_it_one_that_was_there() -> None:
+    """Azd keeps outputs under their names in its environment, where the parameters come from the next time."""
+    parameters = (bicep.INFRA / "main.parameters.json").read_text(encoding="utf-8")
+    outputs = set(bicep.files()["infra/main.bicep"].outputs)
+    assert set(re.findall(r"\$\{(\w+)", parameters)) & outputs == {"AZURE_LOCATION", "ACTIVITY_QUEUE"}
 
 
 @pytest.mark.parametrize(

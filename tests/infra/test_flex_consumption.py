@@ -20,6 +20,9 @@ DEPRECATIONS = (
 )
 AUTOMATION = "https://learn.microsoft.com/azure/azure-functions/functions-infrastructure-as-code"
 SIGN_IN = "https://learn.microsoft.com/azure/app-service/configure-authentication-file-based"
+NETWORKING = (
+    "https://learn.microsoft.com/azure/azure-functions/functions-networking-options#matrix-of-networking-features"
+)
 CREDENTIALS = "https://learn.microsoft.com/azure/app-service/configure-basic-auth-disable"
 
 # What the site module is given, each with a place where a Flex Consumption app has it.
@@ -42,6 +45,8 @@ SITE = {
 SITE_CONFIG = {
     "alwaysOn": SAMPLE,
     "minTlsVersion": AZURERM,
+    "ipSecurityRestrictions": NETWORKING,
+    "ipSecurityRestrictionsDefaultAction": NETWORKING,
     "appSettings": AUTOMATION,
 }
 CONFIGS = {"authsettingsV2": SIGN_IN}
@@ -146,5 +151,5 @@ def test_every_row_has_its_source() -> None:
     ],
 )
 def test_a_property_too_many_is_found(text: str, wrong: str) -> None:
-    file = bicep.parse(f"module a 'br/public:avm/res/web/site:0.22.0' = {{\n  params: {{\n {text}\n }}\n}}\n")
+    file = bicep.parse(f"module a 'br/public:avm/res/web/site:0.24.0' = {{\n  params: {{\n {text}\n }}\n}}\n")
     assert unlisted(site(file)) == [wrong]

@@ -5,6 +5,7 @@ The registry's modules take them as they are, so a wrong name would pass the com
 
 import ast
 import importlib
+import re
 import typing
 from enum import Enum
 from functools import cache
@@ -113,7 +114,25 @@ def test_the_sizes_are_those_that_the_plan_has() -> None:
     params = bicep.files()["infra/main.bicep"].params
     [allowed] = [one for one in params["instanceMemoryMB"].decorators if one.startswith("@allowed(")]
     assert set(ast.literal_eval(allowed.removeprefix("@allowed(").removesuffix(")"))) == MEMORY_MB
-    assert {"@minValue(40)", "@maxValue(1000)"} <= set(params["maximumInstanceCount"].decorators)
+    assert {"@minValue(1)", "@maxValue(1000)"} <= set(params["maximumInstanceCount"].decorators)
+
+
+def test_azd_offers_only_regions_that_have_the_plan() -> None:
+    """It filters its question by what is allowed for the parameter that says it is the region."""
+    location = bicep.files()["infra/main.bicep"].params["location"]
+    [allowed] = [one for one in location.decorators if one.startswith("@allowed(")]
+    regions = re.findall(r"'(\w+)'", allowed)
+    assert regions == sorted(set(regions))
+    assert "westeurope" in regions
+    assert "@metadata({ azd: { type: 'location' } })" in location.decorators
+
+
+def test_rules_for_callers_have_the_names_of_azures_model(file: bicep.File) -> None:
+    kind = models().IpSecurityRestriction
+    assert wrong_properties(file.variables["allowed"], kind, file, "ipSecurityRestrictions") == []
+    [default] = file.properties("ipSecurityRestrictionsDefaultAction")
+    assert isinstance(default, bicep.Expression)
+    assert {one for one in default.parts if isinstance(one, str)} == {one.value for one in models().DefaultAction}
 
 
 @pytest.mark.parametrize(

@@ -45,9 +45,10 @@ TO_CALLERS = ("--principals", f"{LMS_CLIENT_ID}, {PERSON}", "--api-client-id", A
 USAGE, FAILED = 2, 1
 # What the other variant has no use for: how each signs in, and what each needs.
 ONLY_IN_BASH = re.compile(
-    r"needs a value|There is no option|device codes|To sign in, open|Azure CLI \(az\) was not found: install it\."
+    r"needs a value|There is no option|Without a terminal|device codes|To sign in, open"
+    r"|Azure CLI \(az\) was not found: install it\."
 )
-ONLY_IN_POWERSHELL = re.compile(r"Microsoft\.Graph\.Authentication|blocked the sign-in\.$")
+ONLY_IN_POWERSHELL = re.compile(r"Without a terminal|Microsoft\.Graph\.Authentication|blocked the sign-in\.$")
 
 runs = pytest.mark.skipif(sys.platform == "win32" or not BASH, reason="Windows has the PowerShell scripts")
 each = pytest.mark.parametrize("name", [GRANT, SYNC, ASSIGN])
@@ -489,6 +490,33 @@ def test_powershell_can_read_its_script(name: str) -> None:
     assert "Set-StrictMode -Version 3\n$ErrorActionPreference = 'Stop'\n" in text
     # PowerShell 7 takes the question mark for a part of the name.
     assert re.findall(r"\$\w+\?", text) == []
+
+
+@each
+def test_a_dry_run_in_powershell_does_not_hide_what_az_complains_of(name: str) -> None:
+    """Writing standard error into a file is one of the things that a dry run leaves out."""
+    functions = re.split(r"^(?=function )", script(f"{name}.ps1"), flags=re.MULTILINE)
+    writing = [one for one in functions if re.search(r"2>(?!\$null)", one)]
+    assert bool(writing) is (name != SYNC)  # That one calls a module, and no program.
+    assert [one for one in writing if "$WhatIfPreference = $false" not in one.partition("2>")[0]] == []
+
+
+@each
+def test_powershell_says_what_to_add_where_it_cannot_ask(name: str) -> None:
+    """There it raises, in words of its own that say neither what was done nor what to do."""
+    text = script(f"{name}.ps1")
+    assert len(re.findall(r"\bShouldProcess\(", text)) == 1
+    assert re.search(r"try \{[^\n]*ShouldProcess\([^\n]*\n *catch \{ Stop-Script [^\n]*add -Confirm:`\$false\.", text)
+
+
+@runs
+@pytest.mark.parametrize(("name", "arguments"), [(GRANT, BY_ID), (SYNC, ())])
+def test_without_a_terminal_the_scripts_say_what_to_add(bench: Bench, name: str, arguments: tuple[str, ...]) -> None:
+    asked = [one for one in arguments if one != "--yes"]
+    done = bench.run(name, *asked)
+    assert done.returncode == FAILED
+    assert "Without a terminal, add --yes." in done.stderr
+    assert bench.tenant.written == []
 
 
 def sentences(text: str, placeholder: str) -> set[str]:

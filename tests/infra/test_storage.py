@@ -81,6 +81,28 @@ def test_the_storage_account_takes_neither_keys_nor_the_public_nor_old_encryptio
     assert open_doors(account(bicep.files()[STORAGE])) == []
 
 
+def test_every_access_is_logged_where_that_is_wanted_and_nowhere_else() -> None:
+    file = bicep.files()[STORAGE]
+    params = account(file)
+    logged = {kind for kind, one in params.items() if isinstance(one, dict) and "diagnosticSettings" in one}
+    assert logged == {"blobServices", "queueServices", "tableServices"}
+    assert {str(one) for one in file.properties("diagnosticSettings")} == {str(bicep.Expression("logs"))}
+    chosen = file.variables["logs"]
+    assert isinstance(chosen, bicep.Expression)
+    assert chosen.text == "empty(logWorkspaceId) ? [] : allLogs"
+    main = bicep.files()["infra/main.bicep"]
+    assert main.params["storageLogs"].default is False
+    given = main.modules["storage"].params["logWorkspaceId"]
+    assert isinstance(given, bicep.Expression)
+    assert given.text == "storageLogs ? monitoring.outputs.workspaceId : ''"
+
+
+def test_an_endpoint_without_a_zone_of_ours_is_left_to_a_policy() -> None:
+    [zones] = bicep.files()[STORAGE].properties("privateDnsZoneGroup")
+    assert isinstance(zones, bicep.Expression)
+    assert zones.text.startswith("empty(zone.value) ? null : {")
+
+
 @pytest.mark.parametrize("name", sorted(CLOSED))
 def test_an_open_door_is_found(name: str) -> None:
     wrong: bicep.Value = "TLS1_0" if isinstance(CLOSED[name], str) else not CLOSED[name]

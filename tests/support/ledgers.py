@@ -62,7 +62,9 @@ def wanted(count: int, **properties: object) -> list[ActivityRequest]:
 
 def stored(request: ActivityRequest, **properties: Any) -> StoredActivity:
     """Return a request's activity as Graph would tell it."""
-    return StoredActivity({**request.activity.to_graph(), "id": f"id-{uuid4()}", **properties}, "graph-request-id")
+    activity = request.activity
+    graph_id = f"{activity.learner_user_id}:{uuid4()}"
+    return StoredActivity({**activity.to_graph(), "id": graph_id, **properties}, "graph-request-id")
 
 
 async def app_key() -> bytes:

@@ -20,6 +20,7 @@ from activities.web.batch_answers import pause_seconds
 from tests.support.batch_stage import ASSIGNER, LEARNER, URL, Ports, Stage, batch_stage, body_of, course, courses, sent
 from tests.support.error_shape import assert_error
 from tests.support.fakes import Fault
+from tests.support.sheets import sheet_of
 
 BROWSER = {"accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -243,8 +244,7 @@ class TestSheet:
         (row,) = await self._rows(stage, first)
         if gone:
             await stage.batches.delete_before(datetime.now(UTC) + timedelta(hours=1))
-        sheet = "\r\n".join(",".join(cells) for cells in (row, row.values()))
-        (result,) = body_of(await stage.posts(sheet.encode(), SHEET))["results"]
+        (result,) = body_of(await stage.posts(sheet_of(row), SHEET))["results"]
         if gone:
             assert (result["errorCode"], result["errorTarget"]) == ("invalidRequest", "learnerUserId")
             assert "learnerUserId" in result["errorMessage"]
