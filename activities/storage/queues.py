@@ -1,10 +1,10 @@
-"""The only door to Storage Queues: put a message, delete a message. Knows nothing of what stands in one."""
+"""The only door to Storage Queues: put, receive and delete a message. Knows nothing of what stands in one."""
 
 import asyncio
 import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from azure.core.credentials_async import AsyncTokenCredential
@@ -15,6 +15,7 @@ from activities.storage.outages import translate
 from activities.storage.tables import STORAGE_SECONDS
 
 if TYPE_CHECKING:
+    from azure.storage.queue import QueueMessage
     from azure.storage.queue.aio import QueueClient
 
 # The library's own retry would begin after 15 s, which is more than STORAGE_SECONDS.
@@ -25,6 +26,7 @@ _OPTIONS: dict[str, Any] = {
     "random_jitter_range": 1,
     "connection_timeout": 3,
 }
+MOST_RECEIVED = 32  # At once: https://learn.microsoft.com/rest/api/storageservices/get-messages
 _WHILE_IT_IS_MADE_SECONDS = 0.1
 _NEVER_EXPIRES = -1  # The default of seven days could be over before a delayed message is seen.
 
@@ -35,6 +37,15 @@ class Receipt:
 
     message_id: str
     pop_receipt: str
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A message that nobody else sees for a while."""
+
+    text: str
+    inserted_at: datetime
+    receipt: Receipt
 
 
 class Queue:
@@ -82,6 +93,31 @@ class Queue:
         """
         try:
             await self._call(lambda: self._client.delete_message(sent.message_id, sent.pop_receipt))
+        except HttpResponseError:
+            return
+
+    async def receive_some(self, *, hidden_seconds: int) -> list[Received]:
+        """Return up to 32 messages, which nobody else sees for that time or until they are released.
+
+        Raises:
+            TransientError: ``storageUnavailable``.
+        """
+        received = await self._call(lambda: _received(self._client, hidden_seconds))
+        return [
+            Received(one.content, one.inserted_on or datetime.now(UTC), Receipt(one.id, one.pop_receipt or ""))
+            for one in received
+        ]
+
+    async def release(self, received: Receipt) -> None:
+        """Let a received message be seen again, as it was, unless somebody has deleted it since.
+
+        Raises:
+            TransientError: ``storageUnavailable``.
+        """
+        try:
+            await self._call(
+                lambda: self._client.update_message(received.message_id, received.pop_receipt, visibility_timeout=0)
+            )
         except HttpResponseError:
             return
 
@@ -137,3 +173,10 @@ class Queue:
         except ResourceExistsError:
             # Somebody else is making it at this moment, and it is not there before that is done.
             await asyncio.sleep(_WHILE_IT_IS_MADE_SECONDS)
+
+
+async def _received(client: "QueueClient", hidden_seconds: int) -> "list[QueueMessage]":
+    messages = client.receive_messages(
+        max_messages=MOST_RECEIVED, messages_per_page=MOST_RECEIVED, visibility_timeout=hidden_seconds
+    )
+    return [message async for message in messages]

@@ -47,6 +47,10 @@ _IDLE = (
 _REPEATED = frozenset({"POST", "PUT", "DELETE"})
 
 
+# Where a query goes on: the keys that the service says.
+type Place = Mapping[str, str]
+
+
 class EntityExistsError(Exception):
     """An entity that should be made is there already."""
 
@@ -117,14 +121,29 @@ class Table:
         Raises:
             TransientError: ``storageUnavailable``.
         """
+        async for entities, _ in self.pages(condition, parameters=parameters, select=select, page_size=page_size):
+            for entity in entities:
+                yield entity
+
+    async def pages(
+        self,
+        condition: str,
+        *,
+        parameters: dict[str, Any] | None = None,
+        select: list[str] | None = None,
+        page_size: int = LARGEST_PAGE,
+        after: Place | None = None,
+    ) -> AsyncIterator[tuple[list[Entity], Place | None]]:
+        """Yield the service's pages of ``query``, each with the place that the next one begins at. Raises as it.
+
+        A page can be empty although another follows: the service stops its search after a while.
+        """
         entities = self._connection.client.query_entities(
             condition, parameters=parameters, select=select, results_per_page=page_size
         )
-        pages = entities.by_page()
-        # A page can be empty although another follows: the service stops its search after a while.
+        pages: Any = entities.by_page(after)  # type: ignore[arg-type]  # Its own tokens are no texts.
         while (page := await self._call(lambda: _next_page(pages))) is not None:
-            for entity in page:
-                yield entity
+            yield page, pages.continuation_token
 
     async def close(self) -> None:
         """Close the connections."""

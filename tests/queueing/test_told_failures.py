@@ -1,0 +1,95 @@
+"""Messages on the queue of failures end with their time, or with their learner; the others are seen as before."""
+
+import json
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import pytest_asyncio
+
+from activities.contract.learner import Learner
+from activities.queueing.messages import Failure, encode_failure
+from activities.queueing.told_failures import ToldFailures
+from activities.storage.retention import Ended
+from tests.support.failed_records import COURSE, failed, incompressible, unreadable
+from tests.support.queue_storage import StoredQueue, stored_queue
+from tests.support.retention import run, short_run
+
+LEARNER, OTHER = "7ba2228a-e020-11ec-9d64-0242ac120002", "decade00-e020-11ec-9d64-0242ac120002"
+ANN = Learner.of([LEARNER, "ann@contoso.com"])
+ANNS, BOBS = ({**COURSE, "learnerUserId": one} for one in (LEARNER, OTHER))
+
+
+@pytest_asyncio.fixture
+async def stored(storage_ports: tuple[int, int, int]) -> AsyncIterator[StoredQueue]:
+    async with stored_queue(storage_ports) as one:
+        yield one
+
+
+async def put(stored: StoredQueue, *failures: Failure) -> None:
+    for failure in failures:
+        await stored.queue.put(encode_failure(failure))
+
+
+class TestTime:
+    async def test_what_is_older_goes_and_what_is_younger_is_seen_as_before(self, stored: StoredQueue) -> None:
+        await put(stored, *(failed(number) for number in range(40)))
+        assert await ToldFailures(stored.queue).expire(datetime.now(UTC) - timedelta(days=1), run()) == Ended(0)
+        assert len(await stored.visible()) == 32
+        assert await ToldFailures(stored.queue).expire(datetime.now(UTC) + timedelta(days=1), run()) == Ended(40)
+        assert await stored.count() == 0
+
+    async def test_the_time_is_bounded(self, stored: StoredQueue) -> None:
+        await put(stored, *(failed(number) for number in range(40)))
+        tomorrow = datetime.now(UTC) + timedelta(days=1)
+        assert await ToldFailures(stored.queue).expire(tomorrow, short_run(pages=2)) == Ended(32, more=True)
+        assert await ToldFailures(stored.queue).expire(tomorrow, run()) == Ended(8)
+
+    async def test_a_message_expires_by_itself_after_the_days_that_it_was_put_for(
+        self, storage_ports: tuple[int, int, int]
+    ) -> None:
+        async with stored_queue(storage_ports, kept_for=timedelta(days=30)) as stored:
+            await put(stored, failed())
+            expiry = await stored.expiry()
+            assert expiry is not None
+            assert abs(expiry - datetime.now(UTC) - timedelta(days=30)) < timedelta(minutes=5)
+
+
+class TestErasing:
+    @pytest.mark.parametrize(
+        "message",
+        [
+            encode_failure(failed(content=ANNS)),
+            encode_failure(unreadable(b"no JSON, but ann@contoso.com")),
+            json.dumps({"id": "1", "message": f"{LEARNER} has no licence.", "activityAt": "/api/failures"}),
+            f"not the app's, but about {LEARNER}",
+            "[]" + LEARNER,
+            json.dumps([LEARNER]),
+            json.dumps(f"of {LEARNER}"),
+        ],
+    )
+    async def test_a_learners_message_goes(self, stored: StoredQueue, message: str) -> None:
+        await stored.queue.put(message)
+        await put(stored, failed(1, BOBS))
+        assert await ToldFailures(stored.queue).erase(ANN, run()) == Ended(1)
+        (left,) = await stored.visible()
+        assert json.loads(left)["id"] == failed(1, BOBS).id
+        assert await ToldFailures(stored.queue).erase(ANN, run()) == Ended(0)
+
+    async def test_a_reason_that_names_nobody_stays(self, stored: StoredQueue) -> None:
+        await put(stored, failed(content={**BOBS, "padding": incompressible(70_000)}))
+        assert await ToldFailures(stored.queue).erase(ANN, run()) == Ended(0)
+        assert len(await stored.visible()) == 1
+
+    async def test_of_many_each_is_looked_at_and_the_others_are_seen_at_once(self, stored: StoredQueue) -> None:
+        await put(stored, *(failed(number, ANNS if number % 10 == 0 else BOBS) for number in range(70)))
+        assert await ToldFailures(stored.queue).erase(ANN, run()) == Ended(7)
+        assert await stored.count() == 63
+        assert len([one async for one in stored.outside.receive_messages()]) == 63
+
+    async def test_what_the_time_was_too_short_for_is_said(self, stored: StoredQueue) -> None:
+        await put(stored, *(failed(number, BOBS) for number in range(40)), failed(40, ANNS))
+        assert await ToldFailures(stored.queue).erase(ANN, short_run(pages=1)) == Ended(0, more=True)
+        assert await ToldFailures(stored.queue).erase(ANN, short_run(pages=2)) == Ended(0, more=True)
+        assert await ToldFailures(stored.queue).erase(ANN, run()) == Ended(1)
+        assert await stored.count() == 40
