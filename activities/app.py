@@ -113,7 +113,7 @@ def open_store(settings: Settings, defaults: Defaults, graph: GraphGateway, cred
     keepers: dict[str, Keeper] = {
         "batch": BatchRetention(batch_table, batches),
         "failure": FailureRetention(table, failed_queue),
-        "queue": ToldFailures(failed_queue),
+        "queue": ToldFailures(failed_queue, table),
         "ledger": LedgerRetention(table, learner_key),
     }
     opened: tuple[Table | Queue, ...] = (table, batch_table, queue, failed_queue, batch_queue, result_queue)

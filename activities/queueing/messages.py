@@ -9,6 +9,7 @@ import binascii
 import codecs
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -20,6 +21,9 @@ from activities.contract.learner import Learner
 from activities.errors import ActivityError, PermanentError, Problem
 from activities.queueing import put_back
 from activities.queueing.put_back import Record
+
+# What ``encode_failure`` begins a message with.
+_FAILURE_ID = re.compile(r'^\{"id": "([0-9a-f]{32})"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +153,12 @@ def tells_of(message: str, learner: Learner) -> bool:
         return is_about(said, learner)
     except (ValueError, TypeError, AttributeError, RecursionError):
         return learner.is_meant_by_body(message.encode(errors="backslashreplace"))
+
+
+def failure_id_of(message: str) -> str:
+    """Return which failure a message of the queue of failures tells of; "" if the app has not written it."""
+    found = _FAILURE_ID.search(message)
+    return found[1] if found else ""
 
 
 def _json(body: bytes) -> Any:

@@ -96,30 +96,42 @@ class Queue:
         except HttpResponseError:
             return
 
-    async def receive_some(self, *, hidden_seconds: int) -> list[Received]:
-        """Return up to 32 messages, which nobody else sees for that time or until they are released.
+    async def first_insertions(self) -> list[datetime]:
+        """Return when the first messages, 32 at most, were put into the queue; they stay as they are.
 
         Raises:
             TransientError: ``storageUnavailable``.
         """
-        received = await self._call(lambda: _received(self._client, hidden_seconds))
+        peeked = await self._call(lambda: self._client.peek_messages(max_messages=MOST_RECEIVED))
+        return [one.inserted_on or datetime.now(UTC) for one in peeked]
+
+    async def receive_some(self, *, hidden_seconds: int, most: int = MOST_RECEIVED) -> list[Received]:
+        """Return up to 32 messages, which nobody else sees for that time or until they are released.
+
+        Earlier receipts of them are worth nothing any more.
+
+        Raises:
+            TransientError: ``storageUnavailable``.
+        """
+        received = await self._call(lambda: _received(self._client, hidden_seconds, most))
         return [
             Received(one.content, one.inserted_on or datetime.now(UTC), Receipt(one.id, one.pop_receipt or ""))
             for one in received
         ]
 
-    async def release(self, received: Receipt) -> None:
-        """Let a received message be seen again, as it was, unless somebody has deleted it since.
+    async def release(self, received: Receipt) -> Receipt | None:
+        """Let a received message be seen again; return its new receipt, or None if somebody has deleted it since.
 
         Raises:
             TransientError: ``storageUnavailable``.
         """
         try:
-            await self._call(
+            updated = await self._call(
                 lambda: self._client.update_message(received.message_id, received.pop_receipt, visibility_timeout=0)
             )
         except HttpResponseError:
-            return
+            return None
+        return Receipt(updated.id, updated.pop_receipt or "")
 
     async def check(self) -> None:
         """Reach the queue.
@@ -175,8 +187,6 @@ class Queue:
             await asyncio.sleep(_WHILE_IT_IS_MADE_SECONDS)
 
 
-async def _received(client: "QueueClient", hidden_seconds: int) -> "list[QueueMessage]":
-    messages = client.receive_messages(
-        max_messages=MOST_RECEIVED, messages_per_page=MOST_RECEIVED, visibility_timeout=hidden_seconds
-    )
+async def _received(client: "QueueClient", hidden_seconds: int, most: int) -> "list[QueueMessage]":
+    messages = client.receive_messages(max_messages=most, messages_per_page=most, visibility_timeout=hidden_seconds)
     return [message async for message in messages]

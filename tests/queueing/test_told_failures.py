@@ -11,9 +11,11 @@ from activities.contract.learner import Learner
 from activities.queueing.messages import Failure, encode_failure
 from activities.queueing.told_failures import ToldFailures
 from activities.storage.retention import Ended
-from tests.support.failed_records import COURSE, failed, incompressible, unreadable
-from tests.support.queue_storage import StoredQueue, stored_queue
+from tests.support.failed_records import COURSE, failed, incompressible, listed, unreadable
+from tests.support.queue_storage import StoredFailures, stored_failures, stored_queue
 from tests.support.retention import run, short_run
+
+type Ports = tuple[int, int, int]
 
 LEARNER, OTHER = "7ba2228a-e020-11ec-9d64-0242ac120002", "decade00-e020-11ec-9d64-0242ac120002"
 ANN = Learner.of([LEARNER, "ann@contoso.com"])
@@ -21,38 +23,70 @@ ANNS, BOBS = ({**COURSE, "learnerUserId": one} for one in (LEARNER, OTHER))
 
 
 @pytest_asyncio.fixture
-async def stored(storage_ports: tuple[int, int, int]) -> AsyncIterator[StoredQueue]:
-    async with stored_queue(storage_ports) as one:
+async def stored(storage_ports: Ports) -> AsyncIterator[StoredFailures]:
+    async with stored_failures(storage_ports) as one:
         yield one
 
 
-async def put(stored: StoredQueue, *failures: Failure) -> None:
+def told(stored: StoredFailures) -> ToldFailures:
+    return ToldFailures(stored.failed_queue.queue, stored.table)
+
+
+async def put(stored: StoredFailures, *failures: Failure) -> None:
     for failure in failures:
-        await stored.queue.put(encode_failure(failure))
+        await stored.failed_queue.queue.put(encode_failure(failure))
 
 
 class TestTime:
-    async def test_what_is_older_goes_and_what_is_younger_is_seen_as_before(self, stored: StoredQueue) -> None:
+    async def test_what_is_older_goes_and_what_is_younger_is_seen_as_before(self, stored: StoredFailures) -> None:
         await put(stored, *(failed(number) for number in range(40)))
-        assert await ToldFailures(stored.queue).expire(datetime.now(UTC) - timedelta(days=1), run()) == Ended(0)
-        assert len(await stored.visible()) == 32
-        assert await ToldFailures(stored.queue).expire(datetime.now(UTC) + timedelta(days=1), run()) == Ended(40)
-        assert await stored.count() == 0
+        assert await told(stored).expire(datetime.now(UTC) - timedelta(days=1), run()) == Ended(0)
+        assert len(await stored.failed_queue.visible()) == 32
+        assert await told(stored).expire(datetime.now(UTC) + timedelta(days=1), run()) == Ended(40)
+        assert await stored.failed_queue.count() == 0
 
-    async def test_the_time_is_bounded(self, stored: StoredQueue) -> None:
+    async def test_the_time_is_bounded(self, stored: StoredFailures) -> None:
         await put(stored, *(failed(number) for number in range(40)))
         tomorrow = datetime.now(UTC) + timedelta(days=1)
-        assert await ToldFailures(stored.queue).expire(tomorrow, short_run(pages=2)) == Ended(32, more=True)
-        assert await ToldFailures(stored.queue).expire(tomorrow, run()) == Ended(8)
+        assert await told(stored).expire(tomorrow, short_run(pages=2)) == Ended(32, more=True)
+        assert await told(stored).expire(tomorrow, run()) == Ended(8)
 
-    async def test_a_message_expires_by_itself_after_the_days_that_it_was_put_for(
-        self, storage_ports: tuple[int, int, int]
-    ) -> None:
-        async with stored_queue(storage_ports, kept_for=timedelta(days=30)) as stored:
-            await put(stored, failed())
-            expiry = await stored.expiry()
+    async def test_a_message_expires_by_itself_after_the_days_that_it_was_put_for(self, storage_ports: Ports) -> None:
+        async with stored_queue(storage_ports, kept_for=timedelta(days=30)) as queue:
+            await queue.queue.put("message")
+            expiry = await queue.expiry()
             assert expiry is not None
             assert abs(expiry - datetime.now(UTC) - timedelta(days=30)) < timedelta(minutes=5)
+
+
+class TestThoseThatStay:
+    """What was received and released has another receipt, and is taken back all the same with its failure."""
+
+    async def test_after_an_erasure_a_failure_that_is_put_back_takes_its_message_along(
+        self, stored: StoredFailures
+    ) -> None:
+        for number in range(40):
+            await stored.failures.add(failed(number, BOBS))
+        assert await told(stored).erase(ANN, run()) == Ended(0)
+        for failure in await listed(stored.failures):
+            await stored.failures.replay(failure)
+        assert (await stored.failed_queue.count(), await stored.queue.count()) == (0, 40)
+
+    async def test_one_that_somebody_received_and_left_is_known_again(self, stored: StoredFailures) -> None:
+        await stored.failures.add(failed(content=BOBS))
+        received = [one async for one in stored.failed_queue.outside.receive_messages(visibility_timeout=600)]
+        for message in received:
+            await stored.failed_queue.outside.update_message(message, visibility_timeout=0)
+        await told(stored).erase(ANN, run())
+        (failure,) = await listed(stored.failures)
+        await stored.failures.replay(failure)
+        assert await stored.failed_queue.count() == 0
+
+    async def test_the_nightly_run_touches_none_that_is_young(self, stored: StoredFailures) -> None:
+        await stored.failures.add(failed())
+        assert await told(stored).expire(datetime.now(UTC) - timedelta(days=1), run()) == Ended(0)
+        (message,) = [one async for one in stored.failed_queue.outside.receive_messages()]
+        assert message.dequeue_count == 1
 
 
 class TestErasing:
@@ -68,28 +102,28 @@ class TestErasing:
             json.dumps(f"of {LEARNER}"),
         ],
     )
-    async def test_a_learners_message_goes(self, stored: StoredQueue, message: str) -> None:
-        await stored.queue.put(message)
+    async def test_a_learners_message_goes(self, stored: StoredFailures, message: str) -> None:
+        await stored.failed_queue.queue.put(message)
         await put(stored, failed(1, BOBS))
-        assert await ToldFailures(stored.queue).erase(ANN, run()) == Ended(1)
-        (left,) = await stored.visible()
+        assert await told(stored).erase(ANN, run()) == Ended(1)
+        (left,) = await stored.failed_queue.visible()
         assert json.loads(left)["id"] == failed(1, BOBS).id
-        assert await ToldFailures(stored.queue).erase(ANN, run()) == Ended(0)
+        assert await told(stored).erase(ANN, run()) == Ended(0)
 
-    async def test_a_reason_that_names_nobody_stays(self, stored: StoredQueue) -> None:
+    async def test_a_reason_that_names_nobody_stays(self, stored: StoredFailures) -> None:
         await put(stored, failed(content={**BOBS, "padding": incompressible(70_000)}))
-        assert await ToldFailures(stored.queue).erase(ANN, run()) == Ended(0)
-        assert len(await stored.visible()) == 1
+        assert await told(stored).erase(ANN, run()) == Ended(0)
+        assert len(await stored.failed_queue.visible()) == 1
 
-    async def test_of_many_each_is_looked_at_and_the_others_are_seen_at_once(self, stored: StoredQueue) -> None:
+    async def test_of_many_each_is_looked_at_and_the_others_are_seen_at_once(self, stored: StoredFailures) -> None:
         await put(stored, *(failed(number, ANNS if number % 10 == 0 else BOBS) for number in range(70)))
-        assert await ToldFailures(stored.queue).erase(ANN, run()) == Ended(7)
-        assert await stored.count() == 63
-        assert len([one async for one in stored.outside.receive_messages()]) == 63
+        assert await told(stored).erase(ANN, run()) == Ended(7)
+        assert await stored.failed_queue.count() == 63
+        assert len([one async for one in stored.failed_queue.outside.receive_messages()]) == 63
 
-    async def test_what_the_time_was_too_short_for_is_said(self, stored: StoredQueue) -> None:
+    async def test_what_the_time_was_too_short_for_is_said(self, stored: StoredFailures) -> None:
         await put(stored, *(failed(number, BOBS) for number in range(40)), failed(40, ANNS))
-        assert await ToldFailures(stored.queue).erase(ANN, short_run(pages=1)) == Ended(0, more=True)
-        assert await ToldFailures(stored.queue).erase(ANN, short_run(pages=2)) == Ended(0, more=True)
-        assert await ToldFailures(stored.queue).erase(ANN, run()) == Ended(1)
-        assert await stored.count() == 40
+        assert await told(stored).erase(ANN, short_run(pages=1)) == Ended(0, more=True)
+        assert await told(stored).erase(ANN, short_run(pages=2)) == Ended(0, more=True)
+        assert await told(stored).erase(ANN, run()) == Ended(1)
+        assert await stored.failed_queue.count() == 40
