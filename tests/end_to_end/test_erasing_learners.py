@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -64,6 +65,11 @@ def test_a_learner_is_erased_everywhere_by_id_and_by_address_and_twice_is_harmle
     refused = [assignment(learnerUserId=one, status="nope") for one in (ann.upper(), ADDRESS, bob)]
     stack.send(*map(json.dumps, refused), base64_of(f"no JSON, but {ADDRESS}"))
     wait_until(lambda: stack.count("-failed") == 4, stack.tail)
+    with stack.queue("-failed") as queue:
+        (message, *_) = queue.peek_messages()
+        assert message.inserted_on
+        assert message.expires_on
+        assert message.expires_on - message.inserted_on == timedelta(days=30)
     assert ann in kept(stack)
     assert ADDRESS in kept(stack)
 
