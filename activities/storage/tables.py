@@ -18,7 +18,7 @@ from azure.data.tables.aio import TableClient
 from activities.settings import Storage
 from activities.storage import table_bytes
 from activities.storage.outages import translate
-from activities.storage.table_bytes import Entity, Operation
+from activities.storage.table_bytes import Entity, Operation, Place, Query
 
 STORAGE_SECONDS = 10.0
 LARGEST_PAGE = 1000  # Of a query's answer; the service refuses to be asked for more.
@@ -45,10 +45,6 @@ _IDLE = (
 # The library repeats no POST whose answer was lost. The app can: an entity tells whose it is, so whoever finds it
 # there, or changed, can see that it was their own.
 _REPEATED = frozenset({"POST", "PUT", "DELETE"})
-
-
-# Where a query goes on: the keys that the service says.
-type Place = Mapping[str, str]
 
 
 class EntityExistsError(Exception):
@@ -121,27 +117,17 @@ class Table:
         Raises:
             TransientError: ``storageUnavailable``.
         """
-        async for entities, _ in self.pages(condition, parameters=parameters, select=select, page_size=page_size):
+        async for entities, _ in self.pages(Query(condition, parameters, select, page_size)):
             for entity in entities:
                 yield entity
 
-    async def pages(
-        self,
-        condition: str,
-        *,
-        parameters: dict[str, Any] | None = None,
-        select: list[str] | None = None,
-        page_size: int = LARGEST_PAGE,
-        after: Place | None = None,
-    ) -> AsyncIterator[tuple[list[Entity], Place | None]]:
-        """Yield the service's pages of ``query``, each with the place that the next one begins at. Raises as it.
-
-        A page can be empty although another follows: the service stops its search after a while.
-        """
+    async def pages(self, wanted: Query, *, after: Place | None = None) -> AsyncIterator[tuple[list[Entity], Place]]:
+        """Yield the pages of ``query``, each with the place of the next one, empty behind the last. Raises as it."""
+        # A page can be empty although another follows: the service stops its search after a while.
         entities = self._connection.client.query_entities(
-            condition, parameters=parameters, select=select, results_per_page=page_size
+            wanted.condition, parameters=wanted.parameters, select=wanted.select, results_per_page=wanted.page_size
         )
-        pages: Any = entities.by_page(after)  # type: ignore[arg-type]  # Its own tokens are no texts.
+        pages: Any = entities.by_page(after)  # type: ignore[arg-type]  # The library's own tokens are no texts.
         while (page := await self._call(lambda: _next_page(pages))) is not None:
             yield page, pages.continuation_token
 

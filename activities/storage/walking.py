@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from activities.storage.retention import Ended, Run
-from activities.storage.table_bytes import ANY_VERSION, Entity, Operation, Verb
+from activities.storage.table_bytes import ANY_VERSION, Entity, Operation, Query, Verb
 from activities.storage.tables import LARGEST_PAGE, EntityMissingError, Table
 
 _PARTITION = "retention"  # Its rows say where to go on.
@@ -42,14 +42,9 @@ class Walk:
             place = {}
         count, more = 0, bool(place.get("More"))
         after = {"PartitionKey": place["NextPartition"], "RowKey": place["NextRow"]} if place else None
-        pages = self.table.pages(
-            self.condition,
-            parameters=dict(self.parameters),
-            select=list(self.select) if self.select else None,
-            page_size=self.page_size,
-            after=after,
-        )
-        async for rows, following in pages:
+        select = list(self.select) if self.select else None
+        wanted = Query(self.condition, dict(self.parameters), select, self.page_size)
+        async for rows, following in self.table.pages(wanted, after=after):
             ended = await end(rows)
             count, more = count + ended.count, more or ended.more
             if following and run.is_over():
