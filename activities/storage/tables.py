@@ -18,7 +18,7 @@ from azure.data.tables.aio import TableClient
 from activities.settings import Storage
 from activities.storage import table_bytes
 from activities.storage.outages import translate
-from activities.storage.table_bytes import Entity, Operation, Place, Query
+from activities.storage.table_bytes import Entity, Operation
 
 STORAGE_SECONDS = 10.0
 LARGEST_PAGE = 1000  # Of a query's answer; the service refuses to be asked for more.
@@ -117,11 +117,13 @@ class Table:
         Raises:
             TransientError: ``storageUnavailable``.
         """
-        async for entities, _ in self.pages(Query(condition, parameters, select, page_size)):
+        async for entities, _ in self.pages(table_bytes.Query(condition, parameters, select, page_size)):
             for entity in entities:
                 yield entity
 
-    async def pages(self, wanted: Query, *, after: Place | None = None) -> AsyncIterator[tuple[list[Entity], Place]]:
+    async def pages(
+        self, wanted: table_bytes.Query, *, after: table_bytes.Place | None = None
+    ) -> AsyncIterator[tuple[list[Entity], table_bytes.Place]]:
         """Yield the pages of ``query``, each with the place of the next one, empty behind the last. Raises as it."""
         # A page can be empty although another follows: the service stops its search after a while.
         entities = self._connection.client.query_entities(
