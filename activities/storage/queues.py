@@ -106,7 +106,7 @@ class Queue:
         return [one.inserted_on or datetime.now(UTC) for one in peeked]
 
     async def receive_some(self, *, hidden_seconds: int, most: int = MOST_RECEIVED) -> list[Received]:
-        """Return up to 32 messages, which nobody else sees for that time or until they are released.
+        """Return up to 32 messages, which nobody else sees for that time.
 
         Earlier receipts of them are worth nothing any more.
 
@@ -118,20 +118,6 @@ class Queue:
             Received(one.content, one.inserted_on or datetime.now(UTC), Receipt(one.id, one.pop_receipt or ""))
             for one in received
         ]
-
-    async def release(self, received: Receipt) -> Receipt | None:
-        """Let a received message be seen again; return its new receipt, or None if somebody has deleted it since.
-
-        Raises:
-            TransientError: ``storageUnavailable``.
-        """
-        try:
-            updated = await self._call(
-                lambda: self._client.update_message(received.message_id, received.pop_receipt, visibility_timeout=0)
-            )
-        except HttpResponseError:
-            return None
-        return Receipt(updated.id, updated.pop_receipt or "")
 
     async def check(self) -> None:
         """Reach the queue.
