@@ -7,7 +7,7 @@ import azure.functions as func
 
 from activities.contract.models import Assignment, SelfInitiatedCourse
 from activities.queueing.messages import Delivery
-from activities.web import about, failures
+from activities.web import about, failures, learners
 from activities.web.activities import create
 from activities.web.http import Request
 from activities.web.runtime import UseCase, asks_for_key, runtime
@@ -57,6 +57,12 @@ async def replay_failures(req: func.HttpRequest, context: func.Context) -> func.
     return await _answer(req, context, failures.replay_failures)
 
 
+@app.route("learners/erase", methods=["POST"])
+async def erase_learner(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    """Erase what the app keeps about one learner."""
+    return await _answer(req, context, learners.erase_learner)
+
+
 @app.route("batches", methods=["POST"])
 async def create_batch(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
     """Create many activities; small batches are answered at once, others with the address of their report."""
@@ -104,9 +110,9 @@ async def create_from_batches(msg: func.QueueMessage, context: func.Context) -> 
 
 # Every night at 03:30 UTC.
 @app.timer_trigger("timer", schedule="0 30 3 * * *", run_on_startup=False, use_monitor=True)
-async def delete_expired_batches(timer: func.TimerRequest, context: func.Context) -> None:  # noqa: ARG001 (the binding's)
-    """Delete the reports whose time is over."""
-    await runtime.run(lambda app: app.delete_expired_batches(), context.invocation_id)
+async def delete_expired(timer: func.TimerRequest, context: func.Context) -> None:  # noqa: ARG001 (the binding's)
+    """Delete what names people and whose time is over."""
+    await runtime.run(lambda app: app.delete_expired(), context.invocation_id)
 
 
 def _delivery(msg: func.QueueMessage) -> Delivery:

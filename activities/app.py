@@ -18,7 +18,7 @@ from activities.graph.client import MicrosoftGraph
 from activities.graph.throttling import ThrottledGraph
 from activities.health import Health, Reachable
 from activities.identity import PatientCredential, managed_identity
-from activities.settings import Settings, SignIn
+from activities.settings import Settings, SignIn, superseded
 from activities.storage.outages import storage_unavailable
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from activities.queueing.messages import Delivery
     from activities.queueing.worker import QueueWorker
     from activities.storage.queues import Queue
+    from activities.storage.retention import Retention
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,8 @@ class Store:
     batch_queue: "Queue"
     batch_worker: "BatchWorker"
     batch_acceptor: "BatchAcceptor"
-    batch_retention_days: int = 30
+    retention: "Retention"
+    retention_days: int = 30
     closing: tuple[Callable[[], Awaitable[None]], ...] = ()
 
     async def close(self) -> None:
@@ -65,18 +67,23 @@ def open_store(settings: Settings, defaults: Defaults, graph: GraphGateway, cred
         TransientError: ``storageUnavailable``: no storage account is set.
     """
     from activities.batches.accepting import BatchAcceptor
+    from activities.batches.erasing import BatchRetention
     from activities.batches.store import TABLE as BATCH_TABLE
     from activities.batches.store import BatchStore
     from activities.batches.worker import BatchWorker
     from activities.execution.patience import PATIENCE
+    from activities.queueing.failure_retention import FailureRetention
     from activities.queueing.failures import Failures
     from activities.queueing.result_queue import RESULTS_KEPT_FOR, ResultQueue
     from activities.queueing.signing_key import SigningKey
+    from activities.queueing.told_failures import ToldFailures
     from activities.queueing.worker import QueueWorker
-    from activities.storage.keys import OwnKey
+    from activities.storage.keys import LearnerKey
     from activities.storage.ledger import TABLE as LEDGER_TABLE
     from activities.storage.ledger import TableLedger
+    from activities.storage.ledger_retention import LedgerRetention
     from activities.storage.queues import Queue
+    from activities.storage.retention import Keeper, Retention
     from activities.storage.tables import Table
 
     storage = settings.storage
@@ -88,14 +95,27 @@ def open_store(settings: Settings, defaults: Defaults, graph: GraphGateway, cred
     table, batch_table = (Table(storage, name, credential=credential) for name in (LEDGER_TABLE, BATCH_TABLE))
     queue, failed_queue, batch_queue, result_queue = (
         Queue(storage, f"{settings.activity_queue}{suffix}", credential=credential, kept_for=kept_for)
-        for suffix, kept_for in (("", None), ("-failed", None), ("-batches", None), ("-results", RESULTS_KEPT_FOR))
+        for suffix, kept_for in (
+            ("", None),
+            ("-failed", timedelta(days=settings.retention_days)),
+            ("-batches", None),
+            ("-results", RESULTS_KEPT_FOR),
+        )
     )
-    ledger = TableLedger(table, key=OwnKey(table, "learners").get, lease_seconds=settings.claim_lease_seconds)
+    learner_key = LearnerKey(table)
+    ledger = TableLedger(table, key=learner_key.get, lease_seconds=settings.claim_lease_seconds)
     signing_key = SigningKey(table)
     failures = Failures(table, queue=queue, failed_queue=failed_queue, patience=PATIENCE, signing_key=signing_key)
     results = ResultQueue(result_queue) if settings.queue_results else None
     batches = BatchStore(batch_table)
     batch_worker = BatchWorker(defaults, graph, ledger, batches, batch_queue, failures)
+    # The ledger last: what is on its way meanwhile comes to stand there.
+    keepers: dict[str, Keeper] = {
+        "batch": BatchRetention(batch_table, batches),
+        "failure": FailureRetention(table, failed_queue),
+        "queue": ToldFailures(failed_queue, table),
+        "ledger": LedgerRetention(table, learner_key),
+    }
     opened: tuple[Table | Queue, ...] = (table, batch_table, queue, failed_queue, batch_queue, result_queue)
     return Store(
         ledger,
@@ -105,7 +125,8 @@ def open_store(settings: Settings, defaults: Defaults, graph: GraphGateway, cred
         batch_queue,
         batch_worker,
         BatchAcceptor(batches, batch_worker),
-        settings.batch_retention_days,
+        Retention(keepers, learner_key),
+        settings.retention_days,
         closing=(*(one.close for one in opened), *((own_credential.close,) if own_credential else ())),
     )
 
@@ -142,15 +163,13 @@ class App:
         """Do what a message of the batch queue says. Raises what ``BatchWorker.handle`` raises."""
         await self.store.batch_worker.handle(delivery)
 
-    async def delete_expired_batches(self) -> None:
-        """Delete the batches whose time is over.
+    async def delete_expired(self) -> None:
+        """Delete what names people and whose time is over.
 
         Raises:
             TransientError: ``storageUnavailable``; the next run goes on.
         """
-        expired = datetime.now(UTC) - timedelta(days=self.store.batch_retention_days)
-        deleted = await self.store.batches.delete_before(expired)
-        telemetry.event("batchesDeleted", count=deleted)
+        await self.store.retention.expire(datetime.now(UTC) - timedelta(days=self.store.retention_days))
 
     async def close(self) -> None:
         """Close every connection."""
@@ -177,6 +196,8 @@ def build() -> App:
     """
     settings = Settings.from_environ(os.environ)
     telemetry.quieten_libraries()
+    for old, new in superseded(os.environ).items():
+        telemetry.warning("settingSuperseded", setting=old, instead=new)
     microsoft_graph = MicrosoftGraph(base_url=settings.graph_base_url, client_id=settings.azure_client_id)
     graph = ThrottledGraph(microsoft_graph)
     defaults = Defaults(
@@ -193,7 +214,7 @@ def build() -> App:
         Health(graph, ledger, queue),
         sign_in=settings.sign_in,
         public_base_url=settings.public_base_url or "",
-        remembered=timedelta(days=settings.batch_retention_days),
+        remembered=timedelta(days=settings.retention_days),
         open_store=lambda: open_store(settings, defaults, graph, microsoft_graph.credential),
     )
     return app

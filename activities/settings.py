@@ -91,7 +91,7 @@ class Settings(BaseModel):
     default_time_zone: TimeZone = Field(UTC, alias="DEFAULT_TIME_ZONE")
     activity_queue: QueueName = Field("learning-activities", alias="ACTIVITY_QUEUE")
     claim_lease_seconds: Annotated[int, whole("seconds")] = Field(60, alias="CLAIM_LEASE_SECONDS")
-    batch_retention_days: Annotated[int, whole("days")] = Field(30, alias="BATCH_RETENTION_DAYS")
+    retention_days: Annotated[int, whole("days")] = Field(30, alias="RETENTION_DAYS")
     queue_results: Annotated[bool, BeforeValidator(flag)] = Field(default=False, alias="QUEUE_RESULTS")
     entra_auth: Annotated[bool, BeforeValidator(_guarded)] = Field(default=False, alias="ENTRA_AUTH")
     allowed_client_applications: Annotated[Ids, AfterValidator(_somebody)] = Field(
@@ -117,14 +117,16 @@ class Settings(BaseModel):
         Raises:
             SettingsError: one problem for each setting that cannot be used.
         """
-        given = {name: value for name in NAMES if (value := environ.get(name, "").strip())}
+        set_by = {name: name for name in NAMES} | {new: old for old, new in superseded(environ).items()}
+        given = {name: value for name, given in set_by.items() if (value := environ.get(given, "").strip())}
         try:
             return cls.model_validate(given, context=environ)
         except ValidationError as error:
             found = error.errors(include_url=False, include_input=False)
         # A default is found wrong under the field's own name.
         names = {field: one.alias or "" for field, one in cls.model_fields.items()}
-        told = [(names.get(str(one["loc"][0]), str(one["loc"][0])), one["msg"]) for one in found]
+        wrong_ones = [(names.get(str(one["loc"][0]), str(one["loc"][0])), one["msg"]) for one in found]
+        told = [(set_by[name], message) for name, message in wrong_ones]
         # Outside of the block: the library's error holds the values, and one may be a secret.
         raise SettingsError([Problem("invalidSetting", f"{name} {message}.", name) for name, message in told])
 
@@ -150,6 +152,17 @@ class Settings(BaseModel):
 
 
 NAMES = tuple(one.alias or "" for one in Settings.model_fields.values())
+# What settings were called before; they still count where the new one is not set.
+_FORMER_NAMES = {"BATCH_RETENTION_DAYS": "RETENTION_DAYS"}
+
+
+def superseded(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return which settings count that are set under a former name: that name, and the one to set instead."""
+    return {
+        old: new
+        for old, new in _FORMER_NAMES.items()
+        if environ.get(old, "").strip() and not environ.get(new, "").strip()
+    }
 
 
 def wants_entra_auth(environ: Mapping[str, str]) -> bool:

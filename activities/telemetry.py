@@ -112,6 +112,11 @@ def event(name: str, **fields: object) -> None:
     say([Event(logging.INFO, name, fields)])
 
 
+def warning(name: str, **fields: object) -> None:
+    """Log one event at WARNING: what an admin should change, though all goes on; values as those of ``event``."""
+    say([Event(logging.WARNING, name, fields)])
+
+
 def failure(name: str, error: BaseException, **fields: object) -> None:
     """Log an unexpected failure at ERROR with the traceback of its whole chain, but without the exceptions' texts.
 

@@ -4,7 +4,7 @@ from activities.contract.validation import ODATA_TYPE, TYPE
 from activities.errors import ErrorCode
 from activities.graph.permissions import NEEDED_FOR
 from activities.web.http import LARGEST_PAGE
-from connector import publisher, schemas
+from connector import erasure, publisher, schemas
 from connector.schemas import Schema, flag, listing, number, record, ref, text
 
 _APP = f"https://{publisher.PLACEHOLDER_HOST}{publisher.BASE_PATH}"
@@ -40,6 +40,8 @@ def by_name() -> dict[str, Schema]:
         "FailurePage": _failure_page(),
         "Selection": _selection(),
         "Replayed": _replayed(),
+        "LearnerSelection": erasure.selection(),
+        "ErasedLearner": erasure.answer(),
         "Health": _health(),
         "Error": _error(),
         "ApiDescription": _description(),

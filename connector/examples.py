@@ -43,6 +43,10 @@ def of_requests() -> dict[str, Examples]:
             "code": {"summary": "Those with an error code", "value": {"code": "contentNotOwnedByProvider"}},
             "ids": {"summary": "Single failures", "value": {"ids": ["5db4f7926ca010edbf92504b390fe31b"]}},
         },
+        "LearnerSelection": {
+            "id": {"summary": "By object ID", "value": {"learnerUserId": "7ba2228a-e020-11ec-9d64-0242ac120002"}},
+            "address": {"summary": "By address", "value": {"learnerUserId": "ann@contoso.com"}},
+        },
     }
 
 
@@ -58,6 +62,9 @@ def of_answers() -> dict[str, Examples]:
         ),
         "FailurePage": _one(_body(answers.encode_failures([failure()], "", _REQUEST))),
         "Replayed": _one({"replayedCount": 12, "moreToReplay": False}),
+        "ErasedLearner": _one(
+            {"batchCount": 3, "failureCount": 1, "queueCount": 1, "ledgerCount": 12, "moreToErase": False}
+        ),
         "Health": _one(_body(answers.encode_health(Report(_NOW), _REQUEST))),
         "ApiDescription": _one(
             {"openapi": "3.1.0", "info": {"title": publisher.TITLE, "version": publisher.version()}}

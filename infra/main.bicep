@@ -173,8 +173,8 @@ param claimLeaseSeconds int = 60
 
 @minValue(1)
 @maxValue(9999)
-@description('App setting BATCH_RETENTION_DAYS.')
-param batchRetentionDays int = 30
+@description('App setting RETENTION_DAYS.')
+param retentionDays int = 30
 
 @description('App setting QUEUE_RESULTS.')
 param queueResults bool = false
@@ -344,7 +344,7 @@ module functionApp 'modules/function-app.bicep' = {
       DEFAULT_TIME_ZONE: defaultTimeZone
       ACTIVITY_QUEUE: activityQueue
       CLAIM_LEASE_SECONDS: string(claimLeaseSeconds)
-      BATCH_RETENTION_DAYS: string(batchRetentionDays)
+      RETENTION_DAYS: string(retentionDays)
       QUEUE_RESULTS: queueResults ? 'true' : 'false'
     }
   }

@@ -71,6 +71,7 @@ PURE = {
     "contract.dates",
     "contract.envelope",
     "contract.json_text",
+    "contract.learner",
     "contract.limits",
     "contract.forms",
     "contract.changes",

@@ -2,7 +2,7 @@
 
 import json
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -14,18 +14,21 @@ from activities.contract.advice import ADVICE, Actor
 from activities.contract.models import Assignment, Defaults, SelfInitiatedCourse
 from activities.contract.validation import parse_activity
 from activities.errors import ErrorCode
+from activities.execution.patience import PATIENCE
 from activities.execution.result import Result
 from activities.queueing.messages import Failure
 from activities.queueing.put_back import Record
-from activities.queueing.result_queue import encode
+from activities.queueing.result_queue import RESULTS_KEPT_FOR, encode
 from activities.settings import Settings
 from activities.storage import ledger
+from activities.storage.retention import SECONDS_AT_NIGHT
 from activities.web import answers
 from connector.served_routes import served
 from local.lifecycle import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BATCHES = (ROOT / "docs" / "batches.md").read_text(encoding="utf-8")
+PERSONAL_DATA = (ROOT / "docs" / "personal-data.md").read_text(encoding="utf-8")
 QUEUE = (ROOT / "docs" / "queue.md").read_text(encoding="utf-8")
 REQUESTS = (ROOT / "docs" / "requests.md").read_text(encoding="utf-8")
 # Read by the Functions host and its tools, not by the app.
@@ -135,6 +138,20 @@ def test_the_limits_of_a_batch_are_told() -> None:
         assert limit in README
 
 
+def test_everything_that_the_app_keeps_has_a_row_that_says_for_how_long() -> None:
+    kept = re.findall(r"^\| (.+?) \| .+? \| (.+?) \|", PERSONAL_DATA, re.MULTILINE)
+    queues = [
+        f"learning-activities{suffix}"
+        for suffix in ("", "-failed", "-batches", "-results", "-poison", "-batches-poison")
+    ]
+    for place in (ledger.TABLE, store.TABLE, *queues):
+        assert [time for where, time in kept if f"`{place}`" in where], place
+    told = {re.findall(r"`([\w-]+)`", where)[0]: time for where, time in kept if "`" in where}
+    assert f"{RESULTS_KEPT_FOR.days} days" in told["learning-activities-results"]
+    assert f"{PATIENCE // timedelta(hours=1)} hours" in told["learning-activities"]
+    assert f"{SECONDS_AT_NIGHT / 60:.0f}" == "1", "a minute, as the page says"
+
+
 def test_every_command_that_the_readme_names_exists() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
@@ -156,6 +173,7 @@ def test_every_file_that_the_documents_link_to_exists() -> None:
         "docs/for-integrators.md",
         "docs/for-makers.md",
         "docs/performance.md",
+        "docs/personal-data.md",
         "docs/queue.md",
         "CHANGELOG.md",
     ):

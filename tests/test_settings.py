@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from activities.contract.setting_values import GRAPH_BASE_URL
 from activities.errors import ErrorCode, SettingsError
-from activities.settings import NAMES, Settings, SignIn, Storage, wants_entra_auth
+from activities.settings import NAMES, Settings, SignIn, Storage, superseded, wants_entra_auth
 from tests.support.records import OTHER_PROVIDER, PROVIDER
 
 # What the platform says where App Service Authentication is on.
@@ -52,7 +52,7 @@ def test_every_setting_is_read_and_surrounding_space_goes() -> None:
         "DEFAULT_TIME_ZONE": " Europe/Berlin ",
         "ACTIVITY_QUEUE": " other-activities ",
         "CLAIM_LEASE_SECONDS": " 5 ",
-        "BATCH_RETENTION_DAYS": "90 ",
+        "RETENTION_DAYS": "90 ",
         "QUEUE_RESULTS": " True",
         "ENTRA_AUTH": " True ",
         "ALLOWED_CLIENT_APPLICATIONS": f"{PROVIDER.upper()} , {OTHER_PROVIDER}",
@@ -74,7 +74,7 @@ def test_every_setting_is_read_and_surrounding_space_goes() -> None:
         "default_time_zone": ZoneInfo("Europe/Berlin"),
         "activity_queue": "other-activities",
         "claim_lease_seconds": 5,
-        "batch_retention_days": 90,
+        "retention_days": 90,
         "queue_results": True,
         "entra_auth": True,
         "allowed_client_applications": frozenset({PROVIDER, OTHER_PROVIDER}),
@@ -116,7 +116,11 @@ def test_settings_are_frozen(name: str) -> None:
         ("DEFAULT_TIME_ZONE", "Mars/Olympus"),
         ("DEFAULT_TIME_ZONE", "localtime"),
         *(("ACTIVITY_QUEUE", name) for name in ("ab", "Activities", "-a-b", "a--b", "a_b", "aktivitäten", "a" * 49)),
-        *(("BATCH_RETENTION_DAYS", text) for text in ("0", "-1", "30.5", "a month", "10000", "٣")),
+        *(
+            (name, text)
+            for name in ("RETENTION_DAYS", "BATCH_RETENTION_DAYS")
+            for text in ("0", "-1", "30.5", "a month", "10000", "٣")
+        ),
         *(("QUEUE_RESULTS", text) for text in ("yes", "1", "truefalse")),
         *(("CLAIM_LEASE_SECONDS", text) for text in ("0", "-1", "1.5", "1e3", "a minute", "10000", "٣")),
         *(
@@ -272,3 +276,19 @@ def test_settings_that_cannot_be_used_are_transient_because_the_same_request_wor
 
 def test_graph_is_the_global_cloud_by_default() -> None:
     assert Settings().graph_base_url == GRAPH_BASE_URL == "https://graph.microsoft.com/v1.0"
+
+
+class TestFormerNames:
+    def test_a_former_name_counts_and_is_told(self) -> None:
+        environ = {"BATCH_RETENTION_DAYS": " 7 "}
+        assert Settings.from_environ(environ).retention_days == 7
+        assert superseded(environ) == {"BATCH_RETENTION_DAYS": "RETENTION_DAYS"}
+
+    def test_where_both_are_set_the_present_name_counts(self) -> None:
+        environ = {"BATCH_RETENTION_DAYS": "nonsense", "RETENTION_DAYS": "90"}
+        assert Settings.from_environ(environ).retention_days == 90
+        assert superseded(environ) == {}
+
+    @pytest.mark.parametrize("environ", [{}, {"BATCH_RETENTION_DAYS": " "}, {"RETENTION_DAYS": "7"}])
+    def test_without_a_former_name_nothing_is_told(self, environ: dict[str, str]) -> None:
+        assert superseded(environ) == {}

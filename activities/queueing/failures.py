@@ -130,10 +130,13 @@ def _key(row: str) -> Entity:
     return {"PartitionKey": PARTITION, "RowKey": row}
 
 
+def row_of(moment: datetime) -> str:
+    """Return what the row keys of that time begin with; they sort the newest first."""
+    return f"at-{10**14 - int(moment.timestamp() * 1000):015}"
+
+
 def _row(failure: Failure) -> str:
-    """Return a row key that sorts the newest first."""
-    milliseconds = int(failure.failed_at.timestamp() * 1000)
-    return f"at-{10**14 - milliseconds:015}-{failure.id}"
+    return f"{row_of(failure.failed_at)}-{failure.id}"
 
 
 def _entity(failure: Failure, row: str) -> Entity:

@@ -9,15 +9,21 @@ import binascii
 import codecs
 import hashlib
 import json
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
 from activities.contract import json_text
 from activities.contract.envelope import open_envelope
+from activities.contract.learner import Learner
 from activities.errors import ActivityError, PermanentError, Problem
 from activities.queueing import put_back
 from activities.queueing.put_back import Record
+
+# What ``encode_failure`` begins a message with.
+_FAILURE_ID = re.compile(r'^\{"id": "([0-9a-f]{32})"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +136,29 @@ def encode_failure(failure: Failure) -> str:
         return message
     kept = {name: said[name] for name in ("id", "code", "attempts", "firstSeenAt", "failedAt")}
     return json.dumps({**kept, "message": failure.message[:2000], "activityAt": "/api/failures"})
+
+
+def is_about(said: Mapping[str, Any], learner: Learner) -> bool:
+    """Tell whether a failure, as it is told, is about a learner."""
+    if "bodyBase64" in said:
+        return learner.is_meant_by_body(base64.b64decode(said["bodyBase64"]))
+    # Of what fits into no message, only the reason is told.
+    return learner.is_meant_by(said.get("activity", said))
+
+
+def tells_of(message: str, learner: Learner) -> bool:
+    """Tell whether a message of the queue of failures is about a learner, whoever has put it there."""
+    try:
+        said = json.loads(message)
+        return is_about(said, learner)
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        return learner.is_meant_by_body(message.encode(errors="backslashreplace"))
+
+
+def failure_id_of(message: str) -> str:
+    """Return which failure a message of the queue of failures tells of; "" if the app has not written it."""
+    found = _FAILURE_ID.search(message)
+    return found[1] if found else ""
 
 
 def _json(body: bytes) -> Any:

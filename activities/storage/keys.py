@@ -49,21 +49,26 @@ class OwnKey:
         return key
 
 
-class LearnerKey:
-    """Says what stands in a row for a learner: found by whoever knows the id, telling it to nobody.
+class LearnerKey(OwnKey):
+    """The key that says what stands in a row for a learner: found by whoever knows the id, telling it to nobody.
 
     Args:
         table: Where the key is kept.
     """
 
     def __init__(self, table: Table) -> None:
-        self._key = OwnKey(table, "learners")
+        super().__init__(table, "learners")
 
     async def learner_hash(self, learner_user_id: str) -> str:
-        """Return the hash of an id in 64 hexadecimal digits, the same in every process, however the id is spelled.
+        """Return what ``learner_hash`` makes of an id with this key.
 
         Raises:
             TransientError: ``storageUnavailable``.
         """
-        meant = learner_user_id.strip().lower().encode(errors="backslashreplace")
-        return hmac.digest(await self._key.get(), meant, "sha256").hex()
+        return learner_hash(learner_user_id, await self.get())
+
+
+def learner_hash(learner_user_id: str, key: bytes) -> str:
+    """Return the hash of an id in 64 hexadecimal digits, the same in every process, however the id is spelled."""
+    meant = learner_user_id.strip().lower().encode(errors="backslashreplace")
+    return hmac.digest(key, meant, "sha256").hex()

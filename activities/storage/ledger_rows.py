@@ -8,6 +8,7 @@ people, and go when its time is over: Graph's id begins with the learner's, so i
 import hashlib
 import hmac
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -15,10 +16,12 @@ from typing import Any
 from activities.contract.models import ActivityRequest, Json
 from activities.execution.lifecycle import Known
 from activities.execution.sameness import FIXED, KIND, canonical
+from activities.storage.keys import learner_hash
 from activities.storage.table_bytes import Entity, packed, unpacked
 
 IN_PROGRESS, COMPLETED = "inProgress", "completed"
 KNOWN, LEARNER_HASH = "Known", "LearnerHash"
+_PERSONAL = re.compile(rf"{KNOWN}\d+")
 _FIXED, _LEARNER = "Fixed", "learnerUserId"
 # Rows that an earlier version wrote have no time: whatever comes is newer.
 _BEFORE = datetime(2000, 1, 1, tzinfo=UTC)
@@ -28,11 +31,6 @@ def key_of(request: ActivityRequest) -> tuple[str, str]:
     """Return partition and row: an external id may have any length and characters, a row key may not."""
     provider, external_id = request.key
     return provider, hashlib.sha256(external_id.encode(errors="surrogatepass")).hexdigest()
-
-
-def learner_hash(learner_user_id: str, key: bytes) -> str:
-    """Return what tells whether a row is about a learner to whoever has the key, and to nobody else."""
-    return hmac.digest(key, learner_user_id.casefold().encode(), "sha256").hex()
 
 
 def completed(known: Known, key: bytes, *, before: Mapping[str, Any], now: datetime, most_properties: int) -> Entity:
@@ -96,6 +94,15 @@ def _contradicted(row: Mapping[str, Any], request: ActivityRequest, key: bytes) 
     if learner and known and not hmac.compare_digest(known, learner_hash(learner, key)):
         differing.append(_LEARNER)
     return tuple(differing)
+
+
+def forgotten(row: Mapping[str, Any], *, now: datetime) -> Entity:
+    """Return a row without what names people, be it of this version or of an earlier one."""
+    if "Deleted" in row:
+        kept = {name: value for name, value in row.items() if not _PERSONAL.fullmatch(name)}
+        return {**kept, "Forgotten": True}
+    kept = {name: row[name] for name in ("PartitionKey", "RowKey", "State", "Owner")}
+    return {**kept, "AsOf": _BEFORE, "Deleted": False, "ChangedAt": now, "Forgotten": True}
 
 
 def _known_of_earlier_version(row: Mapping[str, Any]) -> Known | None:

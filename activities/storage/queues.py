@@ -1,10 +1,10 @@
-"""The only door to Storage Queues: put a message, delete a message. Knows nothing of what stands in one."""
+"""The only door to Storage Queues: put, receive and delete a message. Knows nothing of what stands in one."""
 
 import asyncio
 import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from azure.core.credentials_async import AsyncTokenCredential
@@ -15,6 +15,7 @@ from activities.storage.outages import translate
 from activities.storage.tables import STORAGE_SECONDS
 
 if TYPE_CHECKING:
+    from azure.storage.queue import QueueMessage
     from azure.storage.queue.aio import QueueClient
 
 # The library's own retry would begin after 15 s, which is more than STORAGE_SECONDS.
@@ -25,6 +26,7 @@ _OPTIONS: dict[str, Any] = {
     "random_jitter_range": 1,
     "connection_timeout": 3,
 }
+MOST_RECEIVED = 32  # At once: https://learn.microsoft.com/rest/api/storageservices/get-messages
 _WHILE_IT_IS_MADE_SECONDS = 0.1
 _NEVER_EXPIRES = -1  # The default of seven days could be over before a delayed message is seen.
 
@@ -35,6 +37,15 @@ class Receipt:
 
     message_id: str
     pop_receipt: str
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A message that nobody else sees for a while."""
+
+    text: str
+    inserted_at: datetime
+    receipt: Receipt
 
 
 class Queue:
@@ -84,6 +95,29 @@ class Queue:
             await self._call(lambda: self._client.delete_message(sent.message_id, sent.pop_receipt))
         except HttpResponseError:
             return
+
+    async def first_insertions(self) -> list[datetime]:
+        """Return when the first messages, 32 at most, were put into the queue; they stay as they are.
+
+        Raises:
+            TransientError: ``storageUnavailable``.
+        """
+        peeked = await self._call(lambda: self._client.peek_messages(max_messages=MOST_RECEIVED))
+        return [one.inserted_on or datetime.now(UTC) for one in peeked]
+
+    async def receive_some(self, *, hidden_seconds: int, most: int = MOST_RECEIVED) -> list[Received]:
+        """Return up to 32 messages, which nobody else sees for that time.
+
+        Earlier receipts of them are worth nothing any more.
+
+        Raises:
+            TransientError: ``storageUnavailable``.
+        """
+        received = await self._call(lambda: _received(self._client, hidden_seconds, most))
+        return [
+            Received(one.content, one.inserted_on or datetime.now(UTC), Receipt(one.id, one.pop_receipt or ""))
+            for one in received
+        ]
 
     async def check(self) -> None:
         """Reach the queue.
@@ -137,3 +171,8 @@ class Queue:
         except ResourceExistsError:
             # Somebody else is making it at this moment, and it is not there before that is done.
             await asyncio.sleep(_WHILE_IT_IS_MADE_SECONDS)
+
+
+async def _received(client: "QueueClient", hidden_seconds: int, most: int) -> "list[QueueMessage]":
+    messages = client.receive_messages(max_messages=most, messages_per_page=most, visibility_timeout=hidden_seconds)
+    return [message async for message in messages]

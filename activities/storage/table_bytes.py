@@ -34,6 +34,17 @@ _STATUS = re.compile(rb"^HTTP/1\.1 (\d{3})", re.MULTILINE)
 _ETAG = re.compile(rb"^ETag: *([^\r\n]*)", re.MULTILINE | re.IGNORECASE)
 
 type Entity = dict[str, Any]
+type Place = Mapping[str, str]  # Where a query goes on: the keys that the service says.
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Which entities are wanted: those that a condition holds for, in which ``@names`` stand for the parameters."""
+
+    condition: str
+    parameters: dict[str, Any] | None
+    select: list[str] | None
+    page_size: int
 
 
 class Verb(Enum):

@@ -117,14 +117,21 @@ class Table:
         Raises:
             TransientError: ``storageUnavailable``.
         """
-        entities = self._connection.client.query_entities(
-            condition, parameters=parameters, select=select, results_per_page=page_size
-        )
-        pages = entities.by_page()
-        # A page can be empty although another follows: the service stops its search after a while.
-        while (page := await self._call(lambda: _next_page(pages))) is not None:
-            for entity in page:
+        async for entities, _ in self.pages(table_bytes.Query(condition, parameters, select, page_size)):
+            for entity in entities:
                 yield entity
+
+    async def pages(
+        self, wanted: table_bytes.Query, *, after: table_bytes.Place | None = None
+    ) -> AsyncIterator[tuple[list[Entity], table_bytes.Place]]:
+        """Yield the pages of ``query``, each with the place of the next one, empty behind the last. Raises as it."""
+        # A page can be empty although another follows: the service stops its search after a while.
+        entities = self._connection.client.query_entities(
+            wanted.condition, parameters=wanted.parameters, select=wanted.select, results_per_page=wanted.page_size
+        )
+        pages: Any = entities.by_page(after)  # type: ignore[arg-type]  # The library's own tokens are no texts.
+        while (page := await self._call(lambda: _next_page(pages))) is not None:
+            yield page, pages.continuation_token
 
     async def close(self) -> None:
         """Close the connections."""

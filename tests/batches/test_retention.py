@@ -104,13 +104,13 @@ class TestDeleting:
     ) -> None:
         now = datetime.now(UTC)
         batches = [await kept(stage, now - timedelta(days=age, minutes=1)) for age in (30, 1, 0)]
-        stage.store = replace(stage.store, batch_retention_days=days)
-        await stage.runtime.run(App.delete_expired_batches, "invocation-1")
+        stage.store = replace(stage.store, retention_days=days)
+        await stage.runtime.run(App.delete_expired, "invocation-1")
         assert [await rows_of(stage, batch) for batch in batches] == left
 
     def test_thirty_days_are_the_default(self) -> None:
-        assert Settings.from_environ({}).batch_retention_days == 30
-        assert Settings.from_environ({"BATCH_RETENTION_DAYS": "7"}).batch_retention_days == 7
+        assert Settings.from_environ({}).retention_days == 30
+        assert Settings.from_environ({"RETENTION_DAYS": "7"}).retention_days == 7
 
 
 @dataclass

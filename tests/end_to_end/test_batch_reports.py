@@ -237,7 +237,7 @@ def test_the_timer_deletes_the_reports_whose_time_is_over_and_no_others(stack: Q
     with TableClient.from_connection_string(stack.connection, "activitybatches") as table:
         sent = datetime.now(UTC) - timedelta(days=31)
         table.update_entity({"PartitionKey": old, "RowKey": "batch", "CreatedAt": sent})
-    url = f"{stack.hosts[-1].url}/admin/functions/delete_expired_batches"
+    url = f"{stack.hosts[-1].url}/admin/functions/delete_expired"
     assert plain_http.post(url, json={}, headers={"x-functions-key": KEY}).status_code == 202
     wait_until(lambda: batch_stack.get(stack, old).status_code == 404, stack.tail)
     assert batch_stack.get(stack, young).status_code == 200

@@ -46,7 +46,7 @@ def test_the_worker_finds_exactly_the_functions_of_the_contract() -> None:
         queue = triggers.pop(name)
         found = (queue["type"], queue["queueName"], queue["connection"])
         assert found == ("queueTrigger", queue_name, "AzureWebJobsStorage")
-    timer = triggers.pop("delete_expired_batches")
+    timer = triggers.pop("delete_expired")
     assert (timer["type"], timer["schedule"]) == ("timerTrigger", "0 30 3 * * *")
     routes = {
         name: (trigger["type"], trigger["route"], trigger["methods"], trigger["authLevel"])
@@ -62,5 +62,6 @@ def test_the_worker_finds_exactly_the_functions_of_the_contract() -> None:
         "get_openapi": ("httpTrigger", "openapi.json", ["GET"], "FUNCTION"),
         "list_failures": ("httpTrigger", "failures", ["GET"], "FUNCTION"),
         "replay_failures": ("httpTrigger", "failures/replay", ["POST"], "FUNCTION"),
+        "erase_learner": ("httpTrigger", "learners/erase", ["POST"], "FUNCTION"),
         "get_health": ("httpTrigger", "health", ["GET"], "ANONYMOUS"),
     }

@@ -100,7 +100,7 @@ def test_defaults_of_the_infrastructure_are_those_of_the_code() -> None:
     params = bicep.files()["infra/main.bicep"].params
     assert params["activityQueue"].default == Settings().activity_queue
     assert params["claimLeaseSeconds"].default == Settings().claim_lease_seconds
-    assert params["batchRetentionDays"].default == Settings().batch_retention_days
+    assert params["retentionDays"].default == Settings().retention_days
     assert params["queueResults"].default is False
     assert params["defaultTimeZone"].default == "UTC"
 

@@ -97,6 +97,7 @@ class StoredFailures:
     failures: Failures
     queue: StoredQueue
     failed_queue: StoredQueue
+    table: Table
     life: Life = field(default_factory=Life)
 
 
@@ -129,4 +130,4 @@ async def stored_failures(ports: tuple[int, int, int]) -> AsyncIterator[StoredFa
         failures = Failures(
             table, queue=queue.queue, failed_queue=failed_queue.queue, patience=PATIENCE, signing_key=KnownKey()
         )
-        yield StoredFailures(failures, queue, failed_queue, life)
+        yield StoredFailures(failures, queue, failed_queue, table, life)

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 
 from activities.app import Store
 from activities.batches.accepting import BatchAcceptor
+from activities.batches.erasing import BatchRetention
 from activities.batches.store import BatchStore
 from activities.batches.worker import BatchWorker
 from activities.contract.models import Defaults
@@ -12,7 +13,9 @@ from activities.queueing.failures import Failures
 from activities.queueing.signing_key import SigningKey
 from activities.queueing.worker import QueueWorker
 from activities.settings import Storage
+from activities.storage.keys import LearnerKey
 from activities.storage.queues import Queue
+from activities.storage.retention import Retention
 from activities.storage.tables import Table
 from tests.support.fakes import REGISTRATION_ID, FakeGraph, FakeLedger
 
@@ -28,6 +31,7 @@ def store_of(  # noqa: PLR0913 (one for each part of the store)
     queue: Queue | None = None,
     batches: BatchStore | None = None,
     batch_queue: Queue | None = None,
+    retention: Retention | None = None,
     close: Callable[[], Awaitable[None]] | None = None,
 ) -> Store:
     """Return a store with these parts."""
@@ -47,5 +51,6 @@ def store_of(  # noqa: PLR0913 (one for each part of the store)
         batch_queue,
         batch_worker,
         BatchAcceptor(batches, batch_worker),
+        retention or Retention({"batch": BatchRetention(table, batches)}, LearnerKey(table)),
         closing=(close,) if close else (),
     )

@@ -352,7 +352,7 @@ class TestEnvironment:
         monkeypatch.setenv("ALLOWED_LEARNING_PROVIDER_IDS", REGISTRATION_ID)
         monkeypatch.setenv("DEFAULT_TIME_ZONE", "Europe/Berlin")
         monkeypatch.setenv("PUBLIC_BASE_URL", "https://api.contoso.com")
-        monkeypatch.setenv("BATCH_RETENTION_DAYS", "7")
+        monkeypatch.setenv("RETENTION_DAYS", "7")
         monkeypatch.setenv("CLIENT_APPLICATION_PROVIDERS", json.dumps({APPLICATION: [REGISTRATION_ID]}))
         app = build_app()
         await app.close()
@@ -362,6 +362,18 @@ class TestEnvironment:
         assert app.defaults.registration_ids_of_clients == {APPLICATION: {REGISTRATION_ID}}
         assert (app.public_base_url, app.remembered) == ("https://api.contoso.com", timedelta(days=7))
         assert app.sign_in is None
+
+    async def test_a_setting_by_its_former_name_counts_and_the_log_warns(
+        self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        monkeypatch.setenv("BATCH_RETENTION_DAYS", "7")
+        app = build_app()
+        await app.close()
+        assert app.remembered == timedelta(days=7)
+        (warning,) = [one for one in caplog.records if one.levelname == "WARNING"]
+        assert warning.getMessage() == (
+            'settingSuperseded {"setting": "BATCH_RETENTION_DAYS", "instead": "RETENTION_DAYS"}'
+        )
 
     async def test_with_entra_id_the_app_knows_who_may_sign_in(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("WEBSITE_AUTH_ENABLED", "True")
