@@ -55,7 +55,7 @@ class Ledger:
             "Owner": "owner",
             "AsOf": OLD,
             "Deleted": False,
-            "Fixed": "{}",
+            "Fixed": "hash",
             "LearnerHash": await self.key.learner_hash(learner),
             "ChangedAt": OLD,
             "Forgotten": False,
@@ -154,7 +154,7 @@ class TestErasing:
         assert await ledger.retention.erase(ANN, run()) == Ended(2)
         for external_id in ("young", "forgotten"):
             row = await ledger.row(external_id)
-            assert (row["LearnerHash"], row["Forgotten"], row["Immutable"]) == ("", True, "hash")
+            assert (row["LearnerHash"], row["Forgotten"], row["Fixed"]) == ("", True, "hash")
             assert not [name for name in row if name.startswith("Known")]
         assert await ledger.knows("others")
         assert await ledger.retention.erase(ANN, run()) == Ended(0)
