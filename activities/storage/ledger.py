@@ -125,12 +125,13 @@ class TableLedger:
         if remaining > 0:
             return _in_progress(remaining)
         claim.left_behind = True
-        claim.etag = await self._commits.do(Operation(Verb.REPLACE, self._claimed(claim), claim.etag))
+        taking_over = Operation(Verb.REPLACE, self._claimed(claim), claim.etag)
+        claim.etag = await self._commits.do_own(taking_over, owner=claim.owner)
         return claim
 
     async def _end(self, claim: Claim, operation: Operation) -> None:
         try:
-            claim.etag = await self._commits.do(operation)
+            claim.etag = await self._commits.do_own(operation, owner=claim.owner)
         except (EntityChangedError, EntityMissingError):
             return  # Taken over after the lease had run out: the new holder has asked Graph, and writes what is true.
 
