@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,6 +19,7 @@ from activities.batches.store import BatchStore
 from activities.batches.task import Task
 from activities.batches.worker import BatchWorker
 from activities.contract import values
+from activities.contract.models import ActivityRequest
 from activities.errors import ErrorCode, PermanentError, TransientError
 from activities.execution import patience
 from activities.execution.result import Outcome, Result
@@ -87,11 +88,11 @@ class BatchAcceptor:
             refused, valid = attempt.check(fitting, batch_id=batch.id, defaults=defaults)
             if len(valid) <= CHUNK:
                 done = await attempt.create(valid, graph=self.worker.graph, ledger=self.worker.ledger)
-                ends = sorted([*refused, *done.results], key=lambda result: result.index)
-                await self._keep_created(batch, pages, ends, done)
+                done.results = sorted([*refused, *done.results], key=lambda result: result.index)
+                ends = await self._keep_created(batch, pages, done, valid)
                 return Accepted(_added_up(batch, ends), ends)
         await self.store.keep(batch, pages, {})
-        await self.worker.queue.put(Task.of_batch(batch).encode())
+        await self._begin(batch, repeatable=key is not None)
         telemetry.event("batchAccepted", batchId=batch.id, total=batch.total)
         return Accepted(Progress(batch))
 
@@ -119,13 +120,37 @@ class BatchAcceptor:
             await self.worker.queue.put(Task.of_batch(batch, attempts=1).encode())
         return batch
 
+    async def _begin(self, batch: Batch, *, repeatable: bool) -> None:
+        """Put a batch's first message into the queue; if it is not known whether it is there, the batch goes away.
+
+        A batch that was sent with a key stays: the same request goes on with it.
+        """
+        try:
+            await self.worker.queue.put(Task.of_batch(batch).encode())
+        except TransientError as error:
+            if repeatable:
+                raise
+            await _quietly("batchNotDeleted", self.store.delete(batch.id))
+            message = (
+                f"{error.message} Part of the batch may be carried out nevertheless. So that sending it again does "
+                "nothing twice, give its records an externalCourseActivityId."
+            )
+            raise TransientError(error.code, message, retry_after_seconds=error.retry_after_seconds) from error
+
     async def _keep_created(
-        self, batch: Batch, pages: Sequence[Sequence[SentRecord]], ends: Sequence[Result], done: Round
-    ) -> None:
-        """Keep a batch that was worked off at once, and leave to the queue what has to wait."""
+        self,
+        batch: Batch,
+        pages: Sequence[Sequence[SentRecord]],
+        done: Round,
+        requests: Mapping[int, ActivityRequest],
+    ) -> Sequence[Result]:
+        """Keep a batch that was worked off at once, leave to the queue what has to wait, and return the results.
+
+        What Graph did is told, also if it cannot be kept; what has to wait, and cannot, has come to its end.
+        """
         chunk_of = chunk_of_each(batch.id, pages)
         by_chunk: defaultdict[Chunk, Round] = defaultdict(Round)
-        for result in ends:
+        for result in done.results:
             by_chunk[chunk_of[result.index]].results.append(result)
         for index, error in done.waiting.items():
             by_chunk[chunk_of[index]].waiting[index] = error
@@ -134,10 +159,27 @@ class BatchAcceptor:
         now = datetime.now(UTC)
         until = {chunk: now + timedelta(seconds=delays[chunk]) for chunk, part in by_chunk.items() if part.throttled}
         of_chunks = {chunk: part.results for chunk, part in by_chunk.items()}
-        await self.store.keep(batch, pages, of_chunks, waiting_until=until)
+        ends = list(done.results)
+        try:
+            await self.store.keep(batch, pages, of_chunks, waiting_until=until)
+        except TransientError as error:
+            if done.came_to_nothing:
+                raise
+            telemetry.event("batchNotKept", code=error.code)
+            kept = False
+        else:
+            kept = True
         for chunk, part in by_chunk.items():
             task = Task.of_batch(batch, chunk, attempts=1)
-            await self.worker.put_back(task, part, delay_seconds=delays[chunk])
+            put = kept and await _quietly(
+                "chunkNotPutBack", self.worker.put_back(task, part, delay_seconds=delays[chunk])
+            )
+            if not put:
+                not_kept = [_not_kept(index, error, requests[index]) for index, error in part.waiting.items()]
+                ends += not_kept
+                # Whoever finds a message there nevertheless sees that these records have come to their end.
+                kept = kept and await _quietly("resultsNotKept", self.store.tell(chunk, not_kept))
+        ends.sort(key=lambda result: result.index)
         outcomes = results.outcomes(ends)
         telemetry.event(
             "batchAnswered",
@@ -149,6 +191,7 @@ class BatchAcceptor:
             waitingByCode=done.waiting_by_code,
             delaySeconds=round(max(delays.values(), default=0.0)),
         )
+        return ends
 
     async def _with_originals(self, wanted: BatchRequest) -> list[SentRecord]:
         """Return the records, with what the download of failed rows had withheld filled in again."""
@@ -175,6 +218,25 @@ def _completed(record: SentRecord, originals: Mapping[tuple[str, int], Any]) -> 
         "learnerUserId (and assignerUserId and notes, if there were any) into the row."
     )
     return replace(record, problem=PermanentError(ErrorCode.INVALID_REQUEST, message, target="learnerUserId"))
+
+
+async def _quietly(event: str, work: Awaitable[None]) -> bool:
+    """Tell whether storage did some work; its failure must not undo what Graph did."""
+    try:
+        await work
+    except TransientError as error:
+        telemetry.event(event, code=error.code)
+        return False
+    return True
+
+
+def _not_kept(index: int, error: TransientError, request: ActivityRequest) -> Result:
+    """Return the result of a record that has to wait, where it is not known whether anybody will try it again."""
+    message = (
+        f"The record has to be tried again later ({error.code}), and the function app cannot reach its storage account "
+        "to do so. Send it again in a while, with this externalCourseActivityId: so it is not created twice."
+    )
+    return Result.of_request(index, PermanentError(ErrorCode.STORAGE_UNAVAILABLE, message), request)
 
 
 def _added_up(batch: Batch, ends: Iterable[Result]) -> Progress:
