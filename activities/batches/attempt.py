@@ -55,9 +55,10 @@ class Round:
 
     @property
     def came_to_nothing(self) -> bool:
-        """Whether storage was not there before anything was sent: nobody has to be told of any record by itself."""
+        """Whether storage or a token was missing before anything was sent, so that no record has to be told of."""
         codes = {error.code for error in self.waiting.values()}
-        return codes == {ErrorCode.STORAGE_UNAVAILABLE} and all(result.failed for result in self.results)
+        before = codes <= {ErrorCode.STORAGE_UNAVAILABLE, ErrorCode.IDENTITY_UNAVAILABLE}
+        return bool(codes) and before and all(result.failed for result in self.results)
 
     def add(self, other: "Round") -> None:
         """Add what another attempt of the same round came to."""

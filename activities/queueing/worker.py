@@ -31,6 +31,8 @@ from activities.storage.queues import Queue
 
 # Where an admin has to act first, the first tries cover a grant that takes its time.
 _ADMIN_ATTEMPTS, _ADMIN_DELAY_SECONDS = 3, 300.0
+# What stops every record alike, before anything is sent.
+_FOR_ALL = frozenset({ErrorCode.STORAGE_UNAVAILABLE, ErrorCode.IDENTITY_UNAVAILABLE})
 
 
 # What a record came to, put into words only if somebody wants to know.
@@ -80,7 +82,7 @@ class QueueWorker:
                 try:
                     ended += await self._handle(record.tried())
                 except TransientError as error:
-                    # It would meet each of the others, too, and take as long each time.
+                    # It would stop each of the others, too, and take as long each time.
                     await self._put_off([record.tried(), *some[place + 1 :]], error)
                     return
         finally:
@@ -128,7 +130,8 @@ class QueueWorker:
         """Create a record, put it back or set it aside; what was put back has not come to its end.
 
         Raises:
-            TransientError: ``storageUnavailable``: the ledger does not answer, or an end could not be written down.
+            TransientError: ``storageUnavailable``, ``identityUnavailable``: the ledger does not answer, there is no
+                token, or an end could not be written down.
         """
         request: ActivityRequest | None = None
         refusal: ActivityError | None
@@ -138,7 +141,7 @@ class QueueWorker:
             return [partial(Result.of_request, record.index, await self._create(record, request), request)]
         except (PermanentError, TransientError) as error:
             delay_seconds = self._delay_seconds(record, error)
-            if delay_seconds is not None and error.code is ErrorCode.STORAGE_UNAVAILABLE:
+            if delay_seconds is not None and error.code in _FOR_ALL:
                 raise
             if delay_seconds is None:
                 refusal = await self._set_aside(record, error)

@@ -8,7 +8,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from local.stack.processes import Child, started
 from tests.end_to_end.hosts import started_host
 from tests.end_to_end.stack import Json, Stack, assert_discreet
 from tests.support import plain_http
+from tests.support.storage_proxy import StorageProxy, faults_of_a_bad_day, storage_proxy
 
 PROVIDER, OTHER_PROVIDER = LEARNING_PROVIDER_ID, OTHER_LEARNING_PROVIDER_ID
 MARKER = "5ec2e700-1ea4-4e12"
@@ -81,6 +82,7 @@ class QueueStack:
     connection: str
     environment: Mapping[str, str]
     logs: Path
+    storage: StorageProxy | None = None
     hosts: list[Child] = field(default_factory=list)
     log_begin: int = 0
 
@@ -161,6 +163,11 @@ class QueueStack:
         """Tell the emulator what goes wrong next."""
         plain_http.post(f"{self.graph_url}/_emulator/faults", json=list(faults)).raise_for_status()
 
+    def assert_bad_day(self) -> None:
+        """Check that the hosts met everything that their storage can do to them."""
+        assert self.storage is not None
+        assert [fault for fault in self.storage.faults if not fault.met] == []
+
     def armed(self) -> list[Json]:
         """Return the faults that nothing has run into yet."""
         return list(self._emulator("faults")["armed"])
@@ -217,15 +224,30 @@ class QueueStack:
 
 
 @contextmanager
-def queue_stack(logs: Path, *, latency_seconds: float = 0) -> Iterator[QueueStack]:
-    """Run an Azurite and a Graph emulator of one's own; hosts are the test's business."""
+def queue_stack(
+    logs: Path, *, latency_seconds: float = 0, entities_a_second: int | None = None
+) -> Iterator[QueueStack]:
+    """Run an Azurite and a Graph emulator of one's own; hosts are the test's business.
+
+    Args:
+        logs: Where everything that is run writes its log.
+        latency_seconds: How long Graph takes.
+        entities_a_second: What a partition takes of the hosts, whose storage has a bad day then.
+    """
     blob, queue, table = free_ports([0, 0, 0])
     with (
         started("storage", *storage_options((blob, queue, table)), log=logs / "azurite.log"),
         started("graph", "--port", "0", "--latency-seconds", str(latency_seconds), log=logs / "graph.log") as graph,
+        ExitStack() as running,
     ):
-        environment = app_environment(graph.url, storage_ports=(blob, queue, table))
-        stack = QueueStack(graph.url, storage_connection_string(blob, queue, table), environment, logs)
+        ports = (blob, queue, table)
+        storage: StorageProxy | None = None
+        if entities_a_second:
+            storage = running.enter_context(storage_proxy(ports))
+            storage.faults, storage.entities_a_second = faults_of_a_bad_day(), entities_a_second
+            ports = storage.ports
+        environment = app_environment(graph.url, storage_ports=ports)
+        stack = QueueStack(graph.url, storage_connection_string(blob, queue, table), environment, logs, storage)
         with stack.queue() as activities:
             activities.create_queue()
         yield stack

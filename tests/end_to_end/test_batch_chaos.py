@@ -1,4 +1,4 @@
-"""A large batch, while hosts are killed, Graph throttles and fails: each activity is created exactly once, and told.
+"""A large batch, while hosts are killed, Graph and storage fail: each activity is created exactly once, and told.
 
 `--activities 10000` runs it in full, as the largest batch that is accepted.
 """
@@ -33,6 +33,7 @@ MOST_MEGABYTES = 250
 MOST_SECONDS_TO_ACCEPT = 1.0
 PAGE = 1000
 NAME = "Onboarding of Megan Bowen"
+ENTITIES_A_SECOND = 200
 UNLICENSED = "5ec2e700-1ea4-4e12-8000-000000000000"
 FOREIGN_CONTENT = "content-of-the-other"
 SOON = {"Retry-After": "1"}
@@ -98,11 +99,11 @@ def load(count: int) -> Load:
 def test_each_activity_of_a_large_batch_is_created_exactly_once_whatever_breaks(
     tmp_path: Path, pytestconfig: pytest.Config
 ) -> None:
-    """Two kills while Graph works, throttling, every fault: nothing is lost, doubled or unexplained."""
+    """Two kills while Graph works, throttling, every fault of both: nothing is lost, doubled or unexplained."""
     count = int(pytestconfig.getoption("activities"))
     sent = load(count)
     body = json.dumps({"name": NAME, "activities": sent.records}).encode()
-    with queue_stack(tmp_path) as stack, ExitStack() as running:
+    with queue_stack(tmp_path, entities_a_second=ENTITIES_A_SECOND) as stack, ExitStack() as running:
         stack.change_tenant(unlicensedLearners=[UNLICENSED], contents={FOREIGN_CONTENT: OTHER_PROVIDER})
         begun = time.monotonic()
         alive, megabytes = _start(stack, running), list[float]()
@@ -125,6 +126,9 @@ def test_each_activity_of_a_large_batch_is_created_exactly_once_whatever_breaks(
         assert_created_once(stack, sent.valid)
         assert max(megabytes) < MOST_MEGABYTES
         assert stack.count("-failed") == stack.count("-batches-poison") == 0
+        stack.assert_bad_day()
+        assert stack.storage is not None
+        assert stack.storage.throttled
         statuses = [call["status"] for call in stack.calls()]
         assert {201, 429, 500, 503, 504} <= set(statuses)
     stack.assert_discreet(UNLICENSED, FOREIGN_CONTENT, NAME)

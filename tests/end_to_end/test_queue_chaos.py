@@ -30,6 +30,7 @@ from tests.end_to_end.stack import Json
 
 LOCK_SECONDS = 3
 LEASE_SECONDS = "2"
+ENTITIES_A_SECOND = 150
 UNLICENSED = "5ec2e700-1ea4-4e12-8000-000000000000"
 FOREIGN_CONTENT = "content-of-the-other"
 SOON = {"Retry-After": "1"}
@@ -167,9 +168,9 @@ def _kill(host: Child) -> None:
 def test_each_activity_is_created_exactly_once_whatever_breaks(
     tmp_path: Path, hosts: int, messages: int, rounds: list[list[Json]]
 ) -> None:
-    """Every fault of Graph, hosts that are killed, one bad message in ten: nothing is lost, doubled or unexplained."""
+    """Every fault of Graph and storage, killed hosts, a bad message in ten: nothing is lost, doubled or unexplained."""
     sent = load(messages)
-    with queue_stack(tmp_path) as stack, ExitStack() as running:
+    with queue_stack(tmp_path, entities_a_second=ENTITIES_A_SECOND) as stack, ExitStack() as running:
         stack.change_tenant(
             unlicensedLearners=[UNLICENSED],
             contents={content: OTHER_PROVIDER for content in sent.refused if content.startswith(FOREIGN_CONTENT)},
@@ -189,6 +190,7 @@ def test_each_activity_is_created_exactly_once_whatever_breaks(
         assert_created_once(stack, sent.valid)
         _assert_explained(stack, sent)
         assert stack.count("-poison") == 0
+        stack.assert_bad_day()
         assert {call["status"] for call in stack.calls()} >= HIT
     stack.assert_discreet(UNLICENSED, FOREIGN_CONTENT)
 

@@ -187,9 +187,12 @@ class TestStorage:
         await stage.run_dry()
         assert stage.ends == (2, 0, 1)
 
-    async def test_the_first_record_that_meets_an_outage_speaks_for_those_behind_it(self, stage: Stage) -> None:
+    @pytest.mark.parametrize("code", [ErrorCode.STORAGE_UNAVAILABLE, ErrorCode.IDENTITY_UNAVAILABLE])
+    async def test_the_first_record_that_meets_an_outage_speaks_for_those_behind_it(
+        self, stage: Stage, code: ErrorCode
+    ) -> None:
         """Each would wait for storage as long as the first, longer together than a function may run."""
-        stage.fail(self.ERROR)
+        stage.fail(error_of(code, 30.0))
         await stage.send(*({**COURSE, "learningContentId": f"{number}"} for number in range(500)))
         assert stage.ledger.calls == ["claim"]
         assert stage.queue.delays == [30.0] * 500

@@ -46,8 +46,9 @@ async def forwarded(
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What storage is asked for."""
+    """What storage is asked for; ``service`` is "table" or "queue"."""
 
+    service: str
     method: str
     path: str
     body: bytes
@@ -60,12 +61,12 @@ class Asked:
     @property
     def writes(self) -> bool:
         """Whether entities are written."""
-        return self.transaction or (self.method in {"POST", "PUT", "DELETE"} and not self.path.endswith("/Tables"))
+        return self.service == "table" and self.method != "GET" and not self.path.endswith("/Tables")
 
     @property
     def puts(self) -> bool:
         """Whether a message is put into a queue; by the app: the host itself does so only with poison."""
-        return self.method == "POST" and "/messages" in self.path and "-poison/" not in self.path
+        return self.service == "queue" and self.method == "POST" and "-poison/" not in self.path
 
     @property
     def entities(self) -> Counter[str]:
@@ -163,6 +164,19 @@ class StorageProxy:
         return fault.answer()
 
 
+def faults_of_a_bad_day() -> list[Fault]:
+    """Return what storage does to an app again and again, and nothing that keeps anybody waiting for long."""
+    busy, broken = HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.INTERNAL_SERVER_ERROR
+    return [
+        Fault("ServerBusy", busy, every=9, inside=True),
+        Fault("OperationTimedOut", broken, every=13, executed=True, inside=True),
+        Fault("OperationTimedOut", broken, lambda asked: asked.writes, every=17, executed=True),
+        Fault("ServerBusy", busy, lambda asked: asked.service == "table", every=23),
+        Fault("InternalError", broken, lambda asked: asked.puts, every=19, executed=True),
+        Fault("TableBeingDeleted", HTTPStatus.CONFLICT, lambda asked: asked.writes, every=40, times=2),
+    ]
+
+
 @contextmanager
 def storage_proxy(azurite: tuple[int, int, int]) -> Iterator[StorageProxy]:
     """Serve a proxy in front of Azurite's tables and queues, in a thread of its own, also for tests that block."""
@@ -188,8 +202,9 @@ def storage_proxy(azurite: tuple[int, int, int]) -> Iterator[StorageProxy]:
 async def _serve(proxy: StorageProxy, ports: list[int]) -> tuple[list[web.ServerRunner], aiohttp.ClientSession]:
     client = aiohttp.ClientSession(auto_decompress=False)
     runners = []
-    for target in map(url_of, ports):
-        runner = web.ServerRunner(web.Server(_handler(proxy, target, client)), shutdown_timeout=1)
+    for service, port in zip(("queue", "table"), ports, strict=True):
+        handler = _handler(proxy, service, target=url_of(port), client=client)
+        runner = web.ServerRunner(web.Server(handler), shutdown_timeout=1)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         runners.append(runner)
@@ -197,11 +212,11 @@ async def _serve(proxy: StorageProxy, ports: list[int]) -> tuple[list[web.Server
 
 
 def _handler(
-    proxy: StorageProxy, target: str, client: aiohttp.ClientSession
+    proxy: StorageProxy, service: str, *, target: str, client: aiohttp.ClientSession
 ) -> Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]:
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
         body = await request.content.read()  # However large it is.
-        asked = Asked(request.method, request.raw_path, body)
+        asked = Asked(service, request.method, request.raw_path, body)
         return await proxy.answer(asked, lambda: forwarded(request, body, target=target, client=client))
 
     return handle
