@@ -159,27 +159,16 @@ class BatchAcceptor:
         now = datetime.now(UTC)
         until = {chunk: now + timedelta(seconds=delays[chunk]) for chunk, part in by_chunk.items() if part.throttled}
         of_chunks = {chunk: part.results for chunk, part in by_chunk.items()}
-        ends = list(done.results)
         try:
             await self.store.keep(batch, pages, of_chunks, waiting_until=until)
         except TransientError as error:
             if done.came_to_nothing:
                 raise
             telemetry.event("batchNotKept", code=error.code)
-            kept = False
+            not_kept = _not_kept(done, requests)
         else:
-            kept = True
-        for chunk, part in by_chunk.items():
-            task = Task.of_batch(batch, chunk, attempts=1)
-            put = kept and await _quietly(
-                "chunkNotPutBack", self.worker.put_back(task, part, delay_seconds=delays[chunk])
-            )
-            if not put:
-                not_kept = [_not_kept(index, error, requests[index]) for index, error in part.waiting.items()]
-                ends += not_kept
-                # Whoever finds a message there nevertheless sees that these records have come to their end.
-                kept = kept and await _quietly("resultsNotKept", self.store.tell(chunk, not_kept))
-        ends.sort(key=lambda result: result.index)
+            not_kept = await self._put_back(batch, by_chunk, delays, requests)
+        ends = sorted([*done.results, *not_kept], key=lambda result: result.index)
         outcomes = results.outcomes(ends)
         telemetry.event(
             "batchAnswered",
@@ -191,6 +180,25 @@ class BatchAcceptor:
             waitingByCode=done.waiting_by_code,
             delaySeconds=round(max(delays.values(), default=0.0)),
         )
+        return ends
+
+    async def _put_back(
+        self,
+        batch: Batch,
+        by_chunk: Mapping[Chunk, Round],
+        delays: Mapping[Chunk, float],
+        requests: Mapping[int, ActivityRequest],
+    ) -> list[Result]:
+        """Leave to the queue what has to wait, and return the results of what cannot be left to it."""
+        ends: list[Result] = []
+        for chunk, part in by_chunk.items():
+            task = Task.of_batch(batch, chunk, attempts=1)
+            putting = self.worker.put_back(task, part, delay_seconds=delays[chunk])
+            if not await _quietly("chunkNotPutBack", putting):
+                not_kept = _not_kept(part, requests)
+                # Whoever finds a message there nevertheless sees that these records have come to their end.
+                await _quietly("resultsNotKept", self.store.tell(chunk, not_kept))
+                ends += not_kept
         return ends
 
     async def _with_originals(self, wanted: BatchRequest) -> list[SentRecord]:
@@ -230,13 +238,18 @@ async def _quietly(event: str, work: Awaitable[None]) -> bool:
     return True
 
 
-def _not_kept(index: int, error: TransientError, request: ActivityRequest) -> Result:
-    """Return the result of a record that has to wait, where it is not known whether anybody will try it again."""
+def _not_kept(part: Round, requests: Mapping[int, ActivityRequest]) -> list[Result]:
+    """Return the results of records that have to wait, where it is not known whether anybody will try them again."""
     message = (
-        f"The record has to be tried again later ({error.code}), and the function app cannot reach its storage account "
-        "to do so. Send it again in a while, with this externalCourseActivityId: so it is not created twice."
+        "The record has to be tried again later ({}), and the function app cannot reach its storage account to do so. "
+        "Send it again in a while, with this externalCourseActivityId: so it is not created twice."
     )
-    return Result.of_request(index, PermanentError(ErrorCode.STORAGE_UNAVAILABLE, message), request)
+    return [
+        Result.of_request(
+            index, PermanentError(ErrorCode.STORAGE_UNAVAILABLE, message.format(error.code)), requests[index]
+        )
+        for index, error in part.waiting.items()
+    ]
 
 
 def _added_up(batch: Batch, ends: Iterable[Result]) -> Progress:

@@ -8,7 +8,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -82,7 +82,7 @@ class QueueStack:
     connection: str
     environment: Mapping[str, str]
     logs: Path
-    storage: StorageProxy | None = None
+    storage: StorageProxy
     hosts: list[Child] = field(default_factory=list)
     log_begin: int = 0
 
@@ -163,9 +163,12 @@ class QueueStack:
         """Tell the emulator what goes wrong next."""
         plain_http.post(f"{self.graph_url}/_emulator/faults", json=list(faults)).raise_for_status()
 
+    def begin_bad_day(self, *, entities_a_second: int) -> None:
+        """Let storage do to the hosts what Azure's does; ``entities_a_second`` is what a partition takes."""
+        self.storage.faults, self.storage.entities_a_second = faults_of_a_bad_day(), entities_a_second
+
     def assert_bad_day(self) -> None:
         """Check that the hosts met everything that their storage can do to them."""
-        assert self.storage is not None
         assert [fault for fault in self.storage.faults if not fault.met] == []
 
     def armed(self) -> list[Json]:
@@ -224,29 +227,15 @@ class QueueStack:
 
 
 @contextmanager
-def queue_stack(
-    logs: Path, *, latency_seconds: float = 0, entities_a_second: int | None = None
-) -> Iterator[QueueStack]:
-    """Run an Azurite and a Graph emulator of one's own; hosts are the test's business.
-
-    Args:
-        logs: Where everything that is run writes its log.
-        latency_seconds: How long Graph takes.
-        entities_a_second: What a partition takes of the hosts, whose storage has a bad day then.
-    """
+def queue_stack(logs: Path, *, latency_seconds: float = 0) -> Iterator[QueueStack]:
+    """Run an Azurite and a Graph emulator of one's own; hosts are the test's business."""
     blob, queue, table = free_ports([0, 0, 0])
     with (
         started("storage", *storage_options((blob, queue, table)), log=logs / "azurite.log"),
         started("graph", "--port", "0", "--latency-seconds", str(latency_seconds), log=logs / "graph.log") as graph,
-        ExitStack() as running,
+        storage_proxy((blob, queue, table)) as storage,
     ):
-        ports = (blob, queue, table)
-        storage: StorageProxy | None = None
-        if entities_a_second:
-            storage = running.enter_context(storage_proxy(ports))
-            storage.faults, storage.entities_a_second = faults_of_a_bad_day(), entities_a_second
-            ports = storage.ports
-        environment = app_environment(graph.url, storage_ports=ports)
+        environment = app_environment(graph.url, storage_ports=storage.ports)
         stack = QueueStack(graph.url, storage_connection_string(blob, queue, table), environment, logs, storage)
         with stack.queue() as activities:
             activities.create_queue()

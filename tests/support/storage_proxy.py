@@ -200,7 +200,8 @@ def storage_proxy(azurite: tuple[int, int, int]) -> Iterator[StorageProxy]:
 
 
 async def _serve(proxy: StorageProxy, ports: list[int]) -> tuple[list[web.ServerRunner], aiohttp.ClientSession]:
-    client = aiohttp.ClientSession(auto_decompress=False)
+    # Azurite closes what was idle for five seconds, perhaps at the moment when it would be used again.
+    client = aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True), auto_decompress=False)
     runners = []
     for service, port in zip(("queue", "table"), ports, strict=True):
         handler = _handler(proxy, service, target=url_of(port), client=client)
