@@ -3,15 +3,14 @@
 import asyncio
 import secrets
 from collections import defaultdict
-from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from activities import telemetry
-from activities.batches import attempt, failed_rows, results
-from activities.batches.attempt import Round
-from activities.batches.chunks import CHUNK, Chunk, chunk_of_each, pages_of
+from activities.batches import attempt, failed_rows, inline
+from activities.batches.chunks import CHUNK, pages_of
 from activities.batches.records import SentRecord
 from activities.batches.requests import BatchRequest
 from activities.batches.results import Batch, Progress
@@ -19,10 +18,8 @@ from activities.batches.store import BatchStore
 from activities.batches.task import Task
 from activities.batches.worker import BatchWorker
 from activities.contract import values
-from activities.contract.models import ActivityRequest
 from activities.errors import ErrorCode, PermanentError, TransientError
-from activities.execution import patience
-from activities.execution.result import Outcome, Result
+from activities.execution.result import Result
 
 # A larger batch is not looked through for how many of its records are valid.
 LARGEST_INLINE = 500
@@ -89,7 +86,7 @@ class BatchAcceptor:
             if len(valid) <= CHUNK:
                 done = await attempt.create(valid, graph=self.worker.graph, ledger=self.worker.ledger)
                 done.results = sorted([*refused, *done.results], key=lambda result: result.index)
-                ends = await self._keep_created(batch, pages, done, valid)
+                ends = await inline.keep(batch, pages, done, requests=valid, worker=self.worker)
                 return Accepted(_added_up(batch, ends), ends)
         await self.store.keep(batch, pages, {})
         await self._begin(batch, repeatable=key is not None)
@@ -130,76 +127,12 @@ class BatchAcceptor:
         except TransientError as error:
             if repeatable:
                 raise
-            await _quietly("batchNotDeleted", self.store.delete(batch.id))
+            await inline.quietly("batchNotDeleted", self.store.delete(batch.id))
             message = (
                 f"{error.message} Part of the batch may be carried out nevertheless. So that sending it again does "
                 "nothing twice, give its records an externalCourseActivityId."
             )
             raise TransientError(error.code, message, retry_after_seconds=error.retry_after_seconds) from error
-
-    async def _keep_created(
-        self,
-        batch: Batch,
-        pages: Sequence[Sequence[SentRecord]],
-        done: Round,
-        requests: Mapping[int, ActivityRequest],
-    ) -> Sequence[Result]:
-        """Keep a batch that was worked off at once, leave to the queue what has to wait, and return the results.
-
-        What Graph did is told, also if it cannot be kept; what has to wait, and cannot, has come to its end.
-        """
-        chunk_of = chunk_of_each(batch.id, pages)
-        by_chunk: defaultdict[Chunk, Round] = defaultdict(Round)
-        for result in done.results:
-            by_chunk[chunk_of[result.index]].results.append(result)
-        for index, error in done.waiting.items():
-            by_chunk[chunk_of[index]].waiting[index] = error
-        jitter = patience.random_jitter
-        delays = {chunk: part.delay_seconds(attempts=1, jitter=jitter) for chunk, part in by_chunk.items()}
-        now = datetime.now(UTC)
-        until = {chunk: now + timedelta(seconds=delays[chunk]) for chunk, part in by_chunk.items() if part.throttled}
-        of_chunks = {chunk: part.results for chunk, part in by_chunk.items()}
-        try:
-            await self.store.keep(batch, pages, of_chunks, waiting_until=until)
-        except TransientError as error:
-            if done.came_to_nothing:
-                raise
-            telemetry.event("batchNotKept", code=error.code)
-            not_kept = _not_kept(done, requests)
-        else:
-            not_kept = await self._put_back(batch, by_chunk, delays, requests)
-        ends = sorted([*done.results, *not_kept], key=lambda result: result.index)
-        outcomes = results.outcomes(ends)
-        telemetry.event(
-            "batchAnswered",
-            batchId=batch.id,
-            total=batch.total,
-            created=outcomes[Outcome.CREATED],
-            unchanged=outcomes[Outcome.UNCHANGED],
-            failedByCode=results.failed_by_code(ends),
-            waitingByCode=done.waiting_by_code,
-            delaySeconds=round(max(delays.values(), default=0.0)),
-        )
-        return ends
-
-    async def _put_back(
-        self,
-        batch: Batch,
-        by_chunk: Mapping[Chunk, Round],
-        delays: Mapping[Chunk, float],
-        requests: Mapping[int, ActivityRequest],
-    ) -> list[Result]:
-        """Leave to the queue what has to wait, and return the results of what cannot be left to it."""
-        ends: list[Result] = []
-        for chunk, part in by_chunk.items():
-            task = Task.of_batch(batch, chunk, attempts=1)
-            putting = self.worker.put_back(task, part, delay_seconds=delays[chunk])
-            if not await _quietly("chunkNotPutBack", putting):
-                not_kept = _not_kept(part, requests)
-                # Whoever finds a message there nevertheless sees that these records have come to their end.
-                await _quietly("resultsNotKept", self.store.tell(chunk, not_kept))
-                ends += not_kept
-        return ends
 
     async def _with_originals(self, wanted: BatchRequest) -> list[SentRecord]:
         """Return the records, with what the download of failed rows had withheld filled in again."""
@@ -226,30 +159,6 @@ def _completed(record: SentRecord, originals: Mapping[tuple[str, int], Any]) -> 
         "learnerUserId (and assignerUserId and notes, if there were any) into the row."
     )
     return replace(record, problem=PermanentError(ErrorCode.INVALID_REQUEST, message, target="learnerUserId"))
-
-
-async def _quietly(event: str, work: Awaitable[None]) -> bool:
-    """Tell whether storage did some work; its failure must not undo what Graph did."""
-    try:
-        await work
-    except TransientError as error:
-        telemetry.event(event, code=error.code)
-        return False
-    return True
-
-
-def _not_kept(part: Round, requests: Mapping[int, ActivityRequest]) -> list[Result]:
-    """Return the results of records that have to wait, where it is not known whether anybody will try them again."""
-    message = (
-        "The record has to be tried again later ({}), and the function app cannot reach its storage account to do so. "
-        "Send it again in a while, with this externalCourseActivityId: so it is not created twice."
-    )
-    return [
-        Result.of_request(
-            index, PermanentError(ErrorCode.STORAGE_UNAVAILABLE, message.format(error.code)), requests[index]
-        )
-        for index, error in part.waiting.items()
-    ]
 
 
 def _added_up(batch: Batch, ends: Iterable[Result]) -> Progress:

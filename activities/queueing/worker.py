@@ -108,9 +108,8 @@ class QueueWorker:
                 message = encode(record, key=key)
             except PermanentError:
                 raise outage from None
-            await self._put(
-                record, message, outage, patience.delay_seconds(outage, attempts=record.attempts, jitter=self.jitter)
-            )
+            delay_seconds = patience.delay_seconds(outage, attempts=record.attempts, jitter=self.jitter)
+            await self._put(record, message, outage, delay_seconds)
 
     async def _without_the_rest(self, records: list[Record]) -> list[Record]:
         """Return as many records as one message may have, after the others have been put into messages of their own."""

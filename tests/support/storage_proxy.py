@@ -87,7 +87,6 @@ class Fault:
         when: Which requests it can meet.
         every: It meets each that can be met, every second one, and so on.
         times: How many it meets; None means all.
-        until: A moment of ``time.monotonic`` from which on it meets none.
         executed: Whether storage does the work nevertheless.
         inside: Whether the failure stands inside a 202: only where the request is a transaction.
     """
@@ -97,7 +96,6 @@ class Fault:
     when: Callable[[Asked], bool] = lambda _: True
     every: int = 1
     times: int | None = None
-    until: float | None = None
     executed: bool = False
     inside: bool = False
     met: int = 0
@@ -105,8 +103,7 @@ class Fault:
 
     def meets(self, asked: Asked) -> bool:
         """Whether it meets this request; counts it."""
-        over = self.met == self.times or (self.until is not None and time.monotonic() >= self.until)
-        if over or (self.inside and not asked.transaction) or not self.when(asked):
+        if self.met == self.times or (self.inside and not asked.transaction) or not self.when(asked):
             return False
         self._seen += 1
         if self._seen % self.every:
