@@ -25,7 +25,7 @@ from local.stack.processes import Child, started
 from tests.end_to_end.hosts import started_host
 from tests.end_to_end.stack import Json, Stack, assert_discreet
 from tests.support import plain_http
-from tests.support.storage_proxy import StorageProxy, faults_of_a_bad_day, storage_proxy
+from tests.support.storage_proxy import StorageProxy, storage_proxy
 
 PROVIDER, OTHER_PROVIDER = LEARNING_PROVIDER_ID, OTHER_LEARNING_PROVIDER_ID
 MARKER = "5ec2e700-1ea4-4e12"
@@ -82,9 +82,15 @@ class QueueStack:
     connection: str
     environment: Mapping[str, str]
     logs: Path
-    storage: StorageProxy
+    proxy: StorageProxy | None = None
     hosts: list[Child] = field(default_factory=list)
     log_begin: int = 0
+
+    @property
+    def storage(self) -> StorageProxy:
+        """What stands between the hosts and their storage."""
+        assert self.proxy is not None
+        return self.proxy
 
     @property
     def log_file(self) -> Path:
@@ -162,14 +168,6 @@ class QueueStack:
     def arm(self, *faults: Json) -> None:
         """Tell the emulator what goes wrong next."""
         plain_http.post(f"{self.graph_url}/_emulator/faults", json=list(faults)).raise_for_status()
-
-    def begin_bad_day(self, *, entities_a_second: int) -> None:
-        """Let storage do to the hosts what Azure's does; ``entities_a_second`` is what a partition takes."""
-        self.storage.faults, self.storage.entities_a_second = faults_of_a_bad_day(), entities_a_second
-
-    def assert_bad_day(self) -> None:
-        """Check that the hosts met everything that their storage can do to them."""
-        assert [fault for fault in self.storage.faults if not fault.met] == []
 
     def armed(self) -> list[Json]:
         """Return the faults that nothing has run into yet."""

@@ -111,7 +111,7 @@ def test_each_activity_of_a_large_batch_is_created_exactly_once_whatever_breaks(
         assert accepted.status_code == 202, accepted.text
         assert accepted.elapsed.total_seconds() < MOST_SECONDS_TO_ACCEPT
         batch_id = accepted.json()["batchId"]
-        stack.begin_bad_day(entities_a_second=ENTITIES_A_SECOND)
+        stack.storage.begin_bad_day(entities_a_second=ENTITIES_A_SECOND)
         for kill, (faults, in_flight) in enumerate(zip(ROUNDS, KILLS, strict=True), 1):
             stack.arm(*faults)
             _wait_until_done(stack, batch_id, percent=30 * kill)
@@ -127,7 +127,7 @@ def test_each_activity_of_a_large_batch_is_created_exactly_once_whatever_breaks(
         assert_created_once(stack, sent.valid)
         assert max(megabytes) < MOST_MEGABYTES
         assert stack.count("-failed") == stack.count("-batches-poison") == 0
-        stack.assert_bad_day()
+        stack.storage.assert_met()
         assert stack.storage.throttled
         statuses = [call["status"] for call in stack.calls()]
         assert {201, 429, 500, 503, 504} <= set(statuses)

@@ -171,7 +171,7 @@ def test_each_activity_is_created_exactly_once_whatever_breaks(
     """Every fault of Graph and storage, killed hosts, a bad message in ten: nothing is lost, doubled or unexplained."""
     sent = load(messages)
     with queue_stack(tmp_path) as stack, ExitStack() as running:
-        stack.begin_bad_day(entities_a_second=ENTITIES_A_SECOND)
+        stack.storage.begin_bad_day(entities_a_second=ENTITIES_A_SECOND)
         stack.change_tenant(
             unlicensedLearners=[UNLICENSED],
             contents={content: OTHER_PROVIDER for content in sent.refused if content.startswith(FOREIGN_CONTENT)},
@@ -191,7 +191,7 @@ def test_each_activity_is_created_exactly_once_whatever_breaks(
         assert_created_once(stack, sent.valid)
         _assert_explained(stack, sent)
         assert stack.count("-poison") == 0
-        stack.assert_bad_day()
+        stack.storage.assert_met()
         assert {call["status"] for call in stack.calls()} >= HIT
     stack.assert_discreet(UNLICENSED, FOREIGN_CONTENT)
 

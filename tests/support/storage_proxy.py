@@ -141,6 +141,14 @@ class StorageProxy:
     throttled: int = 0
     _written: Counter[tuple[str, int]] = field(default_factory=Counter)
 
+    def begin_bad_day(self, *, entities_a_second: int) -> None:
+        """Do from now on what Azure's storage does; ``entities_a_second`` is what a partition takes."""
+        self.faults, self.entities_a_second = _faults_of_a_bad_day(), entities_a_second
+
+    def assert_met(self) -> None:
+        """Check that every fault has met a request."""
+        assert [fault for fault in self.faults if not fault.met] == []
+
     def fault_for(self, asked: Asked) -> Fault | None:
         """Return what fails of a request, if anything."""
         second = int(time.monotonic())
@@ -161,7 +169,7 @@ class StorageProxy:
         return fault.answer()
 
 
-def faults_of_a_bad_day() -> list[Fault]:
+def _faults_of_a_bad_day() -> list[Fault]:
     """Return what storage does to an app again and again, and nothing that keeps anybody waiting for long."""
     busy, broken = HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.INTERNAL_SERVER_ERROR
     return [
