@@ -2,26 +2,21 @@
 
 import asyncio
 import secrets
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from activities import telemetry
-from activities.batches import attempt, results
-from activities.batches.attempt import Round
-from activities.batches.chunks import CHUNK, Chunk, chunk_of_each, pages_of
+from activities.batches import attempt, inline
+from activities.batches.chunks import CHUNK, pages_of
 from activities.batches.failed_rows import SECRET_BYTES
-from activities.batches.records import SentRecord
 from activities.batches.refilling import refill
 from activities.batches.requests import BatchRequest
 from activities.batches.results import Batch, Progress
 from activities.batches.store import BatchStore
 from activities.batches.task import Task
 from activities.batches.worker import BatchWorker
-from activities.contract.operations import Outcome
 from activities.errors import ErrorCode, PermanentError, TransientError
-from activities.execution import patience
 from activities.execution.result import Result
 
 # A larger batch is not looked through for how many of its records are valid.
@@ -89,11 +84,11 @@ class BatchAcceptor:
             refused, valid = attempt.check(fitting, batch_id=batch.id, accepted_at=now, defaults=defaults)
             if len(valid) <= CHUNK:
                 done = await attempt.carry_out(valid, graph=self.worker.graph, ledger=self.worker.ledger)
-                ends = sorted([*refused, *done.results], key=lambda result: result.index)
-                await self._keep_created(batch, pages, ends, done)
+                done.results = sorted([*refused, *done.results], key=lambda result: result.index)
+                ends = await inline.keep(batch, pages, done, requests=valid, worker=self.worker)
                 return Accepted(_added_up(batch, ends), ends)
         await self.store.keep(batch, pages, {})
-        await self.worker.queue.put(Task.of_batch(batch).encode())
+        await self._begin(batch, repeatable=key is not None)
         telemetry.event("batchAccepted", batch=telemetry.digest(batch.id), total=batch.total)
         return Accepted(Progress(batch))
 
@@ -121,36 +116,22 @@ class BatchAcceptor:
             await self.worker.queue.put(Task.of_batch(batch, attempts=1).encode())
         return batch
 
-    async def _keep_created(
-        self, batch: Batch, pages: Sequence[Sequence[SentRecord]], ends: Sequence[Result], done: Round
-    ) -> None:
-        """Keep a batch that was worked off at once, and leave to the queue what has to wait."""
-        chunk_of = chunk_of_each(batch.id, pages)
-        by_chunk: defaultdict[Chunk, Round] = defaultdict(Round)
-        for result in ends:
-            by_chunk[chunk_of[result.index]].results.append(result)
-        for index, error in done.waiting.items():
-            by_chunk[chunk_of[index]].waiting[index] = error
-        jitter = patience.random_jitter
-        delays = {chunk: part.delay_seconds(attempts=1, jitter=jitter) for chunk, part in by_chunk.items()}
-        now = datetime.now(UTC)
-        until = {chunk: now + timedelta(seconds=delays[chunk]) for chunk, part in by_chunk.items() if part.throttled}
-        of_chunks = {chunk: part.results for chunk, part in by_chunk.items()}
-        await self.store.keep(batch, pages, of_chunks, waiting_until=until)
-        for chunk, part in by_chunk.items():
-            task = Task.of_batch(batch, chunk, attempts=1)
-            await self.worker.put_back(task, part, delay_seconds=delays[chunk])
-        outcomes = results.outcomes(ends)
-        telemetry.event(
-            "batchAnswered",
-            batch=telemetry.digest(batch.id),
-            total=batch.total,
-            created=outcomes[Outcome.CREATED],
-            unchanged=outcomes[Outcome.UNCHANGED],
-            failedByCode=results.failed_by_code(ends),
-            waitingByCode=done.waiting_by_code,
-            delaySeconds=round(max(delays.values(), default=0.0)),
-        )
+    async def _begin(self, batch: Batch, *, repeatable: bool) -> None:
+        """Put a batch's first message into the queue; if it is not known whether it is there, the batch goes away.
+
+        A batch that was sent with a key stays: the same request goes on with it.
+        """
+        try:
+            await self.worker.queue.put(Task.of_batch(batch).encode())
+        except TransientError as error:
+            if repeatable:
+                raise
+            await inline.quietly("batchNotDeleted", self.store.delete(batch.id))
+            message = (
+                f"{error.message} Part of the batch may be carried out nevertheless. So that sending it again does "
+                "nothing twice, give its records an externalCourseActivityId."
+            )
+            raise TransientError(error.code, message, retry_after_seconds=error.retry_after_seconds) from error
 
 
 def _added_up(batch: Batch, ends: Iterable[Result]) -> Progress:

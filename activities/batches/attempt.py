@@ -9,12 +9,24 @@ from activities import telemetry
 from activities.batches.records import SentRecord
 from activities.contract.models import ActivityRequest, Defaults
 from activities.contract.validation import parse_activity
-from activities.errors import ErrorCode, PermanentError, TransientError
+from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
 from activities.execution import once, patience
 from activities.execution.gateway import GraphGateway
-from activities.execution.ledger import Ledger
+from activities.execution.ledger import Claim, Ledger, Released
+from activities.execution.lifecycle import Done, End, Known, plan
 from activities.execution.result import Result
 from activities.execution.sending import FOR_A_CHUNK, Sender
+
+_OUTCOME_UNKNOWN = PermanentError(
+    ErrorCode.OUTCOME_UNKNOWN,
+    "The function app was ended again and again while it worked on this record and its neighbours, so it does not know "
+    "whether the activity exists. Send the record again, with this externalCourseActivityId.",
+)
+_NEVER_SENT = PermanentError(
+    ErrorCode.INTERNAL_ERROR,
+    "The function app was ended again and again before it sent this record to Microsoft Graph. Send the record again, "
+    "with this externalCourseActivityId.",
+)
 
 
 @dataclass(slots=True)
@@ -42,6 +54,13 @@ class Round:
     def met_bug(self) -> bool:
         """Whether a record waits because of an exception that nobody expected."""
         return any(error.code is ErrorCode.INTERNAL_ERROR for error in self.waiting.values())
+
+    @property
+    def came_to_nothing(self) -> bool:
+        """Whether storage or a token was missing before anything was sent, so that no record has to be told of."""
+        codes = {error.code for error in self.waiting.values()}
+        before = codes <= {ErrorCode.STORAGE_UNAVAILABLE, ErrorCode.IDENTITY_UNAVAILABLE}
+        return bool(codes) and before and all(result.failed for result in self.results)
 
     def add(self, other: "Round") -> None:
         """Add what another attempt of the same round came to."""
@@ -96,11 +115,28 @@ async def carry_out(requests: Mapping[int, ActivityRequest], *, graph: GraphGate
     return done
 
 
-def lost(index: int, request: ActivityRequest) -> Result:
-    """Return the result of a record whose process died again and again."""
-    message = (
-        "The function app was ended again and again while it worked on this record and its neighbours, so it does not "
-        "know whether the activity exists. Send the record again, with this externalCourseActivityId."
-    )
-    error = PermanentError(ErrorCode.OUTCOME_UNKNOWN, message)
-    return Result.of_error(index, error, external_id=request.external_id)
+async def give_up(requests: Mapping[int, ActivityRequest], *, ledger: Ledger) -> Round:
+    """Return what is known of records whose process died again and again: what nobody ever claimed was never sent.
+
+    Raises:
+        TransientError: ``storageUnavailable``.
+    """
+    done = Round()
+    # One after the other: the same activity may stand there twice.
+    for index, request in requests.items():
+        (end,) = await ledger.claim([request])
+        match end:
+            case Known():
+                known = plan(request, end)
+                said: End = known if isinstance(known, Done | ActivityError) else _OUTCOME_UNKNOWN
+            case Claim():
+                await ledger.settle([(end, Released(outcome_known=not end.left_behind))])
+                said = _OUTCOME_UNKNOWN if end.left_behind else _NEVER_SENT
+            case TransientError(code=ErrorCode.STORAGE_UNAVAILABLE):
+                raise end
+            case TransientError():
+                said = _OUTCOME_UNKNOWN  # Whoever died holds it still.
+            case _:
+                said = end
+        done.results.append(Result.of_request(index, said, request))
+    return done

@@ -15,12 +15,13 @@ ERRORS = ("errorCode", "errorMessage", "errorTarget")
 # In the models' order, behind what a row of any kind is for.
 PROPERTIES = tuple(
     dict.fromkeys(
-        ["registrationId", *NAMES]
+        ["registrationId"]
         + [
             one.alias or ""
             for model in (CourseActivity, Assignment, SelfInitiatedCourse)
             for one in model.model_fields.values()
         ]
+        + [*NAMES]
     )
 )
 OURS = (BATCH_ID, INDEX, TOKEN, ROW, *ERRORS)

@@ -206,18 +206,22 @@ class BatchStore:
         old = f"RowKey eq '{_BATCH}' and CreatedAt lt datetime'{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}'"
         async for row in self._table.query(old, select=["PartitionKey", "RowKey"]):
             partition = row["PartitionKey"]
-            # The batch itself goes last: if this ends in the middle, the rest is found again.
-            rows = [
-                one["RowKey"]
-                async for one in self._table.query(
-                    f"PartitionKey eq '{partition}' and RowKey ne '{_BATCH}'", select=["RowKey"]
-                )
-            ]
-            for begin in range(0, len(rows), LARGEST_TRANSACTION):
-                await self._delete(partition, rows[begin : begin + LARGEST_TRANSACTION])
-            await self._delete(partition, [_BATCH])
+            await self.delete(partition)
             deleted += not partition.startswith("key-")
         return deleted
+
+    async def delete(self, partition: str) -> None:
+        """Delete all of a batch, or a key: a message of the batch finds nothing any more."""
+        # The batch itself goes last: if this ends in the middle, the rest is found again.
+        rows = [
+            one["RowKey"]
+            async for one in self._table.query(
+                f"PartitionKey eq '{partition}' and RowKey ne '{_BATCH}'", select=["RowKey"]
+            )
+        ]
+        for begin in range(0, len(rows), LARGEST_TRANSACTION):
+            await self._delete(partition, rows[begin : begin + LARGEST_TRANSACTION])
+        await self._delete(partition, [_BATCH])
 
     async def _delete(self, partition: str, rows: Sequence[str]) -> None:
         try:

@@ -11,18 +11,18 @@ from datetime import UTC, datetime, timedelta
 
 from activities import telemetry
 from activities.batches import results
-from activities.batches.attempt import Round, carry_out, check, lost
+from activities.batches.attempt import Round, carry_out, check, give_up
 from activities.batches.chunks import Chunk
 from activities.batches.store import BatchStore
 from activities.batches.task import Task
 from activities.contract.models import ActivityRequest, Defaults
 from activities.contract.operations import Outcome
-from activities.errors import ErrorCode, PermanentError
+from activities.errors import ErrorCode, PermanentError, TransientError
 from activities.execution import patience
 from activities.execution.gateway import GraphGateway
 from activities.execution.ledger import Ledger
 from activities.execution.result import Result
-from activities.queueing.failures import Failures
+from activities.queueing.failures import Failures, text_of
 from activities.queueing.messages import Delivery, Failure
 from activities.storage.queues import Queue
 
@@ -49,20 +49,31 @@ class BatchWorker:
     async def handle(self, delivery: Delivery) -> None:
         """Do what a message says.
 
+        While tables do not answer, the message is put back: the host gives up what it has delivered some times.
+
         Raises:
-            TransientError: ``storageUnavailable``: the host has to deliver the message again.
+            TransientError: ``storageUnavailable``: nor does the queue; the host has to deliver the message again.
         """
         try:
             task = Task.decode(delivery.body)
         except PermanentError as error:
             telemetry.event("messageRefused", code=error.code)
-            await self.failures.add(Failure.of_message(delivery, error, now=datetime.now(UTC)))
+            try:
+                await self.failures.add(Failure.of_message(delivery, error, now=datetime.now(UTC)))
+            except TransientError as outage:
+                await self._put_off(text_of(delivery.body), outage, attempts=1)
             return
-        if task.chunk is None:
-            await self.begin(task)
-        else:
-            async with self._at_once:
-                await self._work_off(task, task.chunk, deliveries=delivery.deliveries)
+        again = replace(task, attempts=task.attempts + 1)
+        try:
+            if task.chunk is not None:
+                async with self._at_once:
+                    await self._work_off(task, task.chunk, deliveries=delivery.deliveries)
+            elif delivery.deliveries > MOST_DELIVERIES:
+                await self._put_off(again.encode(), patience.bug(), attempts=again.attempts)
+            else:
+                await self.begin(task)
+        except TransientError as outage:
+            await self._put_off(again.encode(), outage, attempts=again.attempts)
 
     async def begin(self, task: Task) -> None:
         """Put a message into the queue for every chunk of a batch that has not come to its end.
@@ -83,6 +94,11 @@ class BatchWorker:
         if done.waiting:
             again = replace(task, singly=task.singly or done.met_bug)
             await self.queue.put(again.encode(), delay_seconds=delay_seconds)
+
+    async def _put_off(self, message: str, error: TransientError, *, attempts: int) -> None:
+        delay_seconds = patience.delay_seconds(error, attempts=attempts, jitter=self.jitter)
+        telemetry.event("putBack", code=error.code, attempts=attempts, delaySeconds=round(delay_seconds))
+        await self.queue.put(message, delay_seconds=delay_seconds)
 
     async def _work_off(self, task: Task, chunk: Chunk, *, deliveries: int) -> None:
         records = await self.store.records(chunk)
@@ -115,7 +131,7 @@ class BatchWorker:
     async def _create(self, task: Task, requests: Mapping[int, ActivityRequest], *, deliveries: int) -> Round:
         if deliveries > MOST_DELIVERIES:
             telemetry.event("chunkGivenUp", deliveries=deliveries)
-            return Round([lost(index, request) for index, request in requests.items()])
+            return await give_up(requests, ledger=self.ledger)
         done = Round()
         for some in [dict([one]) for one in requests.items()] if task.singly else [requests]:
             done.add(await carry_out(some, graph=self.graph, ledger=self.ledger))

@@ -108,7 +108,7 @@ class Failures:
 
     async def _again(self, failure: Failure) -> str:
         if failure.record is None:
-            return _text(failure.body or b"")
+            return text_of(failure.body or b"")
         deadline = datetime.now(UTC) + self._patience
         again = replace(failure.record, attempts=0, replays=failure.record.replays + 1, deadline=deadline)
         return encode(again, key=await self._signing_key.get())
@@ -120,7 +120,7 @@ class Failures:
             return
 
 
-def _text(body: bytes) -> str:
+def text_of(body: bytes) -> str:
     """Return a message that is read as this body: the body itself, or in base64 if a message cannot hold it."""
     text = body.decode("utf-8", errors="replace")
     return text if text.encode() == body and not _NO_XML.search(text) else base64.b64encode(body).decode()

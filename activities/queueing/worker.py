@@ -1,6 +1,7 @@
 """What becomes of a queue message: created, put back with a delay, or set aside with a readable reason. Never lost.
 
-The host deletes a message when the function returns, so whatever a record still needs is written to a queue before.
+The host deletes a message when the function returns, so whatever a record still needs is written to a queue before. It
+gives a message up that it has delivered some times: while tables do not answer, a message is put back, too.
 Source: https://learn.microsoft.com/azure/azure-functions/functions-bindings-storage-queue-trigger
 """
 
@@ -14,7 +15,7 @@ from activities.contract.advice import advice_on
 from activities.contract.limits import MOST_RECORDS_OF_MESSAGE
 from activities.contract.models import ActivityRequest, Defaults
 from activities.contract.validation import parse_activity
-from activities.errors import ActivityError, PermanentError, TransientError
+from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
 from activities.execution import once, patience
 from activities.execution.gateway import GraphGateway
 from activities.execution.ledger import Ledger
@@ -22,7 +23,7 @@ from activities.execution.lifecycle import Done
 from activities.execution.patience import PATIENCE
 from activities.execution.result import Result
 from activities.execution.sending import FOR_A_MESSAGE, Sender
-from activities.queueing.failures import Failures
+from activities.queueing.failures import Failures, text_of
 from activities.queueing.messages import Delivery, Failure, decode
 from activities.queueing.put_back import Record, encode, split
 from activities.queueing.result_queue import ResultQueue
@@ -31,6 +32,8 @@ from activities.storage.queues import Queue
 
 # Where an admin has to act first, the first tries cover a grant that takes its time.
 _ADMIN_ATTEMPTS, _ADMIN_DELAY_SECONDS = 3, 300.0
+# What stops every record alike, before anything is sent.
+_FOR_ALL = frozenset({ErrorCode.STORAGE_UNAVAILABLE, ErrorCode.IDENTITY_UNAVAILABLE})
 
 
 # What a record came to, put into words only if somebody wants to know.
@@ -64,23 +67,50 @@ class QueueWorker:
         """Bring every record of a message to one of its three ends; one bad record does not stop the others.
 
         Raises:
-            TransientError: ``storageUnavailable``: an end could not be written down; the host delivers again, and
-                the ledger makes what was done already harmless.
+            TransientError: ``storageUnavailable``: an end could not even be put off, because the queue does not answer
+                either; the host delivers again, and the ledger makes what was done already harmless.
         """
         key = await self.signing_key.get() if delivery.says_put_back else None
         try:
             records = decode(delivery, now=self.now(), patience=PATIENCE, key=key)
         except PermanentError as error:
-            telemetry.event("messageRefused", code=error.code)
-            await self.failures.add(Failure.of_message(delivery, error, now=self.now()))
-            await self._tell([partial(Result.of_error, 0, error)], message_id=delivery.name)
+            await self._refuse(delivery, error)
             return
         ended: list[_Ended] = []
         try:
-            for record in await self._without_the_rest(records):
-                ended += await self._handle(record.tried())
+            some = await self._without_the_rest(records)
+            for place, record in enumerate(some):
+                try:
+                    ended += await self._handle(record.tried())
+                except TransientError as error:
+                    # It would stop each of the others, too, and take as long each time.
+                    await self._put_off([record.tried(), *some[place + 1 :]], error)
+                    return
         finally:
             await self._tell(ended, message_id=records[0].message_id)
+
+    async def _refuse(self, delivery: Delivery, error: PermanentError) -> None:
+        """Set a message aside that cannot be read or, while that is not possible, put it back as it is."""
+        telemetry.event("messageRefused", code=error.code)
+        try:
+            await self.failures.add(Failure.of_message(delivery, error, now=self.now()))
+        except TransientError as outage:
+            delay = patience.delay_seconds(outage, attempts=1, jitter=self.jitter)
+            telemetry.event("putBack", code=outage.code, delaySeconds=round(delay))
+            await self.queue.put(text_of(delivery.body), delay_seconds=delay)
+            return
+        await self._tell([partial(Result.of_error, 0, error)], message_id=delivery.name)
+
+    async def _put_off(self, records: Sequence[Record], outage: TransientError) -> None:
+        """Put records back, whatever their deadline, until storage answers: nothing else can be done with them."""
+        key = await self.signing_key.get()
+        for record in records:
+            try:
+                message = encode(record, key=key)
+            except PermanentError:
+                raise outage from None
+            delay_seconds = patience.delay_seconds(outage, attempts=record.attempts, jitter=self.jitter)
+            await self._put(record, message, outage, delay_seconds)
 
     async def _without_the_rest(self, records: list[Record]) -> list[Record]:
         """Return as many records as one message may have, after the others have been put into messages of their own."""
@@ -97,7 +127,12 @@ class QueueWorker:
             await self.results.tell([result() for result in ended], message_id=message_id)
 
     async def _handle(self, record: Record) -> list[_Ended]:
-        """Create a record, put it back or set it aside; what was put back has not come to its end."""
+        """Create a record, put it back or set it aside; what was put back has not come to its end.
+
+        Raises:
+            TransientError: ``storageUnavailable``, ``identityUnavailable``: the ledger does not answer, there is no
+                token, or an end could not be written down.
+        """
         request: ActivityRequest | None = None
         refusal: ActivityError | None
         try:
@@ -107,6 +142,8 @@ class QueueWorker:
             return [partial(Result.of_request, record.index, await self._carry_out(record, request), request)]
         except (PermanentError, TransientError) as error:
             delay_seconds = self._delay_seconds(record, error)
+            if delay_seconds is not None and error.code in _FOR_ALL:
+                raise
             if delay_seconds is None:
                 refusal = await self._set_aside(record, error)
             else:
@@ -157,6 +194,10 @@ class QueueWorker:
             message = encode(record, key=await self.signing_key.get())
         except PermanentError as too_large:
             return await self._set_aside(record, too_large)
+        await self._put(record, message, error, delay_seconds)
+        return None
+
+    async def _put(self, record: Record, message: str, error: ActivityError, delay_seconds: float) -> None:
         telemetry.event(
             "putBack",
             code=error.code,
@@ -165,7 +206,6 @@ class QueueWorker:
             delaySeconds=round(delay_seconds),
         )
         await self.queue.put(message, delay_seconds=delay_seconds)
-        return None
 
     async def _set_aside(self, record: Record, error: ActivityError) -> ActivityError:
         telemetry.event("setAside", code=error.code, attempts=record.attempts, ageSeconds=self._age_seconds(record))

@@ -138,14 +138,7 @@ class Claiming:
         if properties is None:
             self.recent.keep(claim.row, row, etag)
             return end
-        try:
-            claim.etag = await self.commits.do(change_of(claim, Verb.MERGE, properties))
-        except EntityChangedError:
-            # It may have been this very change whose answer was lost.
-            again = await self.table.get(*claim.row)
-            if again["Owner"] != claim.owner:
-                raise
-            claim.etag = again.metadata["etag"] or ""
+        claim.etag = await self.commits.do_own(change_of(claim, Verb.MERGE, properties), owner=claim.owner)
         if isinstance(end, Known):
             self.recent.keep(claim.row, {**row, **properties}, claim.etag)
         return end

@@ -8,11 +8,11 @@ Source: https://learn.microsoft.com/azure/storage/tables/scalability-targets
 import asyncio
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from activities import telemetry
 from activities.storage.table_bytes import LARGEST_TRANSACTION, Operation
-from activities.storage.tables import Table, TransactionConflictError
+from activities.storage.tables import EntityChangedError, Table, TransactionConflictError
 
 # Of texts and bytes; base64 makes a third more of it, and a transaction may have 4 MiB.
 LARGEST_GROUP_BYTES = 2 * 1024 * 1024
@@ -64,6 +64,27 @@ class GroupCommit:
             return await self._table.do(operation)
         finally:
             self._go_on(partition)
+
+    async def do_own(self, operation: Operation, *, owner: str) -> str:
+        """Do one operation for an owner, whose name the entity bears, and return the etag.
+
+        What the owner itself has changed is no conflict: storage may have done what it then said to have failed at, or
+        later than anybody waited for.
+
+        Raises:
+            EntityChangedError: it belongs to somebody else.
+            EntityMissingError: it does not exist.
+            TransientError: ``storageUnavailable``; it may have been done nevertheless.
+        """
+        entity = operation.entity
+        while True:
+            try:
+                return await self.do(operation)
+            except EntityChangedError:
+                known = await self._table.get(entity["PartitionKey"], entity["RowKey"])
+                if known.get("Owner") != owner:
+                    raise
+                operation = replace(operation, etag=known.metadata["etag"] or "")
 
     def _go_on(self, partition: str) -> None:
         if not self._waiting[partition]:

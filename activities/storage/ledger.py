@@ -14,7 +14,7 @@ from activities.execution.ledger import Claim, Released
 from activities.execution.lifecycle import Known
 from activities.storage.claiming import Claiming, RowClaim, by_provider, change_of
 from activities.storage.group_commit import GroupCommit
-from activities.storage.ledger_rows import COMPLETED, IN_PROGRESS, completed, key_of
+from activities.storage.ledger_rows import COMPLETED, completed
 from activities.storage.recent_rows import RecentRows
 from activities.storage.table_bytes import MOST_PROPERTIES, Entity, Verb
 from activities.storage.table_bytes import Operation as Change
@@ -94,28 +94,12 @@ class TableLedger:
 
     async def _end(self, claim: Claim, verb: Verb, properties: Entity) -> None:
         """Change the row of a claim that is still held."""
-        for _ in range(2):
-            change = change_of(claim, verb, properties)
-            try:
-                claim.etag = await self._commits.do(change)
-            except EntityMissingError:
-                return
-            except EntityChangedError:
-                # Taken over after the lease had run out: the new holder has asked Graph, and writes what is true. Or it
-                # was this claim's own change whose answer was lost.
-                if not await self._is_held(claim):
-                    return
-            else:
-                self._keep(change, claim.etag)
-                return
-
-    async def _is_held(self, claim: Claim) -> bool:
+        change = change_of(claim, verb, properties)
         try:
-            row = await self._table.get(*key_of(claim.request))
-        except EntityMissingError:
-            return False
-        claim.etag = row.metadata["etag"] or ""
-        return bool(row["Owner"] == claim.owner and row["State"] == IN_PROGRESS)
+            claim.etag = await self._commits.do_own(change, owner=claim.owner)
+        except (EntityChangedError, EntityMissingError):
+            return  # Taken over after the lease had run out: the new holder has asked Graph, and writes what is true.
+        self._keep(change, claim.etag)
 
     def _keep(self, change: Change, etag: str) -> None:
         if change.verb is Verb.REPLACE:

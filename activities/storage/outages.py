@@ -1,23 +1,56 @@
-"""What storage fails with, in words: one error, and for a refusal what an admin does about it."""
+"""What storage fails with: what passes when it is sent again, and in words: one error, and what an admin does about it.
+
+Sources:
+    https://learn.microsoft.com/azure/storage/tables/scalability-targets#partition-scalability (back off, on 503)
+    https://learn.microsoft.com/rest/api/storageservices/table-service-error-codes
+"""
 
 import re
+from collections.abc import Iterator
 from http import HTTPStatus
 
-from azure.core.exceptions import (
-    HttpResponseError,
-)
+from azure.core.exceptions import AzureError, HttpResponseError
 
 from activities import telemetry
 from activities.errors import ErrorCode, TransientError
+from activities.execution import patience
+
+# All of them together stay within the time that storage has.
+PAUSES_SECONDS = (0.2, 0.4, 0.8, 1.6, 3.2)
+_PASSING = frozenset(
+    {
+        HTTPStatus.REQUEST_TIMEOUT,
+        HTTPStatus.TOO_MANY_REQUESTS,
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        HTTPStatus.BAD_GATEWAY,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        HTTPStatus.GATEWAY_TIMEOUT,
+    }
+)
+
+
+def pauses_seconds(jitter: patience.Jitter = patience.random_jitter) -> Iterator[float]:
+    """Yield how long to wait before each repetition, so that what storage is too busy for does not return together."""
+    return (pause * (1 + jitter()) / 2 for pause in PAUSES_SECONDS)
+
+
+def passes(error: AzureError) -> bool:
+    """Tell whether the same request may succeed in a moment: storage was busy or broken, or its answer was lost."""
+    return not isinstance(error, HttpResponseError) or error.status_code in _PASSING
+
+
+def is_being_deleted(error: HttpResponseError) -> bool:
+    """Tell whether a table or a queue cannot be made because somebody has deleted it: for half a minute or longer."""
+    return error.status_code == HTTPStatus.CONFLICT and "BeingDeleted" in str(error)
 
 
 def storage_unavailable() -> TransientError:
     """Return the error for a storage account that does not answer or does not let the app in."""
     return TransientError(
         ErrorCode.STORAGE_UNAVAILABLE,
-        "The function app cannot reach its storage account, so it cannot tell whether this was done before; nothing "
-        "was created. It usually passes within a minute; if not, an admin has to check the setting AzureWebJobsStorage "
-        "and the roles of the app's identity.",
+        "The function app cannot reach its storage account, so it cannot tell whether this was done before. It usually "
+        "passes within a minute; if not, an admin has to check the setting AzureWebJobsStorage and the roles of the "
+        "app's identity.",
         retry_after_seconds=30.0,
     )
 
@@ -57,6 +90,6 @@ def translate(error: Exception) -> TransientError:
     return TransientError(
         ErrorCode.STORAGE_UNAVAILABLE,
         f"The storage account refuses the function app ({code or status}), so it cannot tell whether this was done "
-        f"before; nothing was created. {_ADVICE.get(code, _OTHER_ADVICE)}",
+        f"before. {_ADVICE.get(code, _OTHER_ADVICE)}",
         retry_after_seconds=_REFUSED_SECONDS,
     )

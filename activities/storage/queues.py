@@ -11,7 +11,7 @@ from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.exceptions import AzureError, HttpResponseError, ResourceExistsError, ResourceNotFoundError
 
 from activities.settings import Storage
-from activities.storage.outages import translate
+from activities.storage.outages import is_being_deleted, translate
 from activities.storage.tables import STORAGE_SECONDS
 
 if TYPE_CHECKING:
@@ -168,7 +168,9 @@ class Queue:
     async def _create(self) -> None:
         try:
             await self._client.create_queue()
-        except ResourceExistsError:
+        except ResourceExistsError as error:
+            if is_being_deleted(error):
+                raise
             # Somebody else is making it at this moment, and it is not there before that is done.
             await asyncio.sleep(_WHILE_IT_IS_MADE_SECONDS)
 

@@ -17,7 +17,7 @@ from azure.data.tables.aio import TableClient
 
 from activities.settings import Storage
 from activities.storage import table_bytes
-from activities.storage.outages import translate
+from activities.storage.outages import is_being_deleted, passes, pauses_seconds, translate
 from activities.storage.table_bytes import Entity, Operation
 
 STORAGE_SECONDS = 10.0
@@ -28,9 +28,10 @@ _TRANSACTION_HEADERS = {
     "DataServiceVersion": "3.0",
 }
 _WHILE_IT_IS_MADE_SECONDS = 0.1
-# The waits of the library's own retry would add up to more than the time that storage has.
-_OPTIONS: dict[str, Any] = {"retry_total": 2, "retry_backoff_factor": 0.3, "connection_timeout": 3}
-# What an operation does without: half of what one costs. What signs, dates and repeats it remains.
+# The library would repeat neither a POST whose answer was lost, nor a transaction whose failure stands inside a 202.
+# The app can: an entity tells whose it is, so whoever finds it there, or changed, can see that it was their own.
+_OPTIONS: dict[str, Any] = {"retry_total": 0, "connection_timeout": 3}
+# What an operation does without: half of what one costs. What signs and dates it remains.
 _IDLE = (
     policies.AsyncRedirectPolicy,
     policies.ContentDecodePolicy,
@@ -42,9 +43,6 @@ _IDLE = (
     policies.RequestIdPolicy,
     policies.UserAgentPolicy,
 )
-# The library repeats no POST whose answer was lost. The app can: an entity tells whose it is, so whoever finds it
-# there, or changed, can see that it was their own.
-_REPEATED = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
 class EntityExistsError(Exception):
@@ -143,19 +141,32 @@ class Table:
         return self._open()
 
     async def _call[T](self, send: Callable[[], Awaitable[T]]) -> T:
-        """Send one request, making the table if it is missing. Raises what ``do`` raises."""
+        """Send one request, and again what passes within the time that storage has. Raises what ``do`` raises."""
+        now = asyncio.get_running_loop().time
+        deadline, pauses = now() + STORAGE_SECONDS, pauses_seconds()
         try:
-            async with asyncio.timeout(STORAGE_SECONDS):
+            async with asyncio.timeout_at(deadline):
                 while True:
                     try:
-                        return await send()
-                    except ResourceNotFoundError as error:
-                        # Some of the library's methods raise it without its error_code; the text always names it.
-                        if "TableNotFound" not in str(error):
-                            raise EntityMissingError from error
-                    await self._create()
+                        return await self._send(send)
+                    except AzureError as error:
+                        pause = next(pauses, None)
+                        if pause is None or not passes(error) or now() + pause >= deadline:
+                            raise
+                    await asyncio.sleep(pause)
         except (AzureError, TimeoutError, OSError) as error:
             raise translate(error) from error
+
+    async def _send[T](self, send: Callable[[], Awaitable[T]]) -> T:
+        """Send one request, making the table if it is missing."""
+        while True:
+            try:
+                return await send()
+            except ResourceNotFoundError as error:
+                # Some of the library's methods raise it without its error_code; the text always names it.
+                if "TableNotFound" not in str(error):
+                    raise EntityMissingError from error
+            await self._create()
 
     async def _do(self, operation: Operation) -> str:
         status, etag, body = await self._connection.send(
@@ -183,7 +194,9 @@ class Table:
     async def _create(self) -> None:
         try:
             await self._connection.client.create_table()
-        except ResourceExistsError:
+        except ResourceExistsError as error:
+            if is_being_deleted(error):
+                raise
             # Somebody else is making it at this moment, and it is not there before that is done.
             await asyncio.sleep(_WHILE_IT_IS_MADE_SECONDS)
 
@@ -225,13 +238,13 @@ class _Connection:
         self._pipeline = AsyncPipeline[HttpRequest, AsyncHttpResponse](transport, kept)
 
     async def send(self, method: str, url: str, headers: Mapping[str, str], content: str) -> tuple[int, str, bytes]:
-        """Send a request, again if its answer is lost, and return status, etag and body of the answer.
+        """Send a request and return status, etag and body of the answer.
 
         Raises:
             AzureError: whatever the library raises.
         """
         version = {"x-ms-version": self.client.api_version}
         request = HttpRequest(method, url, headers={**headers, **version}, content=content.encode() or None)
-        answered = await self._pipeline.run(request, stream=True, retry_on_methods=_REPEATED)
+        answered = await self._pipeline.run(request, stream=True)
         response = answered.http_response
         return response.status_code, str(response.headers.get("etag", "")), await response.read()

@@ -67,7 +67,7 @@ def encode_status(
     said["status"] = "Succeeded" if progress.succeeded else "Failed"
     if not progress.succeeded:
         code, why = (first.error_code, first.error_message) if first else (ErrorCode.INTERNAL_ERROR, "")
-        message = f"Nothing was created; the report has the reason for each record. The first: {why}"
+        message = f"No activity succeeded; the report has the reason for each record. The first: {why}"
         said["error"] = {"code": code, "message": message, "target": url}
     return http.respond(HTTPStatus.OK, said, request)
 

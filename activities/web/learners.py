@@ -8,7 +8,7 @@ from activities.app import App
 from activities.contract import json_text, values
 from activities.contract.learner import Learner
 from activities.contract.limits import LONGEST_TEXT
-from activities.contract.validation import INVALID, REQUIRED, UNKNOWN, closest, refusal
+from activities.contract.problems import INVALID, REQUIRED, UNKNOWN, closest, refusal
 from activities.errors import Problem
 from activities.web import http
 

@@ -4,21 +4,32 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Never
 
 import pytest
 import pytest_asyncio
 
+from activities.batches import attempt
 from activities.batches.worker import MOST_DELIVERIES
 from activities.errors import ErrorCode, TransientError
 from activities.execution import sending
+from activities.execution.ledger import Claim, Released
 from activities.execution.result import Outcome, Result
 from activities.graph import translation
-from tests.support.batch_stage import Ports, Stage, batch_stage, chunk_at, course, courses
+from tests.support.batch_stage import Ports, Stage, batch_stage, chunk_at, course, courses, sent
 from tests.support.fakes import Fault
+from tests.support.stores import DEFAULTS
 
 THROTTLED = TransientError(ErrorCode.THROTTLED, "Wait.", retry_after_seconds=90.0)
+DOWN = TransientError(ErrorCode.STORAGE_UNAVAILABLE, "Down.", retry_after_seconds=30.0)
 CREATED, UNCHANGED = "created", "unchanged"
+
+
+def down(*_: object, **__: object) -> Never:
+    """Fail as tables do that do not answer."""
+    raise DOWN
 
 
 @pytest.fixture(autouse=True)
@@ -82,6 +93,36 @@ class TestDying:
                 assert (progress.succeeded, progress.failed) == (3, 1), left
                 assert stage.graph.contents == ["content-0", "content-2", "content-3"], left
 
+    @pytest.mark.parametrize("failing", ["get", "query", "do", "claim", "settle"])
+    async def test_tables_that_fail_for_long_while_the_queue_works_cost_no_delivery(
+        self, stage: Stage, failing: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        batch = await stage.accept(self.CONTENTS)
+        with monkeypatch.context() as patch:
+            if failing in {"claim", "settle"}:
+                stage.ledger.failures[failing] = DOWN
+            else:
+                patch.setattr(stage.table, failing, down)
+            for _ in range(3 * MOST_DELIVERIES):
+                if stage.queue.messages:
+                    await stage.deliver_next()
+        stage.ledger.failures = {}
+        await stage.run_dry()
+        assert stage.deaths == 0
+        progress, _ = await stage.report(batch)
+        assert (progress.succeeded, progress.failed) == (3, 1)
+        assert stage.graph.contents == ["content-0", "content-2", "content-3"]
+
+    async def test_what_is_no_task_is_not_lost_while_it_cannot_be_set_aside(self, stage: Stage) -> None:
+        await stage.queue.put("no JSON")
+        stage.failures.error = DOWN
+        for _ in range(3 * MOST_DELIVERIES):
+            await stage.deliver_next()
+        stage.failures.error = None
+        await stage.run_dry()
+        assert stage.deaths == 0
+        assert [failure.body for failure in stage.failures.kept.values()] == [b"no JSON"]
+
     async def test_a_message_that_is_delivered_again_after_the_end_changes_nothing(self, stage: Stage) -> None:
         batch = await stage.accept(courses(3))
         messages = [stage.queue.messages[0].delivery]
@@ -115,16 +156,41 @@ class TestDying:
         assert stage.graph.contents == [f"content-{number}" for number in range(5)]
 
     async def test_a_chunk_that_ends_the_process_again_and_again_is_given_up(self, stage: Stage) -> None:
-        """Before the host gives its message up, which nobody would see in the report."""
-        batch = await stage.accept([course(0), course(1, status="maybe"), course(2, externalCourseActivityId="mine")])
+        """Before the host gives its message up, which nobody would see in the report; told is what the ledger knows."""
+        named = [course(number, externalCourseActivityId=f"mine-{number}") for number in range(5)]
+        done, begun, left, never, ended = named
+        await stage.accept([done])
+        await stage.run_dry()
+        requests = [
+            attempt.check(sent([one]), batch_id="", accepted_at=datetime.now(UTC), defaults=DEFAULTS)[1][0]
+            for one in (begun, left)
+        ]
+        claims = await stage.ledger.claim(requests)
+        assert isinstance(claims[1], Claim)
+        await stage.ledger.settle([(claims[1], Released(outcome_known=False))])
+        batch = await stage.accept([done, begun, left, never, course(5, status="maybe"), ended])
         await stage.deliver_next()
         message = stage.queue.messages.pop()
-        await stage.batches.tell(chunk_at(batch, 0), [Result(0, Outcome.CREATED)])
+        await stage.batches.tell(chunk_at(batch, 5), [Result(5, Outcome.CREATED)])
+        calls = list(stage.graph.calls)
         await stage.worker.handle(replace(message.delivery, deliveries=MOST_DELIVERIES + 1))
-        assert await stage.outcomes(batch) == [CREATED, "invalidRequest", "outcomeUnknown"]
+        unknown = ["outcomeUnknown"] * 2
+        assert await stage.outcomes(batch) == [UNCHANGED, *unknown, "internalError", "invalidRequest", CREATED]
         _, results = await stage.report(batch)
-        assert results[2].external_id == "mine"
-        assert (stage.graph.calls, stage.queue.messages) == ([], [])
+        assert [one.external_id for one in results[:4]] == ["mine-0", "mine-1", "mine-2", "mine-3"]
+        assert (stage.graph.calls, stage.queue.messages) == (calls, [])
+        # What was never sent, and what was left behind, can be sent again.
+        again = await stage.accept([left, never])
+        await stage.run_dry()
+        assert await stage.outcomes(again) == [CREATED] * 2
+
+    async def test_a_batch_whose_beginning_ends_the_process_again_and_again_is_not_given_up(self, stage: Stage) -> None:
+        batch = await stage.accept(courses(2))
+        message = stage.queue.messages.pop()
+        await stage.worker.handle(replace(message.delivery, deliveries=MOST_DELIVERIES + 1))
+        assert stage.queue.delays == [60.0]
+        await stage.run_dry()
+        assert await stage.outcomes(batch) == [CREATED] * 2
 
     def test_the_app_gives_a_chunk_up_before_the_host_does(self) -> None:
         host = json.loads((Path(__file__).parents[2] / "host.json").read_text(encoding="utf-8"))

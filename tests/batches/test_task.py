@@ -169,7 +169,7 @@ class TestNobodyIsNamed:
         other = "badc0de0-e020-11ec-9d64-0242ac120002"
         await said_of(stage, course(1, externalCourseActivityId="taken", learnerUserId=other))
         if place == "Graph":
-            stage.ledger._records.clear()  # noqa: SLF001 (as after somebody else's create)
+            stage.ledger._rows.clear()  # noqa: SLF001 (as after somebody else's create)
             stage.graph.arm("create", [Fault(translation.unanswered())])
         said = await said_of(stage, course(2, externalCourseActivityId="taken"))
         (result,) = json.loads(said)

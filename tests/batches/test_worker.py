@@ -1,6 +1,6 @@
 """Each record of a batch comes to one end, and each activity is created once, whatever fails in between."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,9 +10,10 @@ import pytest_asyncio
 from activities.batches.task import Task
 from activities.contract.models import ActivityRequest
 from activities.contract.validation import parse_activity
-from activities.errors import ErrorCode, PermanentError, TransientError
+from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
 from activities.execution import sending
-from activities.execution.lifecycle import Known, Plan, plan
+from activities.execution.ledger import Claim
+from activities.execution.lifecycle import Known
 from activities.execution.patience import BUG_ATTEMPTS, PATIENCE
 from activities.execution.result import Outcome, Result
 from activities.graph import translation
@@ -168,17 +169,18 @@ class TestBugs:
         self, stage: Stage, throttled: int, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Its neighbours in the chunk wait for the next attempt, which tries each alone; however late it is met."""
+        claim = stage.ledger.claim
 
-        def break_at_one(request: ActivityRequest, known: Known | None) -> Plan:
-            if request.activity.learning_content_id == "content-1":
+        async def break_at_one(requests: Sequence[ActivityRequest]) -> list[Claim | Known | ActivityError]:
+            if any(one.activity.learning_content_id == "content-1" for one in requests):
                 raise LookupError("SECRET")
-            return plan(request, known)
+            return await claim(requests)
 
         batch = await stage.accept(courses(3))
         stage.graph.arm("create", [Fault(THROTTLED)] * 3 * throttled)
         for _ in range(1 + throttled):
             await stage.deliver_next()
-        monkeypatch.setattr("activities.execution.once.plan", break_at_one)
+        monkeypatch.setattr(stage.ledger, "claim", break_at_one)
         await stage.run_dry()
         assert await stage.outcomes(batch) == [CREATED, "internalError", CREATED]
         _, results = await stage.report(batch)

@@ -25,6 +25,7 @@ from local.stack.processes import Child, started
 from tests.end_to_end.hosts import started_host
 from tests.end_to_end.stack import Json, Stack, assert_discreet
 from tests.support import plain_http
+from tests.support.storage_proxy import StorageProxy, storage_proxy
 
 PROVIDER, OTHER_PROVIDER = LEARNING_PROVIDER_ID, OTHER_LEARNING_PROVIDER_ID
 MARKER = "5ec2e700-1ea4-4e12"
@@ -81,8 +82,15 @@ class QueueStack:
     connection: str
     environment: Mapping[str, str]
     logs: Path
+    proxy: StorageProxy | None = None
     hosts: list[Child] = field(default_factory=list)
     log_begin: int = 0
+
+    @property
+    def storage(self) -> StorageProxy:
+        """What stands between the hosts and their storage."""
+        assert self.proxy is not None
+        return self.proxy
 
     @property
     def log_file(self) -> Path:
@@ -223,9 +231,10 @@ def queue_stack(logs: Path, *, latency_seconds: float = 0) -> Iterator[QueueStac
     with (
         started("storage", *storage_options((blob, queue, table)), log=logs / "azurite.log"),
         started("graph", "--port", "0", "--latency-seconds", str(latency_seconds), log=logs / "graph.log") as graph,
+        storage_proxy((blob, queue, table)) as storage,
     ):
-        environment = app_environment(graph.url, storage_ports=(blob, queue, table))
-        stack = QueueStack(graph.url, storage_connection_string(blob, queue, table), environment, logs)
+        environment = app_environment(graph.url, storage_ports=storage.ports)
+        stack = QueueStack(graph.url, storage_connection_string(blob, queue, table), environment, logs, storage)
         with stack.queue() as activities:
             activities.create_queue()
         yield stack

@@ -148,24 +148,70 @@ class TestStorage:
         await stage.send(COURSE)
         assert stage.ends == (0, 1, 0)
 
+    @pytest.mark.parametrize("error", [ERROR, error_of(ErrorCode.STORAGE_UNAVAILABLE, 300.0)])
     @pytest.mark.parametrize("text", ["no JSON", '{"bad": 1}', "[]"])
-    async def test_what_cannot_be_set_aside_is_delivered_again_by_the_host(self, stage: Stage, text: str) -> None:
-        stage.failures.error = self.ERROR
+    async def test_what_cannot_be_set_aside_is_put_back_with_the_errors_delay(
+        self, stage: Stage, text: str, error: TransientError
+    ) -> None:
+        """The host would give it up after some deliveries, and nobody would know why it failed."""
+        stage.failures.error = error
+        await stage.worker.handle(delivery(text))
+        for _ in range(20):
+            assert stage.queue.delays == [error.retry_after_seconds]
+            await stage.worker.handle(next(stage.queue.received()))
+        assert stage.told == []
+        stage.failures.error = None
+        await stage.run_dry()
+        assert stage.ends == (0, 0, 1)
+        assert len(stage.told) == 1
+        assert stage.failure.body == (None if stage.failure.record else text.encode())
+
+    @pytest.mark.parametrize("text", ["no JSON", '{"bad": 1}', "[]"])
+    async def test_only_what_cannot_be_put_back_either_is_delivered_again_by_the_host(
+        self, stage: Stage, text: str
+    ) -> None:
+        stage.failures.error = stage.queue.error = self.ERROR
         with pytest.raises(TransientError):
             await stage.worker.handle(delivery(text))
-        assert stage.ends == (0, 0, 0)
-        stage.failures.error = None
+        stage.failures.error = stage.queue.error = None
         await stage.worker.handle(delivery(text))
         assert stage.ends == (0, 0, 1)
 
     async def test_what_was_done_before_storage_failed_is_not_done_twice(self, stage: Stage) -> None:
         records: list[Any] = [COURSE, {"bad": 1}, {**COURSE, "learningContentId": "another"}]
         stage.failures.error = self.ERROR
-        with pytest.raises(TransientError):
-            await stage.send(*records)
+        await stage.send(*records)
+        assert stage.ends == (1, 2, 0)
         stage.failures.error = None
         await stage.send(*records)
+        await stage.run_dry()
         assert stage.ends == (2, 0, 1)
+
+    @pytest.mark.parametrize("code", [ErrorCode.STORAGE_UNAVAILABLE, ErrorCode.IDENTITY_UNAVAILABLE])
+    async def test_the_first_record_that_meets_an_outage_speaks_for_those_behind_it(
+        self, stage: Stage, code: ErrorCode
+    ) -> None:
+        """Each would wait for storage as long as the first, longer together than a function may run."""
+        stage.fail(error_of(code, 30.0))
+        await stage.send(*({**COURSE, "learningContentId": f"{number}"} for number in range(500)))
+        assert stage.ledger.calls == ["claim"]
+        assert stage.queue.delays == [30.0] * 500
+        stage.fail(None)
+        await stage.run_dry()
+        assert stage.ends == (500, 0, 0)
+
+    async def test_an_outage_of_five_minutes_loses_nothing(self, stage: Stage) -> None:
+        stage.fail(error_of(ErrorCode.STORAGE_UNAVAILABLE, 30.0))
+        stage.failures.error = self.ERROR
+        texts = [json.dumps([COURSE, {"bad": 1}]), "no JSON", json.dumps({**COURSE, "status": "maybe"})]
+        for number, text in enumerate(texts):
+            await stage.worker.handle(delivery(text, f"message-{number}"))
+        for again in stage.queue.received():
+            if stage.queue.time.seconds > 300:
+                stage.fail(None)
+                stage.failures.error = None
+            await stage.worker.handle(again)
+        assert stage.ends == (1, 0, 3)
 
 
 async def test_a_record_that_fails_again_after_a_replay_is_a_new_failure(stage: Stage) -> None:

@@ -214,7 +214,7 @@ class TestUnavailable:
     async def test_what_was_done_and_is_sent_again_is_a_conflict(
         self, served: tuple[TableProxy, Stored], loss: str
     ) -> None:
-        """The library repeats a POST whose answer was lost; the caller has to find out whose entity is there."""
+        """The app repeats a POST whose answer was lost; the caller has to find out whose entity is there."""
         proxy, stored = served
         proxy.answers += [getattr(proxy, loss)]
         with pytest.raises(TransactionConflictError):
@@ -247,7 +247,7 @@ KEPT = {"StorageHeadersPolicy", "StorageHosts", "AsyncTablesRetryPolicy"}
     ],
 )
 async def test_the_librarys_pipeline_holds_what_the_app_takes_it_for(storage: Storage, signing: str) -> None:
-    """It is private: what signs, dates and repeats an operation has to be there, and nothing that nobody looked at."""
+    """It is private: what signs and dates an operation has to be there, and nothing that nobody looked at."""
     table = Table(storage, "any", credential=managed_identity(None))
     policies = table._connection.client._policies  # noqa: SLF001 (there is no public way to them)
     assert {type(one).__name__ for one in policies if not isinstance(one, tables._IDLE)} == KEPT | {signing}  # noqa: SLF001

@@ -122,7 +122,10 @@ class StageLedger(FakeLedger):
 
     async def claim(self, requests: Sequence[ActivityRequest]) -> list[Claim | Known | ActivityError]:
         """Claim several activities. See ``FakeLedger``."""
-        return await self.life.step(lambda: super(StageLedger, self).claim(requests))
+        try:
+            return await self.life.step(lambda: super(StageLedger, self).claim(requests))
+        except TransientError as error:
+            return [error] * len(requests)
 
     async def settle(self, ends: Sequence[tuple[Claim, Known | Released]]) -> None:
         """Complete or release several claims. See ``FakeLedger``."""
@@ -146,6 +149,7 @@ class Stage:
 
     def __init__(self, table: MortalTable, life: Steps, graph: type[StageGraph]) -> None:
         self.life = life
+        self.table = table
         self.time = FakeTime()
         self.graph = graph(self.time, life=life)
         self.ledger = StageLedger(self.time, LEASE_SECONDS, life=life)

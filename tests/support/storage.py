@@ -9,7 +9,6 @@ from typing import Any, Never
 import aiohttp
 from aiohttp import web
 from aiohttp.test_utils import RawTestServer
-from yarl import URL
 
 from activities.settings import Storage
 from activities.storage.ledger import TABLE, TableLedger
@@ -18,8 +17,7 @@ from local.environment import storage_connection_string
 from local.lifecycle import url_of
 from tests.support.endpoints import Answer
 from tests.support.ledgers import app_key
-
-_HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "content-encoding"}
+from tests.support.storage_proxy import forwarded
 
 
 @dataclass
@@ -39,16 +37,7 @@ class TableProxy:
 
     async def pass_on(self, request: web.BaseRequest) -> web.Response:
         """Answer what Azurite answers."""
-        url = URL(self.target + request.raw_path, encoded=True)
-        headers = {name: value for name, value in request.headers.items() if name.lower() not in _HOP_BY_HOP}
-        body = await request.read()
-        # The content type is signed: none may be added.
-        added = ("Content-Type",)
-        async with self.client.request(
-            request.method, url, headers=headers, data=body or None, skip_auto_headers=added
-        ) as answer:
-            kept = {name: value for name, value in answer.headers.items() if name.lower() not in _HOP_BY_HOP}
-            return web.Response(status=answer.status, headers=kept, body=await answer.read())
+        return await forwarded(request, await request.read(), target=self.target, client=self.client)
 
     async def lose(self, request: web.BaseRequest) -> web.Response:
         """Let Azurite do its work, and break the connection instead of answering."""

@@ -193,7 +193,8 @@ class TestStatus:
         assert said["status"] == "Failed"
         assert said["error"] == {
             "code": "invalidRequest",
-            "message": "Nothing was created; the report has the reason for each record. The first: Record 0 is wrong.",
+            "message": "No activity succeeded; the report has the reason for each record. "
+            "The first: Record 0 is wrong.",
             "target": f"{URL}/{batch_id}",
         }
 
