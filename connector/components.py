@@ -1,5 +1,6 @@
 """The schemas of what the app answers beside activities, and the list of all components."""
 
+from activities.contract.activity import Outcome
 from activities.contract.validation import ODATA_TYPE, TYPE
 from activities.errors import ErrorCode
 from activities.graph.permissions import NEEDED_FOR
@@ -56,9 +57,9 @@ def _report() -> Schema:
             "index": number("Index", "The activity's place in the batch, from 0.", 0),
             "outcome": text(
                 "Outcome",
-                "What became of it: created, unchanged or failed.",
+                "What became of it: created, updated, unchanged, deleted, superseded by something newer, or failed.",
                 "created",
-                enum=["created", "unchanged", "failed"],
+                enum=[str(one) for one in Outcome],
             ),
             "id": text(
                 "ID",

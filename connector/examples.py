@@ -5,12 +5,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from activities.batches.results import Batch, Progress
+from activities.contract.activity import Outcome, StoredActivity
 from activities.contract.advice import ADVICE
-from activities.contract.models import Assignment, CourseActivity, Defaults, SelfInitiatedCourse, StoredActivity
-from activities.contract.operations import Outcome
+from activities.contract.models import Assignment, CourseActivity, Defaults, SelfInitiatedCourse
 from activities.contract.validation import ODATA_TYPE, TYPE, parse_activity
 from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
-from activities.execution.lifecycle import Done
+from activities.execution.decisions import Done
 from activities.execution.result import Result
 from activities.health import Report
 from activities.queueing.messages import Failure

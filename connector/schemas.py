@@ -7,6 +7,7 @@ the code really says. Nothing here is particular to one of the two documents.
 from typing import Any
 
 from activities.contract import limits
+from activities.contract.activity import Outcome
 from activities.contract.models import Assignment, CourseActivity, SelfInitiatedCourse
 from activities.contract.validation import ODATA_TYPE, TYPE
 from connector.captions import caption
@@ -116,9 +117,9 @@ def answer_of(kind: type[CourseActivity]) -> Schema:
     own: Schema = {
         "outcome": text(
             "Outcome",
-            "What the request did: created, or unchanged if the activity existed already with the same content.",
+            "What it did: created, updated, deleted; unchanged if it was so already; superseded if something newer is known.",
             "created",
-            enum=["created", "unchanged"],
+            enum=[str(one) for one in Outcome if one is not Outcome.FAILED],
         ),
         "id": _id(),
     }

@@ -77,12 +77,13 @@ PURE = {
     "contract.changes",
     "contract.instructions",
     "contract.models",
-    "contract.operations",
+    "contract.activity",
     "contract.problems",
     "contract.setting_values",
     "contract.validation",
     "contract.values",
     "errors",
+    "execution.decisions",
     "execution.gateway",
     "execution.ledger",
     "execution.sameness",
@@ -208,15 +209,7 @@ def room_of(module: str) -> str:
 
 
 def test_the_triggers_know_only_the_top_floor_and_the_words_that_they_bind() -> None:
-    words = {
-        "contract.forms",
-        "contract.changes",
-        "contract.instructions",
-        "contract.models",
-        "contract.operations",
-        "contract.problems",
-        "queueing.messages",
-    }
+    words = {"contract.models", "queueing.messages"}
     known = modules_of_activities(PRODUCT["function_app"])
     assert {module for module in known if room_of(module) != "web"} == words
 

@@ -7,13 +7,14 @@ from datetime import datetime, timedelta
 
 from activities import telemetry
 from activities.batches.records import SentRecord
-from activities.contract.models import ActivityRequest, Defaults
+from activities.contract.activity import ActivityRequest
+from activities.contract.models import Defaults
 from activities.contract.validation import parse_activity
 from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
 from activities.execution import once, patience
+from activities.execution.decisions import Done, End, Known, plan
 from activities.execution.gateway import GraphGateway
 from activities.execution.ledger import Claim, Ledger, Released
-from activities.execution.lifecycle import Done, End, Known, plan
 from activities.execution.result import Result
 from activities.execution.sending import FOR_A_CHUNK, Sender
 

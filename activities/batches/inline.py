@@ -12,8 +12,7 @@ from activities.batches.records import SentRecord
 from activities.batches.results import Batch
 from activities.batches.task import Task
 from activities.batches.worker import BatchWorker
-from activities.contract.models import ActivityRequest
-from activities.contract.operations import Outcome
+from activities.contract.activity import ActivityRequest, Outcome
 from activities.errors import ErrorCode, PermanentError, TransientError
 from activities.execution import patience
 from activities.execution.result import Result

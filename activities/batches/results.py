@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from activities.contract.operations import Outcome
+from activities.contract.activity import Outcome
 from activities.execution.result import Result
 
 BATCH_ID = re.compile(r"[0-9a-f]{32}")

@@ -15,8 +15,8 @@ from activities.batches.attempt import Round, carry_out, check, give_up
 from activities.batches.chunks import Chunk
 from activities.batches.store import BatchStore
 from activities.batches.task import Task
-from activities.contract.models import ActivityRequest, Defaults
-from activities.contract.operations import Outcome
+from activities.contract.activity import ActivityRequest, Outcome
+from activities.contract.models import Defaults
 from activities.errors import ErrorCode, PermanentError, TransientError
 from activities.execution import patience
 from activities.execution.gateway import GraphGateway

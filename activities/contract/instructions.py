@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 from activities.contract import dates, values
-from activities.contract.operations import Operation
+from activities.contract.activity import Operation
 from activities.contract.problems import INVALID, NOT_ALLOWED
 from activities.errors import Problem
 

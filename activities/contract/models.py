@@ -6,7 +6,7 @@ Source: https://learn.microsoft.com/graph/api/employeeexperienceuser-post-learni
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, tzinfo
 from typing import Annotated, Any, ClassVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -15,7 +15,6 @@ from pydantic.alias_generators import to_camel
 from activities.contract import values
 from activities.contract.forms import AssignmentType, DateTimeOffset, Guid, Status, Text, UserId, form
 from activities.contract.limits import LONGEST_NOTES
-from activities.contract.operations import Operation
 
 type Json = dict[str, Any]
 
@@ -203,51 +202,3 @@ class SelfInitiatedCourse(CourseActivity):
             examples=["2026-11-02T08:15:00Z"],
         ),
     ] = None
-
-
-@dataclass(frozen=True, slots=True)
-class ActivityRequest:
-    """A request that can be carried out.
-
-    Args:
-        registration_id: The provider.
-        activity: The activity; of an update what is to change, of a delete no more than which one it is.
-        operation: What is to be done with it.
-        as_of: When it was true where it comes from, if its sender says so.
-        arrived_at: When it came here first.
-    """
-
-    registration_id: str
-    activity: CourseActivity
-    operation: Operation = Operation.CREATE
-    as_of: datetime | None = None
-    arrived_at: datetime = field(default_factory=lambda: datetime.now(UTC), compare=False)
-
-    @property
-    def true_at(self) -> datetime:
-        """When it was true: what is known to be newer is not overwritten."""
-        return self.as_of or self.arrived_at
-
-    @property
-    def external_id(self) -> str:
-        """The caller's own id, or ""."""
-        return self.activity.external_course_activity_id or ""
-
-    @property
-    def key(self) -> tuple[str, str]:
-        """What makes two requests one activity: the provider and the external id."""
-        return self.registration_id.casefold(), self.external_id
-
-
-@dataclass(frozen=True, slots=True)
-class StoredActivity:
-    """An activity as Graph tells it: the entity's JSON, and Graph's ``request-id`` of the answer it came in."""
-
-    entity: Json
-    graph_request_id: str = ""
-
-    @property
-    def id(self) -> str:
-        """Graph's opaque ID; it can hold the learner's ID, so it belongs in no log."""
-        graph_id = self.entity.get("id")
-        return graph_id if isinstance(graph_id, str) else ""

@@ -10,9 +10,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from activities.contract import instructions, values
+from activities.contract.activity import ActivityRequest, Operation
 from activities.contract.limits import LONGEST_TEXT
-from activities.contract.models import ActivityRequest, Assignment, CourseActivity, Defaults, Json, SelfInitiatedCourse
-from activities.contract.operations import Operation
+from activities.contract.models import Assignment, CourseActivity, Defaults, Json, SelfInitiatedCourse
 from activities.contract.problems import CONTRADICTION, INVALID, NOT_ALLOWED, REQUIRED, UNKNOWN, closest, refusal
 from activities.errors import ErrorCode, PermanentError, Problem
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from activities.contract.models import Json, StoredActivity
-from activities.contract.operations import Operation
+from activities.contract.activity import Operation, StoredActivity
+from activities.contract.models import Json
 from activities.errors import ActivityError
 
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from activities.contract.models import ActivityRequest
+from activities.contract.activity import ActivityRequest
 from activities.errors import ActivityError
-from activities.execution.lifecycle import LONG_AGO, Known
+from activities.execution.decisions import LONG_AGO, Known
 
 
 @dataclass(slots=True)

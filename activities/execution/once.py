@@ -7,12 +7,9 @@ from dataclasses import replace
 from uuid import UUID, uuid4, uuid5
 
 from activities import telemetry
-from activities.contract.models import ActivityRequest, StoredActivity
-from activities.contract.operations import Operation
+from activities.contract.activity import ActivityRequest, Operation, StoredActivity
 from activities.errors import ActivityError, ErrorCode, TransientError
-from activities.execution.gateway import GraphGateway
-from activities.execution.ledger import Claim, Ledger, Released
-from activities.execution.lifecycle import (
+from activities.execution.decisions import (
     Done,
     End,
     Known,
@@ -23,6 +20,8 @@ from activities.execution.lifecycle import (
     plan_after_look,
     remembered,
 )
+from activities.execution.gateway import GraphGateway
+from activities.execution.ledger import Claim, Ledger, Released
 from activities.execution.sending import Sender
 
 _PAUSE_SECONDS = 0.2
@@ -51,7 +50,7 @@ async def carry_out(requests: Sequence[ActivityRequest], *, sender: Sender, ledg
     """Carry out identified requests unless that was done before; what became of each stands in its place.
 
     The same request gets the first answer. Requests about one activity are carried out one after the other, in their
-    order. Beside the errors of ``Sender.send`` and ``lifecycle.plan`` there are ``createInProgress`` and, before
+    order. Beside the errors of ``Sender.send`` and ``decisions.plan`` there are ``createInProgress`` and, before
     anything was sent, ``storageUnavailable``.
     """
     ends: dict[int, End] = dict(shut_out(requests, sender.graph))

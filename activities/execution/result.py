@@ -9,12 +9,11 @@ from dataclasses import dataclass, fields
 from typing import Any, Self
 
 from activities.contract import values
+from activities.contract.activity import ActivityRequest, Outcome
 from activities.contract.advice import advice_on
-from activities.contract.models import ActivityRequest
-from activities.contract.operations import Outcome
 from activities.contract.validation import ALL_NAMES
 from activities.errors import ActivityError
-from activities.execution.lifecycle import Done
+from activities.execution.decisions import Done
 
 _BY_LOWER_CASE = {name.casefold(): name for name in ALL_NAMES}
 # What a result is called in the report: https://learn.microsoft.com/power-automate, constant keys and no nulls.

@@ -5,7 +5,8 @@ import json
 from collections.abc import Collection, Mapping
 
 from activities.contract import dates, values
-from activities.contract.models import ActivityRequest, Assignment, CourseActivity, Json, SelfInitiatedCourse
+from activities.contract.activity import ActivityRequest
+from activities.contract.models import Assignment, CourseActivity, Json, SelfInitiatedCourse
 
 KIND = "@odata.type"
 # What a claim is found by. A request may leave the provider to the settings, and means the same.

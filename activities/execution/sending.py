@@ -11,11 +11,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from activities import telemetry
-from activities.contract.models import ActivityRequest, StoredActivity
-from activities.contract.operations import Operation, Outcome
+from activities.contract.activity import ActivityRequest, Operation, Outcome, StoredActivity
 from activities.errors import ActivityError, ErrorCode, TransientError
+from activities.execution.decisions import Done, End, Send, contradiction
 from activities.execution.gateway import ExternalKey, GraphGateway
-from activities.execution.lifecycle import Done, End, Send, contradiction
 
 # A flow gives an HTTP action 120 s; the host, the network and a look-up need their share.
 TOTAL_SECONDS = 80.0

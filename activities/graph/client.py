@@ -24,8 +24,7 @@ from kiota_abstractions.method import Method
 from kiota_abstractions.request_information import RequestInformation
 
 from activities import telemetry
-from activities.contract.models import StoredActivity
-from activities.contract.operations import Operation
+from activities.contract.activity import Operation, StoredActivity
 from activities.errors import ActivityError
 from activities.execution.gateway import ExternalKey, Write
 from activities.graph import existing, permissions, translation

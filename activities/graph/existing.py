@@ -12,8 +12,7 @@ from kiota_abstractions.base_request_configuration import RequestConfiguration
 from kiota_abstractions.default_query_parameters import QueryParameters
 from kiota_abstractions.request_information import RequestInformation
 
-from activities.contract.models import StoredActivity
-from activities.contract.operations import Operation
+from activities.contract.activity import Operation, StoredActivity
 from activities.errors import ActivityError, ErrorCode, TransientError
 from activities.execution.gateway import ExternalKey, Write
 from activities.graph import permissions, translation

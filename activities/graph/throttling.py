@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Awaitable, Callable, Sequence
 
-from activities.contract.models import StoredActivity
+from activities.contract.activity import StoredActivity
 from activities.errors import ActivityError, ErrorCode, TransientError
 from activities.execution.gateway import ExternalKey, GraphGateway, Write
 

@@ -11,15 +11,16 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from activities import telemetry
+from activities.contract.activity import ActivityRequest
 from activities.contract.advice import advice_on
 from activities.contract.limits import MOST_RECORDS_OF_MESSAGE
-from activities.contract.models import ActivityRequest, Defaults
+from activities.contract.models import Defaults
 from activities.contract.validation import parse_activity
 from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
 from activities.execution import once, patience
+from activities.execution.decisions import Done
 from activities.execution.gateway import GraphGateway
 from activities.execution.ledger import Ledger
-from activities.execution.lifecycle import Done
 from activities.execution.patience import PATIENCE
 from activities.execution.result import Result
 from activities.execution.sending import FOR_A_MESSAGE, Sender

@@ -12,11 +12,10 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from activities.contract.models import ActivityRequest
-from activities.contract.operations import Operation
+from activities.contract.activity import ActivityRequest, Operation
 from activities.errors import ActivityError, ErrorCode, TransientError
+from activities.execution.decisions import LONG_AGO, Done, Known, advances, plan
 from activities.execution.ledger import Claim
-from activities.execution.lifecycle import LONG_AGO, Done, Known, advances, plan
 from activities.storage.group_commit import GroupCommit
 from activities.storage.ledger_rows import IN_PROGRESS, key_of, known_in, lasting, lasting_in
 from activities.storage.recent_rows import Key, RecentRows

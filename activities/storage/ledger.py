@@ -8,10 +8,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 
-from activities.contract.models import ActivityRequest
+from activities.contract.activity import ActivityRequest
 from activities.errors import ActivityError
+from activities.execution.decisions import Known
 from activities.execution.ledger import Claim, Released
-from activities.execution.lifecycle import Known
 from activities.storage.claiming import Claiming, RowClaim, by_provider, change_of
 from activities.storage.group_commit import GroupCommit
 from activities.storage.ledger_rows import COMPLETED, completed

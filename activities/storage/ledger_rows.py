@@ -13,8 +13,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from activities.contract.models import ActivityRequest, Json
-from activities.execution.lifecycle import Known
+from activities.contract.activity import ActivityRequest
+from activities.contract.models import Json
+from activities.execution.decisions import Known
 from activities.execution.sameness import FIXED, KIND, canonical
 from activities.storage.keys import learner_hash
 from activities.storage.table_bytes import Entity, packed, unpacked

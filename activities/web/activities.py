@@ -9,12 +9,12 @@ from typing import Any
 from activities import telemetry
 from activities.app import App
 from activities.contract import dates, json_text, values
-from activities.contract.models import ActivityRequest, CourseActivity
-from activities.contract.operations import Operation, Outcome
+from activities.contract.activity import ActivityRequest, Operation, Outcome
+from activities.contract.models import CourseActivity
 from activities.contract.validation import parse_activity
 from activities.errors import ActivityError
 from activities.execution import once
-from activities.execution.lifecycle import Done, creation
+from activities.execution.decisions import Done, creation
 from activities.execution.sending import FOR_A_CALLER, Sender
 from activities.web import http, repeating
 from activities.web.runtime import UseCase

@@ -61,7 +61,7 @@ class TestSheetOfFailedRows:
     def test_it_has_every_property_of_both_kinds_once(self) -> None:
         headings = list(table(failed({}))[0])
         assert headings[7:13] == COLUMNS
-        assert sorted(headings[8:]) == sorted(set(NAMES))
+        assert sorted(headings[8:]) == sorted({*NAMES, "operation", "asOfDateTime"})
 
     def test_a_row_says_what_failed_where_and_why(self) -> None:
         result = Result(41, Outcome.FAILED, "", "made-up", "invalidRequest", 'status is "x".', "status")

@@ -17,7 +17,7 @@ from activities import telemetry
 from activities.batches.chunks import Chunk
 from activities.batches.task import Task
 from activities.batches.worker import CHUNKS_AT_ONCE
-from activities.contract.models import StoredActivity
+from activities.contract.activity import StoredActivity
 from activities.errors import ActivityError, ErrorCode, PermanentError
 from activities.execution import sending
 from activities.execution.gateway import Write

@@ -8,12 +8,12 @@ import pytest
 import pytest_asyncio
 
 from activities.batches.task import Task
-from activities.contract.models import ActivityRequest
+from activities.contract.activity import ActivityRequest
 from activities.contract.validation import parse_activity
 from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
 from activities.execution import sending
+from activities.execution.decisions import Known
 from activities.execution.ledger import Claim
-from activities.execution.lifecycle import Known
 from activities.execution.patience import BUG_ATTEMPTS, PATIENCE
 from activities.execution.result import Outcome, Result
 from activities.graph import translation

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 
 from activities.batches.results import Batch, Progress
-from activities.contract.models import Assignment, CourseActivity, Json, SelfInitiatedCourse, StoredActivity
-from activities.contract.operations import Outcome
+from activities.contract.activity import Outcome, StoredActivity
+from activities.contract.models import Assignment, CourseActivity, Json, SelfInitiatedCourse
 from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
-from activities.execution.lifecycle import Done
+from activities.execution.decisions import Done
 from activities.execution.result import Result
 from activities.health import Report
 from activities.queueing.messages import Delivery, Failure
@@ -93,7 +93,7 @@ def test_a_property_of_nobody_and_a_missing_type_fit_no_request(component: str) 
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("outcome", Outcome)
+@pytest.mark.parametrize("outcome", sorted(set(Outcome) - {Outcome.FAILED}))
 def test_a_flat_answer_fits_and_has_every_key(kind: type[CourseActivity], outcome: Outcome) -> None:
     for sent in (record(kind), examples.of_requests()[kind.__name__]["example"]["value"]):
         wanted = parse(sent, kind)

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from activities.contract import json_text
+from activities.contract.activity import ActivityRequest
 from activities.contract.limits import LARGEST_ACTIVITY_BYTES
-from activities.contract.models import ActivityRequest, CourseActivity, Json
+from activities.contract.models import CourseActivity, Json
 from activities.contract.validation import parse_activity
 from activities.errors import ErrorCode, PermanentError
 from activities.web import answers, http

@@ -8,13 +8,12 @@ from dataclasses import dataclass, field, replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from activities.contract.models import ActivityRequest, StoredActivity
-from activities.contract.operations import Outcome
+from activities.contract.activity import ActivityRequest, Outcome, StoredActivity
 from activities.errors import ActivityError, TransientError
 from activities.execution import once
+from activities.execution.decisions import Done, End, Known
 from activities.execution.gateway import ExternalKey, Write
 from activities.execution.ledger import Claim
-from activities.execution.lifecycle import Done, End, Known
 from activities.execution.sending import FOR_A_CHUNK, FOR_A_MESSAGE, Effort, Sender
 from activities.graph import translation
 from activities.graph.throttling import ThrottledGraph

@@ -9,7 +9,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from activities.contract import dates
-from activities.contract.models import ActivityRequest, CourseActivity, Json
+from activities.contract.activity import ActivityRequest
+from activities.contract.models import CourseActivity, Json
 from activities.contract.validation import parse_activity
 from activities.execution.sameness import content_hash
 from tests.support.fakes import LEARNER_ID, REGISTRATION_ID, activity_request, assignment_request

@@ -8,12 +8,11 @@ from collections.abc import Sequence
 
 import pytest
 
-from activities.contract.models import ActivityRequest, StoredActivity
-from activities.contract.operations import Outcome
+from activities.contract.activity import ActivityRequest, Outcome, StoredActivity
 from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
+from activities.execution.decisions import Done, Known
 from activities.execution.gateway import Write
 from activities.execution.ledger import Released
-from activities.execution.lifecycle import Done, Known
 from activities.execution.sameness import content_hash
 from activities.execution.sending import FOR_A_CALLER, FOR_A_CHUNK, FOR_A_MESSAGE, Effort
 from activities.graph import translation

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from activities.contract.models import ActivityRequest, StoredActivity
+from activities.contract.activity import ActivityRequest, StoredActivity
 from activities.errors import ActivityError
 from activities.execution.gateway import ExternalKey, Write
 from activities.execution.ledger import Claim

@@ -7,10 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from activities.contract.models import ActivityRequest
-from activities.contract.operations import Outcome
+from activities.contract.activity import ActivityRequest, Outcome
 from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
-from activities.execution.lifecycle import Done, End, creation
+from activities.execution.decisions import Done, End, creation
 from activities.execution.once import identify
 from activities.execution.sending import FOR_A_CALLER, Sender
 from activities.graph import translation

@@ -7,7 +7,7 @@ import pytest
 
 from activities.errors import ErrorCode, TransientError
 from activities.execution import sending
-from activities.execution.lifecycle import creation
+from activities.execution.decisions import creation
 from activities.execution.sending import FOR_A_CALLER, Sender
 from activities.graph import translation
 from tests.support.fakes import FOR_EVER, FakeGraph, Fault, activity_request

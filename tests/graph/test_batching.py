@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from activities.contract.models import StoredActivity
+from activities.contract.activity import StoredActivity
 from activities.errors import ActivityError, ErrorCode, TransientError
-from activities.execution.lifecycle import creation
+from activities.execution.decisions import creation
 from activities.graph import translation
 from activities.graph.batching import GIVEN_UP_SECONDS, SINGLES_AT_ONCE, Batching, Part, encode
 from activities.graph.sdk import Answer

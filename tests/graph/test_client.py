@@ -23,10 +23,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from activities import telemetry
-from activities.contract.models import ActivityRequest, Defaults, StoredActivity
+from activities.contract.activity import ActivityRequest, StoredActivity
+from activities.contract.models import Defaults
 from activities.contract.validation import parse_activity
 from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
-from activities.execution.lifecycle import creation
+from activities.execution.decisions import creation
 from activities.graph import client, sdk
 from activities.graph.client import MicrosoftGraph
 from tests.support.endpoints import TOKEN, IdentityEndpoint, peer, read_request, reply
@@ -330,7 +331,7 @@ import asyncio, sys
 import httpx
 from azure.core.credentials import AccessToken
 from activities import identity
-from activities.execution.lifecycle import creation
+from activities.execution.decisions import creation
 from activities.graph import client
 from tests.support.fakes import activity_request
 from tests.support.over_httpx import OverHttpx

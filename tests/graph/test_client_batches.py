@@ -8,9 +8,9 @@ import httpx
 import pytest
 
 from activities import telemetry
-from activities.contract.models import ActivityRequest
+from activities.contract.activity import ActivityRequest
 from activities.errors import ErrorCode
-from activities.execution.lifecycle import creation
+from activities.execution.decisions import creation
 from activities.graph.client import MicrosoftGraph
 from tests.support.endpoints import TOKEN
 from tests.support.fakes import OTHER_REGISTRATION_ID, REGISTRATION_ID, activity_request, assignment_request, key_of

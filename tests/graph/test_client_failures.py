@@ -8,9 +8,9 @@ from types import SimpleNamespace
 import aiohttp
 import pytest
 
-from activities.contract.models import StoredActivity
+from activities.contract.activity import StoredActivity
 from activities.errors import ErrorCode, TransientError
-from activities.execution.lifecycle import creation
+from activities.execution.decisions import creation
 from activities.graph.client import MicrosoftGraph
 from activities.graph.network_failures import translate_failure
 from activities.graph.sdk import AiohttpTransport, Transport

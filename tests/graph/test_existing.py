@@ -12,11 +12,10 @@ from typing import Any
 
 import pytest
 
-from activities.contract.models import StoredActivity
-from activities.contract.operations import Operation
+from activities.contract.activity import Operation, StoredActivity
 from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
+from activities.execution.decisions import creation
 from activities.execution.gateway import ExternalKey, Write
-from activities.execution.lifecycle import creation
 from activities.graph.client import MicrosoftGraph
 from tests.support.endpoints import TOKEN
 from tests.support.fakes import REGISTRATION_ID, activity_request, key_of
@@ -261,9 +260,8 @@ import asyncio, json, sys
 import httpx
 from azure.core.credentials import AccessToken
 from activities import identity
-from activities.contract.operations import Operation
 from activities.execution.gateway import Write
-from activities.execution.lifecycle import creation
+from activities.execution.decisions import creation
 from activities.graph import client
 from tests.support.fakes import activity_request
 from tests.support.over_httpx import OverHttpx

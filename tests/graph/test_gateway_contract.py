@@ -12,12 +12,11 @@ from uuid import uuid4
 import pytest
 import pytest_asyncio
 
-from activities.contract.models import ActivityRequest, StoredActivity
-from activities.contract.operations import Operation
+from activities.contract.activity import ActivityRequest, Operation, StoredActivity
 from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
 from activities.execution import sameness
+from activities.execution.decisions import creation
 from activities.execution.gateway import Write
-from activities.execution.lifecycle import creation
 from activities.execution.sending import FOR_A_CALLER, Sender
 from tests.support.fakes import (
     LEARNER_ID,

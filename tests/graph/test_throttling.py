@@ -6,11 +6,10 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from activities.contract.models import StoredActivity
-from activities.contract.operations import Operation
+from activities.contract.activity import Operation, StoredActivity
 from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
+from activities.execution.decisions import creation
 from activities.execution.gateway import Write
-from activities.execution.lifecycle import creation
 from activities.graph.throttling import ThrottledGraph
 from tests.support.fakes import OTHER_REGISTRATION_ID, REGISTRATION_ID, FakeGraph, Fault, activity_request, key_of
 from tests.support.queue_stage import TRANSIENT, error_of

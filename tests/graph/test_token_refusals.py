@@ -13,7 +13,7 @@ import pytest
 from aiohttp import web
 
 from activities.errors import ErrorCode, TransientError
-from activities.execution.lifecycle import creation
+from activities.execution.decisions import creation
 from activities.graph import token_refusals
 from activities.graph.client import MicrosoftGraph
 from tests.support.endpoints import IdentityEndpoint

@@ -12,8 +12,8 @@ import pytest
 import pytest_asyncio
 
 from activities.errors import ErrorCode, TransientError
+from activities.execution.decisions import Known
 from activities.execution.ledger import Released
-from activities.execution.lifecycle import Known
 from activities.settings import Storage
 from activities.storage import outages, tables
 from activities.storage.group_commit import GroupCommit

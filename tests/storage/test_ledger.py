@@ -17,11 +17,11 @@ from aiohttp import web
 from azure.core.credentials_async import AsyncTokenCredential
 from azure.data.tables.aio import TableServiceClient
 
-from activities.contract.models import ActivityRequest, SelfInitiatedCourse, StoredActivity
-from activities.contract.operations import Operation
+from activities.contract.activity import ActivityRequest, Operation, StoredActivity
+from activities.contract.models import SelfInitiatedCourse
 from activities.errors import ErrorCode, TransientError
+from activities.execution.decisions import Known
 from activities.execution.ledger import Released
-from activities.execution.lifecycle import Known
 from activities.settings import Storage
 from activities.storage import tables
 from activities.storage.ledger import TABLE, TableLedger

@@ -15,13 +15,13 @@ from uuid import uuid4
 import pytest
 import pytest_asyncio
 
+from activities.contract.activity import ActivityRequest, Operation, StoredActivity
 from activities.contract.limits import LONGEST_TEXT
-from activities.contract.models import ActivityRequest, Defaults, StoredActivity
-from activities.contract.operations import Operation
+from activities.contract.models import Defaults
 from activities.contract.validation import parse_activity
 from activities.errors import ErrorCode
+from activities.execution.decisions import Known
 from activities.execution.ledger import Claim, Ledger, Released
-from activities.execution.lifecycle import Known
 from tests.support.fakes import OTHER_REGISTRATION_ID, REGISTRATION_ID, activity_request
 from tests.support.ledgers import (
     LEASE_SECONDS,

@@ -17,11 +17,11 @@ from activities.batches.records import SentRecord
 from activities.batches.results import Batch, Progress
 from activities.batches.store import BatchStore
 from activities.batches.task import Task
-from activities.contract.models import ActivityRequest, StoredActivity
+from activities.contract.activity import ActivityRequest, StoredActivity
 from activities.errors import ActivityError, TransientError
+from activities.execution.decisions import Known
 from activities.execution.gateway import Write
 from activities.execution.ledger import Claim, Released
-from activities.execution.lifecycle import Known
 from activities.execution.result import Result
 from activities.health import Health
 from activities.settings import Storage

@@ -10,13 +10,13 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from activities.contract.models import ActivityRequest, Defaults, Json, StoredActivity
-from activities.contract.operations import Operation
+from activities.contract.activity import ActivityRequest, Operation, StoredActivity
+from activities.contract.models import Defaults, Json
 from activities.contract.validation import parse_activity
 from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
+from activities.execution.decisions import LONG_AGO, Done, Known, advances, plan
 from activities.execution.gateway import ExternalKey, Write
 from activities.execution.ledger import Claim, Released
-from activities.execution.lifecycle import LONG_AGO, Done, Known, advances, plan
 from activities.execution.sameness import KIND, kind_of
 from activities.execution.sending import Clock
 from activities.graph import translation

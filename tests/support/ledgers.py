@@ -9,10 +9,10 @@ from uuid import uuid4
 
 import pytest
 
-from activities.contract.models import ActivityRequest, StoredActivity
+from activities.contract.activity import ActivityRequest, StoredActivity
 from activities.errors import ActivityError, ErrorCode, TransientError
+from activities.execution.decisions import Known
 from activities.execution.ledger import Claim, Ledger, Released
-from activities.execution.lifecycle import Known
 from activities.execution.sameness import content_hash
 from activities.settings import Storage
 from activities.storage.ledger import TABLE, TableLedger

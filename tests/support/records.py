@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from activities.contract.models import ActivityRequest, Assignment, CourseActivity, Defaults, Json, SelfInitiatedCourse
+from activities.contract.activity import ActivityRequest
+from activities.contract.models import Assignment, CourseActivity, Defaults, Json, SelfInitiatedCourse
 from activities.contract.validation import parse_activity
 from activities.errors import ErrorCode, PermanentError, Problem
 

@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from activities.batches.results import Batch, Progress
-from activities.contract.models import Assignment, CourseActivity, SelfInitiatedCourse, StoredActivity
-from activities.contract.operations import Outcome
+from activities.contract.activity import Outcome, StoredActivity
+from activities.contract.models import Assignment, CourseActivity, SelfInitiatedCourse
 from activities.errors import ErrorCode, PermanentError, Problem
-from activities.execution.lifecycle import Done
+from activities.execution.decisions import Done
 from activities.web import activities, answers, http
 from local.lifecycle import ROOT
 from tests.support.records import LEARNER, PROVIDER, parse, record

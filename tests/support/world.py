@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
-from activities.contract.models import ActivityRequest
+from activities.contract.activity import ActivityRequest
 from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
 from activities.execution import once
+from activities.execution.decisions import Done, End, Known, creation
 from activities.execution.gateway import GraphGateway
 from activities.execution.ledger import Claim, Released
-from activities.execution.lifecycle import Done, End, Known, creation
 from activities.execution.sending import FOR_A_CHUNK, Clock, Effort, Sender
 from activities.graph import translation
 from tests.support.fakes import FakeGraph, FakeLedger, FakeTime, Fault, activity_request

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from activities.contract.models import Assignment, CourseActivity, SelfInitiatedCourse, StoredActivity
-from activities.contract.operations import Outcome
+from activities.contract.activity import Outcome, StoredActivity
+from activities.contract.models import Assignment, CourseActivity, SelfInitiatedCourse
 from activities.errors import ActivityError, ErrorCode, PermanentError, Problem, SettingsError, TransientError
-from activities.execution.lifecycle import Done
+from activities.execution.decisions import Done
 from activities.health import Report
 from activities.web import activities, answers, http
 from tests.support.error_shape import TRANSIENT, assert_error

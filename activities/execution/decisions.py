@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import Enum
 
-from activities.contract.models import ActivityRequest, Json, SelfInitiatedCourse, StoredActivity
-from activities.contract.operations import Operation, Outcome
+from activities.contract.activity import ActivityRequest, Operation, Outcome, StoredActivity
+from activities.contract.models import Json, SelfInitiatedCourse
 from activities.contract.values import id_without_learner
 from activities.errors import ActivityError, ErrorCode, PermanentError
 from activities.execution.gateway import Write

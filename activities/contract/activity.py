@@ -1,0 +1,78 @@
+"""One activity: what can be done with it, as somebody asks for that, as Microsoft Graph tells it, and the outcomes."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from activities.contract.models import CourseActivity, Json
+
+
+class Operation(StrEnum):
+    """What a record asks for.
+
+    To create an activity, to bring one to a state (making it if there is none), to change parts of it, to delete it.
+    """
+
+    CREATE = "create"
+    UPSERT = "upsert"
+    UPDATE = "update"
+    DELETE = "delete"
+
+
+class Outcome(StrEnum):
+    """What became of one record. The order is that of finality: a later member replaces an earlier one."""
+
+    FAILED = "failed"
+    SUPERSEDED = "superseded"
+    UNCHANGED = "unchanged"
+    UPDATED = "updated"
+    CREATED = "created"
+    DELETED = "deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityRequest:
+    """A request that can be carried out.
+
+    Args:
+        registration_id: The provider.
+        activity: The activity; of an update what is to change, of a delete no more than which one it is.
+        operation: What is to be done with it.
+        as_of: When it was true where it comes from, if its sender says so.
+        arrived_at: When it came here first.
+    """
+
+    registration_id: str
+    activity: CourseActivity
+    operation: Operation = Operation.CREATE
+    as_of: datetime | None = None
+    arrived_at: datetime = field(default_factory=lambda: datetime.now(UTC), compare=False)
+
+    @property
+    def true_at(self) -> datetime:
+        """When it was true: what is known to be newer is not overwritten."""
+        return self.as_of or self.arrived_at
+
+    @property
+    def external_id(self) -> str:
+        """The caller's own id, or ""."""
+        return self.activity.external_course_activity_id or ""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What makes two requests one activity: the provider and the external id."""
+        return self.registration_id.casefold(), self.external_id
+
+
+@dataclass(frozen=True, slots=True)
+class StoredActivity:
+    """An activity as Graph tells it: the entity's JSON, and Graph's ``request-id`` of the answer it came in."""
+
+    entity: Json
+    graph_request_id: str = ""
+
+    @property
+    def id(self) -> str:
+        """Graph's opaque ID; it can hold the learner's ID, so it belongs in no log."""
+        graph_id = self.entity.get("id")
+        return graph_id if isinstance(graph_id, str) else ""
