@@ -14,7 +14,7 @@ from typing import Any
 from local.emulators.exchange import Ending, Response
 from local.emulators.fault_catalogue import READY_MADE
 
-OPERATIONS = ("create", "find", "batch", "token")
+OPERATIONS = ("create", "find", "people", "contents", "batch", "token")
 # Graph throttles an app for whatever it asks.
 _ANY = "any"
 _ANY_OPERATION = ("create", "find")
@@ -30,7 +30,8 @@ class Fault:
     """What happens to the next calls of an operation, for one provider or for all.
 
     The fields are those of `POST /_emulator/faults`:
-    `operation`: create, find, any (one of these two), batch (the HTTP request that holds others) or token;
+    `operation`: create, find, any (one of these two), people, contents, batch (the HTTP request that holds others) or
+    token;
     `times`: so many calls; `forSeconds`: instead, every call from the first one on for so long, and Retry-After of a
     429 or 503 counts down what is left;
     `status`, `headers`, `body` (an object is sent as JSON, a text as it is), `contentType`: an answer instead of the

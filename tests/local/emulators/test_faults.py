@@ -178,7 +178,10 @@ def test_clearing_disarms(graph: Graph) -> None:
     [
         ({"statusCode": 500}, "A fault has no 'statusCode'. It has: name, operation,"),
         ({"name": "nonsense"}, "There is no fault named 'nonsense'. There are: provider-not-registered,"),
-        ({"operation": "delete", "status": 500}, "'operation' must be one of: create, find, batch, token, any."),
+        (
+            {"operation": "delete", "status": 500},
+            "'operation' must be one of: create, find, people, contents, batch, token, any.",
+        ),
         ({"status": "500"}, "'status' must be a whole number."),
         ({"status": True}, "'status' must be a whole number."),
         ({"status": 42}, "'status' must be from 200 to 599."),
