@@ -58,6 +58,9 @@ param publicBaseUrl string = ''
 @description('Whether to grant the Microsoft Graph permissions; the deployer then has to be a Privileged Role Administrator.')
 param grantGraphPermissions bool = false
 
+@description('With grantGraphPermissions, what else to grant: people, employee-ids, courses, comma-separated.')
+param optionalGraphPermissions string = ''
+
 @description('Object ids of who may write to the activity queue, such as an LMS job or a group, comma-separated.')
 param queueSenderPrincipalIds string = ''
 
@@ -108,6 +111,7 @@ var token = toLower(uniqueString(subscription().id, environmentName, location))
 var functionAppName = 'func-viva-learning-${token}'
 // Lists are texts here, because azd puts nothing but texts into parameters of main.parameters.json.
 var callers = empty(allowedClientApplications) ? [] : map(split(allowedClientApplications, ','), id => trim(id))
+var optionalKinds = empty(optionalGraphPermissions) ? [] : map(split(optionalGraphPermissions, ','), kind => trim(kind))
 var queueSenders = empty(queueSenderPrincipalIds) ? [] : map(split(queueSenderPrincipalIds, ','), id => trim(id))
 var queueReaders = empty(queueReaderPrincipalIds) ? [] : map(split(queueReaderPrincipalIds, ','), id => trim(id))
 
@@ -233,6 +237,7 @@ module graphPermissions 'modules/graph-permissions.bicep' = if (grantGraphPermis
   scope: group
   params: {
     identityPrincipalId: identity.outputs.principalId
+    optionalKinds: optionalKinds
   }
 }
 

@@ -106,6 +106,28 @@ ADVICE: Mapping[str, Advice] = {
         actor=Actor.SENDER,
         text="Use the id of learning content that belongs to your learning provider, and send it again.",
     ),
+    ErrorCode.LEARNER_NOT_FOUND: Advice(
+        meaning="Nobody in the tenant has this address or employee id; the target says whether it is the learner's or "
+        "the assigner's.",
+        title="The person was not found",
+        actor=Actor.SENDER,
+        text="Check the address or employee id that the message speaks of, correct it or give the user's id, and send "
+        "it again.",
+    ),
+    ErrorCode.LEARNER_AMBIGUOUS: Advice(
+        meaning="More than one person has this address or employee id; the target says whether it is the learner's or "
+        "the assigner's.",
+        title="The person is not clear",
+        actor=Actor.SENDER,
+        text="Give the user's id instead of the address or employee id, and send it again.",
+    ),
+    ErrorCode.CONTENT_NOT_FOUND: Advice(
+        meaning="The provider has no learning content with this id of its own, or the content is not active.",
+        title="The course was not found",
+        actor=Actor.SENDER,
+        text="Check the id that the course has in the LMS, and that Viva Learning shows the course; then send it "
+        "again.",
+    ),
     ErrorCode.REJECTED_BY_GRAPH: Advice(
         meaning="Graph refuses this record; its own words are passed on.",
         title="Microsoft Graph refuses it",

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kiota_abstractions.base_request_configuration import RequestConfiguration
 from kiota_abstractions.default_query_parameters import QueryParameters
@@ -49,6 +49,9 @@ from msgraph.generated.employee_experience.learning_providers.item.learning_cour
 from msgraph.generated.employee_experience.learning_providers.learning_providers_request_builder import (  # noqa: E402
     LearningProvidersRequestBuilder,
 )
+
+if TYPE_CHECKING:
+    from activities.execution.directory import Directory
 
 
 class MicrosoftGraph:
@@ -97,6 +100,12 @@ class MicrosoftGraph:
     async def check_identity(self) -> frozenset[str] | None:
         """Get a token. See ``GraphGateway``."""
         return permissions.granted((await self.credential.get_token(SCOPE)).token)
+
+    def directory(self) -> "Directory":
+        """Return what finds people and courses over the same connections; imported by whoever has to look one up."""
+        from activities.graph.lookups import GraphDirectory
+
+        return GraphDirectory(self._adapter, self._send)
 
     async def close(self) -> None:
         """Close both connection pools."""

@@ -3,6 +3,8 @@
 Sources:
     https://learn.microsoft.com/graph/api/employeeexperienceuser-post-learningcourseactivities#permissions
     https://learn.microsoft.com/graph/api/learningcourseactivity-get#permissions
+    https://learn.microsoft.com/graph/api/user-get#permissions
+    https://learn.microsoft.com/graph/api/learningcontent-get#permissions
 """
 
 import base64
@@ -24,6 +26,18 @@ NEEDED_FOR = {
     _FIND_COURSES: "finding out whether a self-initiated course was created when Graph did not answer",
 }
 
+FIND_PEOPLE = "User.ReadBasic.All"
+FIND_PEOPLE_BY_MORE = "User.Read.All"
+FIND_CONTENTS = "LearningContent.Read.All"
+# Nobody needs them who names people and courses by their ids.
+OPTIONAL_FOR = {
+    FIND_PEOPLE: "finding people by their e-mail address",
+    FIND_PEOPLE_BY_MORE: "finding people by an employee id or a secondary e-mail address",
+    FIND_CONTENTS: "finding courses by the provider's own id",
+}
+# Whoever has the key may do what the value allows.
+_INCLUDES = {FIND_PEOPLE_BY_MORE: FIND_PEOPLE}
+
 
 def to_create(activity: CourseActivity) -> str:
     """Return the permission without which Graph does not create this kind of activity."""
@@ -36,9 +50,9 @@ def to_find(activity: CourseActivity) -> str:
 
 
 def refused(permission: str = "") -> PermanentError:
-    """Return the error for a create that Graph refused for want of a permission; without one both can be meant."""
+    """Return the error for what Graph refused for want of a permission; without one both of a create can be meant."""
     lacking = (
-        f"permission {permission}, which {NEEDED_FOR[permission]} needs."
+        f"permission {permission}, which {(NEEDED_FOR | OPTIONAL_FOR)[permission]} needs."
         if permission
         else f"permission: assignments need {_CREATE_ASSIGNMENTS}, self-initiated courses {_CREATE_COURSES}."
     )
@@ -67,6 +81,14 @@ def granted(token: str) -> frozenset[str] | None:
 def missing(roles: frozenset[str] | None) -> tuple[str, ...]:
     """Return the permissions that the app can need and does not have; none if nobody knows what it has."""
     return () if roles is None else tuple(permission for permission in NEEDED_FOR if permission not in roles)
+
+
+def optional(roles: frozenset[str] | None) -> tuple[tuple[str, bool], ...]:
+    """Return the permissions that not everybody needs, each with whether the app has it; none if nobody knows."""
+    if roles is None:
+        return ()
+    allowed = roles | {included for permission, included in _INCLUDES.items() if permission in roles}
+    return tuple((permission, permission in allowed) for permission in OPTIONAL_FOR)
 
 
 def nothing_can_be_created(lacking: tuple[str, ...]) -> PermanentError | None:
