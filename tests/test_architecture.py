@@ -81,6 +81,7 @@ PURE = {
     "execution.gateway",
     "execution.ledger",
     "execution.sameness",
+    "execution.unresolved",
     "graph.contents",
     "graph.people",
     "graph.permissions",

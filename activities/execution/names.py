@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from activities.errors import ActivityError, ErrorCode, PermanentError, Problem, TransientError
+from activities.errors import ActivityError, TransientError
+from activities.execution import unresolved
 from activities.execution.directory import Absence, Directory, Finding, Kind, Name
 
 LOOK_UP_SECONDS = 10.0
@@ -19,15 +20,10 @@ NOT_FOUND_SECONDS = 60.0
 # At some hundred bytes each a few megabytes.
 MOST_KEPT = 20_000
 # As many as twenty records can have: a look-up makes at most three calls for so many.
-MOST_NAMES = 60
+MOST_PEOPLE = 40
+MOST_CONTENTS = 20
 # Graph filters by no longer value. Source: https://learn.microsoft.com/graph/aad-advanced-queries
 _LONGEST_TEXT = 120
-
-_BY_ADDRESS = (
-    "Check the spelling. A guest is found by the e-mail address that was invited, and somebody from another tenant "
-    "only as a guest of this one; an address beside the main one is found only if the app has the permission "
-    "User.Read.All; a new account may take some minutes."
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +113,7 @@ class NameResolver:
         if fresh := [name for name in waited_for if name not in self._asked]:
             soon = _different(one.by_property() for one in ahead)
             more = [one for one in soon if one not in self._asked and one not in fresh and self._known(one) is None]
-            together = [*fresh, *more[: max(0, MOST_NAMES - len(fresh))]]
+            together = [*fresh, *_fitting(more, beside=fresh)]
             self._asked |= dict.fromkeys(together, asyncio.create_task(self._ask(together)))
         for name, asking in {name: self._asked[name] for name in waited_for}.items():
             # Others wait for the same answer: it comes also if this caller has gone.
@@ -167,6 +163,15 @@ def _different(records: Iterable[dict[str, Name]]) -> list[Name]:
     return list(dict.fromkeys(name for record in records for name in record.values()))
 
 
+def _fitting(names: Sequence[Name], *, beside: Sequence[Name]) -> list[Name]:
+    """Return the first names of both kinds that cost no call more."""
+    of_contents = sum(name.kind is Kind.CONTENT for name in beside)
+    contents = [name for name in names if name.kind is Kind.CONTENT]
+    people = [name for name in names if name.kind is not Kind.CONTENT]
+    room_for_people = MOST_PEOPLE - (len(beside) - of_contents)
+    return [*people[: max(0, room_for_people)], *contents[: max(0, MOST_CONTENTS - of_contents)]]
+
+
 def _can_be(name: Name) -> bool:
     """Tell whether there can be such a name; one that cannot be is not asked for."""
     if name.kind is Kind.CONTENT:
@@ -182,69 +187,9 @@ def _resolved(findings: dict[str, tuple[Name, Finding]]) -> Ids | ActivityError:
     for its_property, (name, finding) in findings.items():
         match finding:
             case Absence():
-                errors.append(_refused(its_property, name, finding))
+                errors.append(unresolved.refused(its_property, name, finding))
             case str():
                 ids[_ID_OF[its_property]] = finding
             case _:
                 errors.append(finding)
-    return _one_of(errors) if errors else Ids(**ids)
-
-
-def _one_of(errors: Sequence[ActivityError]) -> ActivityError:
-    """Return the one error of a record: what can never succeed before what can, and all of that at once."""
-    for_good = {(error.code, error.target): error for error in errors if isinstance(error, PermanentError)}
-    if len(for_good) > 1:
-        problems = [Problem(error.code, error.message, error.target) for error in for_good.values()]
-        message = " ".join(problem.message for problem in problems)
-        return PermanentError(next(iter(for_good.values())).code, message, problems=problems)
-    if for_good:
-        return next(iter(for_good.values()))
-    waits = [error for error in errors if isinstance(error, TransientError)]
-    return max(waits, key=lambda error: error.retry_after_seconds)
-
-
-def _refused(its_property: str, name: Name, absence: Absence) -> PermanentError:
-    """Return the error for a name without an id. It repeats no name: reports and logs are no place for one."""
-    if name.kind is Kind.CONTENT:
-        code, message = ErrorCode.CONTENT_NOT_FOUND, _no_content(absence)
-    elif absence is Absence.SEVERAL:
-        code, message = ErrorCode.LEARNER_AMBIGUOUS, _several(its_property, name)
-    else:
-        code, message = ErrorCode.LEARNER_NOT_FOUND, _nobody(its_property, name)
-    return PermanentError(code, message, target=its_property)
-
-
-def _no_content(absence: Absence) -> str:
-    if absence is Absence.INACTIVE:
-        return (
-            "The learning content in learningContentExternalId is not active: the LMS has hidden or withdrawn it "
-            "(isActive is false). Have it activated, or use other content."
-        )
-    return (
-        "The learning provider has no content with the id in learningContentExternalId. Check the id, capitals "
-        "included, and the registrationId; content that the LMS has just sent to Viva Learning may take a while."
-    )
-
-
-def _several(its_property: str, name: Name) -> str:
-    what = "employee id" if name.kind is Kind.EMPLOYEE_ID else "address"
-    return f"More than one person has the {what} in {its_property}. Give the user's id, which is one person's only."
-
-
-def _nobody(its_property: str, name: Name) -> str:
-    if name.kind is Kind.EMPLOYEE_ID:
-        return (
-            f"Nobody in this tenant has the employee id in {its_property}. Check it, leading zeros included, or give "
-            "learnerUserId."
-        )
-    if any(character.isspace() for character in name.text):
-        return f"The address in {its_property} holds a space, which no address does. Correct the spelling."
-    if "#ext#" in name.text:
-        return (
-            f"There is no guest with the user principal name in {its_property}. Check the spelling and the part behind "
-            "#EXT#@, or give the guest's own e-mail address; whoever is no guest yet has to be invited first."
-        )
-    return (
-        f"Nobody in this tenant has the address in {its_property} as user principal name or e-mail address. "
-        f"{_BY_ADDRESS}"
-    )
+    return unresolved.one_of(errors) if errors else Ids(**ids)

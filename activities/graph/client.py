@@ -8,6 +8,7 @@ Deviations from the SDK's defaults, each with its reason:
 - ``$batch`` bodies are put together from what the builders would send: the SDK's batch classes lose the bodies of the
   answers, the ids, and everything after the first failure.
 - A body is the entity's JSON instead of a model (``sdk.JsonBody``).
+- A principal name with a dollar sign or a quote is put into quotes, which no builder does (``people``).
 """
 
 import asyncio

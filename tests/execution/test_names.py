@@ -9,7 +9,16 @@ import pytest
 from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
 from activities.execution import names
 from activities.execution.directory import ContentList, Finding, Name
-from activities.execution.names import FOUND_SECONDS, MOST_KEPT, MOST_NAMES, NOT_FOUND_SECONDS, Ids, NameResolver, Names
+from activities.execution.names import (
+    FOUND_SECONDS,
+    MOST_CONTENTS,
+    MOST_KEPT,
+    MOST_PEOPLE,
+    NOT_FOUND_SECONDS,
+    Ids,
+    NameResolver,
+    Names,
+)
 from tests.support.directories import FakeDirectory
 from tests.support.fakes import OTHER_REGISTRATION_ID, REGISTRATION_ID, FakeTime
 
@@ -157,6 +166,16 @@ class TestErrors:
         assert error.problems == ()
         assert "User.ReadBasic.All, which finding people by their e-mail address needs" in error.message
 
+    async def test_of_two_missing_permissions_both_are_told_and_nobody_asks_again_at_once(self, stage: Stage) -> None:
+        stage.directory.roles = frozenset()
+        for _ in range(2):
+            error = await stage.error(record(1, 2))
+            assert error.code is ErrorCode.GRAPH_PERMISSION_MISSING
+            assert "User.ReadBasic.All" in error.message
+            assert "LearningContent.Read.All" in error.message
+            assert len(error.problems) == 2
+        assert len(stage.asked) == 1
+
     async def test_what_has_to_wait_is_no_refusal_unless_something_else_is(self, stage: Stage) -> None:
         busy = TransientError(ErrorCode.THROTTLED, "busy", retry_after_seconds=7)
         stage.directory.failures = {False: busy}
@@ -281,8 +300,14 @@ class TestLookingAhead:
     async def test_names_that_will_be_needed_fill_a_call_that_is_made_anyway(self, stage: Stage) -> None:
         soon = [record(number, number) for number in range(100)]
         await stage.resolve(record(500), ahead=soon)
-        assert stage.asked[0][:3] == ["p500@contoso.com", "p0@contoso.com", "LP0"]
-        assert [len(call) for call in stage.asked] == [MOST_NAMES]
+        assert stage.asked[0][:2] == ["p500@contoso.com", "p0@contoso.com"]
+        assert [len(call) for call in stage.asked] == [MOST_PEOPLE + MOST_CONTENTS]
+
+    async def test_they_are_no_more_than_twenty_records_can_have(self, stage: Stage) -> None:
+        """A look-up of so many makes at most three calls."""
+        await stage.resolve(record(500), ahead=[record(course=number) for number in range(100)])
+        await stage.resolve(record(course=500), ahead=[record(number) for number in range(100)])
+        assert [len(call) for call in stage.asked] == [1 + MOST_CONTENTS, 1 + MOST_PEOPLE]
 
     async def test_no_call_is_made_for_them_alone(self, stage: Stage) -> None:
         await stage.resolve(record(1))
@@ -293,4 +318,4 @@ class TestLookingAhead:
     async def test_twenty_records_full_of_names_leave_no_room(self, stage: Stage) -> None:
         full = [record(number, number, assigner=100 + number) for number in range(20)]
         await stage.resolve(*full, ahead=[record(500)])
-        assert [len(call) for call in stage.asked] == [MOST_NAMES]
+        assert [len(call) for call in stage.asked] == [MOST_PEOPLE + MOST_CONTENTS]

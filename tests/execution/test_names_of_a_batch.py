@@ -54,8 +54,7 @@ def mixed(rows: Rows) -> Rows:
     return [rows[place * 7919 % len(rows)] for place in range(len(rows))]
 
 
-@pytest.mark.parametrize("unknown", [0, 25])
-@pytest.mark.parametrize("at_once", [1, 16])
+@pytest.mark.parametrize(("at_once", "unknown"), [(1, 0), (16, 25)])
 @pytest.mark.parametrize("order", [list, by_learner, by_course, mixed])
 async def test_ten_thousand_rows_about_500_people_and_50_courses_make_at_most_250_calls(
     tenant: Emulated, order: Callable[[Rows], Rows], at_once: int, unknown: int

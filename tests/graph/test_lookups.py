@@ -11,13 +11,18 @@ from urllib.parse import unquote
 import httpx
 import pytest
 import pytest_asyncio
+from aiohttp.test_utils import RawTestServer
 
 from activities.errors import ErrorCode, TransientError
 from activities.execution.directory import Kind, Name
 from activities.graph import lookups
 from activities.graph.client import MicrosoftGraph
+from local.emulators.emulator_server import EmulatorServer
+from local.emulators.graph_emulator import Emulator
 from local.emulators.people_emulator import MOST_CLAUSES, READ_BASIC
-from tests.support.directories import Emulated, address, content, employee, emulated_directory, told
+from local.environment import IDENTITY_HEADER
+from tests.support.directories import ALL_ROLES, Emulated, address, content, employee, emulated_directory, told
+from tests.support.endpoints import forget_identity
 from tests.support.fakes import REGISTRATION_ID
 from tests.support.wire import GRAPH, Wire
 
@@ -237,6 +242,65 @@ async def test_without_an_answer_nothing_was_executed(wire: Wire, graph: Microso
         (found,) = await graph.directory().find([address("a@contoso.com")], timeout_seconds=5)
         assert isinstance(found, TransientError)
         assert (found.code, found.may_have_executed) == (ErrorCode.GRAPH_UNAVAILABLE, False)
+
+
+async def test_without_a_token_nobody_is_asked_for(tenant: Emulated) -> None:
+    tenant.emulator.faults.arm({"operation": "token", "status": 400, "body": {"message": "no"}, "times": 100})
+    assert await find(tenant, address("p1@contoso.com"), content("LP1")) == ["identityUnavailable"] * 2
+    assert tenant.network.calls == []
+
+
+@pytest.mark.parametrize("ending", ["hang", "disconnect"])
+async def test_an_answer_that_is_lost_leaves_it_open(tenant: Emulated, ending: str) -> None:
+    """A look-up executes nothing: nobody has to be looked for because of it."""
+    tenant.emulator.faults.arm({"operation": "people", ending: True})
+    (found,) = await tenant.directory.find([address("p1@contoso.com")], timeout_seconds=5)
+    assert isinstance(found, TransientError)
+    assert (found.code, found.may_have_executed) == (ErrorCode.GRAPH_UNAVAILABLE, False)
+
+
+async def test_where_graph_takes_no_batches_each_question_is_asked_alone(tenant: Emulated) -> None:
+    tenant.add_people(person(1))
+    tenant.add_contents({"id": "course-id", "externalId": "LP1", "title": "A"})
+    tenant.emulator.faults.arm({"name": "batch-refused", "times": 100})
+    assert await find(tenant, address("p1@contoso.com"), content("LP1")) == ["id-1", "course-id"]
+    assert await find(tenant, address("p1@contoso.com"), content("LP1")) == ["id-1", "course-id"]
+    assert len(tenant.network.calls) == 1 + 2 * 2
+
+
+async def test_a_batch_that_is_throttled_as_a_whole_tells_it_of_every_name(tenant: Emulated) -> None:
+    tenant.emulator.faults.arm({"operation": "batch", "status": 429, "headers": {"Retry-After": "9"}})
+    found = await tenant.directory.find([address("p1@contoso.com"), content("LP1")], timeout_seconds=5)
+    assert [one.retry_after_seconds for one in found if isinstance(one, TransientError)] == [9, 9]
+
+
+async def test_a_new_account_whose_address_somebody_else_has_beside_the_main_one_is_ambiguous(
+    tenant: Emulated,
+) -> None:
+    tenant.add_people(person(1), person(2, proxyAddresses=["smtp:p1@contoso.com"]))
+    tenant.emulator.people.not_listed.add("id-1")
+    assert await find(tenant, address("p1@contoso.com")) == ["several"]
+
+
+async def test_on_a_socket_every_form_of_name_arrives_as_it_was_meant(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What stands between the SDK's addresses and the wire quotes nothing a second time."""
+    emulator = Emulator()
+    forget_identity(monkeypatch)
+    texts = [text for form, (text, _, _) in ADDRESSES.items() if form != "slash"]
+    emulator.people.add([{"id": text, "userPrincipalName": text} for text in texts])
+    emulator.people.not_listed |= set(texts[::2])
+    emulator.courses.add({"learningProviderId": REGISTRATION_ID, "id": "c", "externalId": "it's a/b+c%", "title": "A"})
+    emulator.tenant = emulator.tenant.patched({"roles": [*ALL_ROLES]})
+    async with RawTestServer(EmulatorServer(emulator).answer) as server:
+        monkeypatch.setenv("IDENTITY_ENDPOINT", str(server.make_url("/msi/token")))
+        monkeypatch.setenv("IDENTITY_HEADER", IDENTITY_HEADER)
+        gateway = MicrosoftGraph(base_url=str(server.make_url("/v1.0")), client_id=None)
+        directory = gateway.directory()
+        for text in texts:
+            assert told(await directory.find([address(text)], timeout_seconds=5)) == [text]
+        assert told(await directory.find([content("it's a/b+c%")], timeout_seconds=5)) == ["c"]
+        assert len((await directory.contents_of(REGISTRATION_ID, timeout_seconds=5)).contents) == 1
+        await gateway.close()
 
 
 def page(*ids: str, more: str = "") -> Mapping[str, Any]:
