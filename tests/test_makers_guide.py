@@ -11,7 +11,8 @@ import pytest
 from activities.batches import failed_rows
 from activities.batches.results import Batch
 from activities.contract import values
-from activities.contract.advice import ADVICE, Actor
+from activities.contract.actors import Actor
+from activities.contract.advice import ADVICE
 from activities.contract.models import Assignment
 from activities.errors import ErrorCode
 from activities.execution.result import Outcome, Result

@@ -260,6 +260,7 @@ import asyncio, json, sys
 import httpx
 from azure.core.credentials import AccessToken
 from activities import identity
+from activities.contract.activity import Operation
 from activities.execution.gateway import Write
 from activities.execution.decisions import creation
 from activities.graph import client
