@@ -63,6 +63,14 @@ async def erase_learner(req: func.HttpRequest, context: func.Context) -> func.Ht
     return await _answer(req, context, learners.erase_learner)
 
 
+@app.route("learning-contents", methods=["GET"])
+async def list_learning_contents(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    """List the courses of a learning provider."""
+    from activities.web import courses
+
+    return await _answer(req, context, courses.list_learning_contents)
+
+
 @app.route("batches", methods=["POST"])
 async def create_batch(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
     """Create many activities; small batches are answered at once, others with the address of their report."""

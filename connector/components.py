@@ -5,7 +5,7 @@ from activities.contract.validation import ODATA_TYPE, TYPE
 from activities.errors import ErrorCode
 from activities.graph.permissions import NEEDED_FOR, OPTIONAL_FOR
 from activities.web.http import LARGEST_PAGE
-from connector import erasure, publisher, schemas
+from connector import course_list, erasure, publisher, schemas
 from connector.schemas import Schema, flag, listing, number, record, ref, text
 
 _APP = f"https://{publisher.PLACEHOLDER_HOST}{publisher.BASE_PATH}"
@@ -43,6 +43,7 @@ def by_name() -> dict[str, Schema]:
         "Replayed": _replayed(),
         "LearnerSelection": erasure.selection(),
         "ErasedLearner": erasure.answer(),
+        "LearningContents": course_list.answer(),
         "Health": _health(),
         "Error": _error(),
         "ApiDescription": _description(),

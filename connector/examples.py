@@ -8,15 +8,15 @@ from activities.batches.results import Batch, Progress
 from activities.contract.activity import Outcome, StoredActivity
 from activities.contract.advice import ADVICE
 from activities.contract.models import Assignment, CourseActivity, Defaults, SelfInitiatedCourse
-from activities.contract.validation import ODATA_TYPE, TYPE, parse_activity
+from activities.contract.validation import ALTERNATIVES, ODATA_TYPE, TYPE, parse_activity
 from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
 from activities.execution.decisions import Done
 from activities.execution.result import Result
 from activities.health import Report
 from activities.queueing.messages import Failure
 from activities.queueing.put_back import Record
-from activities.web import activities, answers, batch_answers, http
-from connector import publisher, schemas
+from activities.web import activities, answers, batch_answers, courses, http
+from connector import course_list, publisher, schemas
 
 type Examples = dict[str, Any]
 
@@ -62,6 +62,7 @@ def of_answers() -> dict[str, Examples]:
         ),
         "FailurePage": _one(_body(answers.encode_failures([failure()], "", _REQUEST))),
         "Replayed": _one({"replayedCount": 12, "moreToReplay": False}),
+        "LearningContents": _one(_body(courses.encode(course_list.CONTENTS, truncated=False, request=_REQUEST))),
         "ErasedLearner": _one(
             {"batchCount": 3, "failureCount": 1, "queueCount": 1, "ledgerCount": 12, "moreToErase": False}
         ),
@@ -125,7 +126,7 @@ def failure() -> Any:
 def _record(kind: type[CourseActivity]) -> dict[str, Any]:
     """Return a body of the models' own examples: of a course that is not completed, with one name for the provider."""
     properties = schemas.properties_of(kind)
-    left_out = {"learningProviderId", "completedDateTime"}
+    left_out = {"learningProviderId", "completedDateTime", *ALTERNATIVES.values()}
     return {name: said["examples"][0] for name, said in properties.items() if name not in left_out}
 
 

@@ -5,13 +5,14 @@ Where each is served stands in the function app alone, and which status a code h
 
 from activities.errors import ErrorCode
 from activities.web import repeating
-from connector import parameters
+from connector import course_list, parameters
 from connector.captions import IN_APPS
 from connector.operation import ADVANCED, CSV, HTML, IMPORTANT, INTERNAL, Answer, Operation
-from connector.refusals import OF_A_BODY, OF_A_CALLER, OF_A_CREATE, OF_STORAGE, OF_THE_APP
+from connector.refusals import OF_A_BODY, OF_A_CALLER, OF_A_CREATE, OF_A_LOOK_UP, OF_STORAGE, OF_THE_APP
 
 TAGS = {
     "Activities": "Creates one activity.",
+    "Courses": "The courses that activities can be about.",
     "Batches": "Creates many activities in one call, and reports on them.",
     "Failures": "What could not be created from the queue.",
     "Learners": "What the app keeps about people.",
@@ -78,6 +79,20 @@ OPERATIONS = (
         body="SelfInitiatedCourse",
         answers=_answers("CreatedSelfInitiatedCourse"),
         codes=OF_A_CREATE,
+    ),
+    Operation(
+        function="list_learning_contents",
+        id=course_list.OPERATION,
+        visibility=ADVANCED,
+        tag="Courses",
+        summary="List the courses of a learning provider",
+        description="Lists the active courses of a learning provider in Viva Learning by their titles, for a list to "
+        "choose from, or the one with an ID of the provider's own.",
+        more="Up to 5,000 are read; truncated says whether there are more. Needs the permission "
+        "LearningContent.Read.All.",
+        parameters=(parameters.PROVIDER_OF_COURSES, parameters.SEARCH, parameters.EXTERNAL_ID_OF_COURSE),
+        answers={200: Answer("The courses.", "LearningContents")},
+        codes=OF_A_LOOK_UP,
     ),
     Operation(
         function="create_batch",

@@ -90,6 +90,15 @@ NAME = Parameter(
     in_connector=False,
 )
 PROVIDER = Parameter("registrationId", "query", _PROVIDER_ID, in_connector=False)
+PROVIDER_OF_COURSES = Parameter("registrationId", "query", {**_PROVIDER_ID, "description": _PROVIDER["description"]})
+SEARCH = Parameter(
+    "search", "query", text("Search", "Words that the title has to hold, in any case and order.", "safety")
+)
+EXTERNAL_ID_OF_COURSE = Parameter(
+    "externalId",
+    "query",
+    text("Course ID in the LMS", "The learning provider's own ID of the one course that is wanted.", "LP4471"),
+)
 BATCH_ID = Parameter(
     "batchId",
     "path",

@@ -17,6 +17,19 @@ OF_STORAGE = (Code.STORAGE_UNAVAILABLE,)
 OF_A_CALLER = (Code.NOT_ALLOWED,)
 OF_A_CREATE = tuple(code for code in Code if code not in {Code.NOT_FOUND, Code.UNAUTHENTICATED})
 
+OF_A_LOOK_UP = (
+    Code.INVALID_REQUEST,
+    Code.CONTENT_NOT_FOUND,
+    Code.REJECTED_BY_GRAPH,
+    Code.PROVIDER_NOT_REGISTERED,
+    Code.GRAPH_PERMISSION_MISSING,
+    Code.THROTTLED,
+    Code.GRAPH_UNAVAILABLE,
+    Code.IDENTITY_UNAVAILABLE,
+    *OF_A_CALLER,
+    *OF_THE_APP,
+)
+
 
 def by_status(codes: Iterable[Code]) -> dict[int, list[Code]]:
     """Return the codes by the HTTP status that they are answered with, in order."""

@@ -9,44 +9,20 @@ from typing import Any
 from activities.contract import limits
 from activities.contract.activity import Outcome
 from activities.contract.models import Assignment, CourseActivity, SelfInitiatedCourse
-from activities.contract.validation import ODATA_TYPE, TYPE
+from activities.contract.validation import ALTERNATIVES, ODATA_TYPE, TYPE
 from connector.captions import caption
+from connector.two_forms import FORMS
 
 type Schema = dict[str, Any]
 
 KINDS: tuple[type[CourseActivity], ...] = (Assignment, SelfInitiatedCourse)
 _NAMES = {Assignment: "Assignment", SelfInitiatedCourse: "SelfInitiatedCourse"}
 _NULL: Schema = {"type": "null"}
-_DATE = r"^\d{4}-\d\d-\d\d(?:T\d\d:\d\d.*)?$"
-# The API page documents two forms of these, and the app takes both.
-_FORMS: dict[str, list[Schema]] = {
-    "dueDateTime": [
-        {"type": "string", "pattern": _DATE, "title": "Text", "description": "A date, or a date and time."},
-        {
-            "type": "object",
-            "title": "Date and Time Zone",
-            "description": "A date and time in a time zone, as Microsoft Graph writes it.",
-            "properties": {
-                "dateTime": {"type": ["string", "null"], "pattern": _DATE, "examples": ["2026-12-18T16:05:00"]},
-                "timeZone": {"type": ["string", "null"], "examples": ["UTC"]},
-            },
-            "additionalProperties": False,
-        },
-    ],
-    "notes": [
-        {"type": "string", "title": "Text", "description": "A plain text."},
-        {
-            "type": "object",
-            "title": "Item Body",
-            "description": "A text and its kind, as Microsoft Graph writes it.",
-            "properties": {
-                "contentType": {"type": ["string", "null"], "enum": ["text", "html", None], "examples": ["text"]},
-                "content": {"type": ["string", "null"], "examples": ["Please finish it before the holidays."]},
-            },
-            "additionalProperties": False,
-        },
-    ],
+# Of each pair a request has one, and a null is none.
+_ONE_OF_EACH: Schema = {
+    "allOf": [{"oneOf": [{"required": [one]} for one in pair]} for pair in ALTERNATIVES.items()],
 }
+_NEVER_NULL = frozenset({*ALTERNATIVES, *ALTERNATIVES.values()})
 
 
 def name_of(kind: type[CourseActivity]) -> str:
@@ -109,6 +85,7 @@ def request_of(kind: type[CourseActivity], told_by: str = "") -> Schema:
         {**own, **properties_of(kind)},
         required=(*own, *required_of(kind)),
         additionalProperties=False,
+        **_ONE_OF_EACH,
     )
 
 
@@ -123,8 +100,8 @@ def answer_of(kind: type[CourseActivity]) -> Schema:
         ),
         "id": _id(),
     }
-    fields = properties_of(kind)
-    always = {*required_of(kind), "externalCourseActivityId", "registrationId"}
+    fields = {name: one for name, one in properties_of(kind).items() if name not in ALTERNATIVES.values()}
+    always = {*required_of(kind), *ALTERNATIVES, "externalCourseActivityId", "registrationId"}
     for name in ("externalCourseActivityId", "registrationId", *fields):
         said = fields[name]
         words = (said["title"], said["description"])
@@ -180,9 +157,9 @@ def entity() -> Schema:
     for kind in KINDS:
         excluded = {one.alias for one in kind.model_fields.values() if one.exclude}
         for name, said in properties_of(kind).items():
-            if name in _FORMS:
+            if name in FORMS:
                 words = {**_words(said), "examples": said["examples"][1:]}
-                properties[name] = {**words, "anyOf": [_open_ended(_FORMS[name][1]), _NULL]}
+                properties[name] = {**words, "anyOf": [_open_ended(FORMS[name][1]), _NULL]}
             elif name not in excluded:
                 properties[name] = {**_open_ended(said), "type": [_plain_type(said), "null"]}
     description = "The learning course activity exactly as Microsoft Graph tells it."
@@ -227,11 +204,11 @@ def _id() -> Schema:
 
 def _canonical(name: str, said: Schema) -> Schema:
     words = _words(said)
-    if name in _FORMS:
-        return {**words, "anyOf": [*_FORMS[name], _NULL]}
+    if name in FORMS:
+        return {**words, "anyOf": [*FORMS[name], _NULL]}
     variants = said.get("anyOf", [said])
     kept = {key: one for key, one in {**words, **said, **variants[0]}.items() if key not in {"anyOf", "default"}}
-    return {**kept, "type": [kept["type"], "null"]} if _NULL in variants else kept
+    return {**kept, "type": [kept["type"], "null"]} if _NULL in variants and name not in _NEVER_NULL else kept
 
 
 def _open_ended(said: Schema) -> Schema:

@@ -7,7 +7,8 @@ from http import HTTPStatus
 from typing import Any
 
 from activities.contract.advice import ADVICE
-from connector import components, publisher, schemas
+from activities.contract.validation import ALTERNATIVES
+from connector import components, course_list, publisher, schemas
 from connector.captions import display_name
 from connector.operation import ADVANCED, IMPORTANT, JSON, Operation
 from connector.operations import OPERATIONS, TAGS
@@ -26,6 +27,7 @@ _IMPORTANT = frozenset(
         "dueDateTime",
         "notes",
         "assignmentType",
+        *ALTERNATIVES,
         "code",
         "ids",
     }
@@ -51,6 +53,8 @@ _HINTS = {
     "integer": "In an expression, use null if there is none.",
 }
 _DEFAULTS = {"Assignment": {"status": "notStarted"}}
+# In a list of activities, the provider of each is not known to a designer.
+_CHOSEN = {name: {"learningContentId": course_list.dropdown()} for name in map(schemas.name_of, schemas.KINDS)}
 
 
 def build(*, sign_in: bool) -> Schema:
@@ -140,6 +144,8 @@ def _definitions(shown: list[Operation]) -> Schema:
             definitions[body] = request_schema(schema_of[body])
             for name, value in _DEFAULTS.get(body, {}).items():
                 definitions[body]["properties"][name]["default"] = value
+            for name, choice in _CHOSEN.get(body, {}).items():
+                definitions[body]["properties"][name] |= choice
         answer = operation.answers[HTTPStatus.OK]
         definitions[answer.schema] = answer_schema(schema_of[answer.schema])
     return definitions

@@ -29,6 +29,9 @@ _NEVER_SENT = PermanentError(
     "with this externalCourseActivityId.",
 )
 
+# The results of the records that cannot be carried out, and the requests of the others by their index.
+type Checked = tuple[list[Result], dict[int, ActivityRequest]]
+
 
 @dataclass(slots=True)
 class Round:
@@ -75,9 +78,7 @@ class Round:
         return max((patience.delay_seconds(one, attempts=attempts, jitter=jitter) for one in errors), default=0.0)
 
 
-def check(
-    records: Iterable[SentRecord], *, batch_id: str, accepted_at: datetime, defaults: Defaults
-) -> tuple[list[Result], dict[int, ActivityRequest]]:
+def check(records: Iterable[SentRecord], *, batch_id: str, accepted_at: datetime, defaults: Defaults) -> Checked:
     """Return the results of the records that cannot be carried out, and the requests of the others by their index."""
     refused: list[Result] = []
     requests: dict[int, ActivityRequest] = {}
@@ -98,13 +99,23 @@ def check(
     return refused, requests
 
 
-async def carry_out(requests: Mapping[int, ActivityRequest], *, graph: GraphGateway, ledger: Ledger) -> Round:
-    """Carry out up to twenty requests, each once; none of a provider that Graph throttles. After a bug, all wait."""
+async def carry_out(
+    requests: Mapping[int, ActivityRequest],
+    *,
+    graph: GraphGateway,
+    ledger: Ledger,
+    ahead: Iterable[ActivityRequest] = (),
+) -> Round:
+    """Carry out up to twenty requests, each once; none of a provider that Graph throttles. After a bug, all wait.
+
+    Names are found together with those of the requests ``ahead``, which are to be carried out soon.
+    """
     done = Round()
     some = list(requests.values())
     done.sent = len(once.shut_out(some, graph)) < len(some)
     try:
-        ends = await once.carry_out(some, sender=Sender(graph=graph, effort=FOR_A_CHUNK), ledger=ledger)
+        sender = Sender(graph=graph, effort=FOR_A_CHUNK)
+        ends = await once.carry_out(some, sender=sender, ledger=ledger, ahead=ahead)
     except Exception as error:  # noqa: BLE001 (a bug must not keep the batch from coming to its end)
         telemetry.failure("internalError", error)
         ends = [patience.bug()] * len(some)
@@ -116,20 +127,26 @@ async def carry_out(requests: Mapping[int, ActivityRequest], *, graph: GraphGate
     return done
 
 
-async def give_up(requests: Mapping[int, ActivityRequest], *, ledger: Ledger) -> Round:
+async def give_up(requests: Mapping[int, ActivityRequest], *, graph: GraphGateway, ledger: Ledger) -> Round:
     """Return what is known of records whose process died again and again: what nobody ever claimed was never sent.
 
     Raises:
         TransientError: ``storageUnavailable``.
     """
     done = Round()
+    said: End
     # One after the other: the same activity may stand there twice.
-    for index, request in requests.items():
+    for index, request in (await once.by_ids(requests, graph)).items():
+        if isinstance(request, ActivityError):
+            # Without ids nothing was sent now; what an earlier attempt did, nobody can compare it with.
+            said = _OUTCOME_UNKNOWN if isinstance(request, TransientError) else request
+            done.results.append(Result.of_request(index, said, requests[index]))
+            continue
         (end,) = await ledger.claim([request])
         match end:
             case Known():
                 known = plan(request, end)
-                said: End = known if isinstance(known, Done | ActivityError) else _OUTCOME_UNKNOWN
+                said = known if isinstance(known, Done | ActivityError) else _OUTCOME_UNKNOWN
             case Claim():
                 await ledger.settle([(end, Released(outcome_known=not end.left_behind))])
                 said = _OUTCOME_UNKNOWN if end.left_behind else _NEVER_SENT

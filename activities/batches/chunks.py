@@ -33,6 +33,10 @@ class Chunk:
         """The row of its result record; rows sort like the records."""
         return f"{CHUNK_ROWS}{self.page:05}-{self.part}"
 
+    def of[Record](self, page: Sequence[Record]) -> Sequence[Record]:
+        """Return what it has of its page."""
+        return page[self.part * CHUNK : (self.part + 1) * CHUNK]
+
 
 def chunks_of(batch_id: str, page_sizes: Iterable[int]) -> dict[Chunk, int]:
     """Return the chunks of a batch in the order of its records, each with how many it has."""

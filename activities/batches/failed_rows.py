@@ -21,7 +21,7 @@ from activities.contract.validation import EXTERNAL_ID, EXTERNAL_ID_OF_METADATA,
 from activities.errors import ErrorCode, PermanentError
 from activities.execution.result import Result
 
-WITHHELD = frozenset({"learnerUserId", "assignerUserId", "notes"})
+WITHHELD = frozenset({"learnerUserId", "learnerEmployeeId", "assignerUserId", "notes"})
 SECRET_BYTES = 32  # As many as SHA-256 has: https://www.rfc-editor.org/rfc/rfc2104#section-3
 _TOKEN_LETTERS = 32  # Half of it, which is enough: https://www.rfc-editor.org/rfc/rfc2104#section-5
 

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from activities.batches.chunks import CHUNK, CHUNK_ROWS, Chunk, chunks_of, results_in, told, transactions_of
+from activities.batches.chunks import CHUNK_ROWS, Chunk, chunks_of, results_in, told, transactions_of
 from activities.batches.records import SentRecord
 from activities.batches.results import BATCH_ID, Batch, Progress, merged
 from activities.execution.result import Result
@@ -129,14 +129,13 @@ class BatchStore:
                 finished.add(chunk)
         return [chunk for chunk in chunks if chunk not in finished]
 
-    async def records(self, chunk: Chunk) -> list[SentRecord]:
-        """Return the records of a chunk; none when the batch is not kept any more."""
+    async def page(self, chunk: Chunk) -> list[SentRecord]:
+        """Return the records of the page that a chunk belongs to; none when the batch is not kept any more."""
         try:
             row = await self._table.get(chunk.batch_id, _page_row(chunk.page))
         except EntityMissingError:
             return []
-        part = unpacked("Records", row)[chunk.part * CHUNK : (chunk.part + 1) * CHUNK]
-        return [SentRecord.from_json(stored) for stored in part]
+        return [SentRecord.from_json(stored) for stored in unpacked("Records", row)]
 
     async def all_records(self, batch_id: str) -> AsyncIterator[SentRecord]:
         """Yield every record of a batch in order."""

@@ -5,14 +5,16 @@ delivered twice, or again after a crash, does what is left, and the ledger makes
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from activities import telemetry
 from activities.batches import results
-from activities.batches.attempt import Round, carry_out, check, give_up
+from activities.batches.attempt import Checked, Round, carry_out, check, give_up
 from activities.batches.chunks import Chunk
+from activities.batches.records import SentRecord
 from activities.batches.store import BatchStore
 from activities.batches.task import Task
 from activities.contract.activity import ActivityRequest, Outcome
@@ -101,14 +103,16 @@ class BatchWorker:
         await self.queue.put(message, delay_seconds=delay_seconds)
 
     async def _work_off(self, task: Task, chunk: Chunk, *, deliveries: int) -> None:
-        records = await self.store.records(chunk)
+        page = await self.store.page(chunk)
+        records = chunk.of(page)
         if task.attempts or deliveries > 1:
             ended = {result.index for result in await self.store.results(chunk)}
             records = [record for record in records if record.index not in ended]
         defaults = replace(self.defaults, client_id=task.client_id)
-        refused, requests = check(records, batch_id=task.batch_id, accepted_at=task.accepted_at, defaults=defaults)
+        checked = partial(check, batch_id=task.batch_id, accepted_at=task.accepted_at, defaults=defaults)
+        refused, requests = checked(records)
         task = replace(task, attempts=task.attempts + 1)
-        done = await self._create(task, requests, deliveries=deliveries)
+        done = await self._create(task, requests, _requests_of(page, checked), deliveries=deliveries)
         ends = [*refused, *done.results, *_given_up(task, done, requests)]
         delay_seconds = done.delay_seconds(attempts=task.attempts, jitter=self.jitter)
         outcomes = results.outcomes(ends)
@@ -128,14 +132,21 @@ class BatchWorker:
             await self.store.tell(chunk, ends, waiting_until=until)
         await self.put_back(task, done, delay_seconds=delay_seconds)
 
-    async def _create(self, task: Task, requests: Mapping[int, ActivityRequest], *, deliveries: int) -> Round:
+    async def _create(
+        self, task: Task, requests: Mapping[int, ActivityRequest], ahead: Iterable[ActivityRequest], *, deliveries: int
+    ) -> Round:
         if deliveries > MOST_DELIVERIES:
             telemetry.event("chunkGivenUp", deliveries=deliveries)
-            return await give_up(requests, ledger=self.ledger)
+            return await give_up(requests, graph=self.graph, ledger=self.ledger)
         done = Round()
         for some in [dict([one]) for one in requests.items()] if task.singly else [requests]:
-            done.add(await carry_out(some, graph=self.graph, ledger=self.ledger))
+            done.add(await carry_out(some, graph=self.graph, ledger=self.ledger, ahead=ahead))
         return done
+
+
+def _requests_of(page: Sequence[SentRecord], checked: Callable[..., Checked]) -> Iterator[ActivityRequest]:
+    """Yield the requests of a page; they are checked only if somebody asks for the first."""
+    yield from checked(page)[1].values()
 
 
 def _given_up(task: Task, done: Round, requests: Mapping[int, ActivityRequest]) -> list[Result]:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from activities.contract.models import CourseActivity, Json
+from activities.contract.values import is_guid
 
 
 class Operation(StrEnum):
@@ -59,9 +60,23 @@ class ActivityRequest:
         return self.activity.external_course_activity_id or ""
 
     @property
+    def is_by_name(self) -> bool:
+        """Whether somebody or the course is named otherwise than by an id, which has to be found before it is sent."""
+        said = self.activity
+        if said.learner_employee_id or said.learning_content_external_id:
+            return True
+        return any(person and not is_guid(person) for person in (said.learner_user_id, assigner_of(said)))
+
+    @property
     def key(self) -> tuple[str, str]:
         """What makes two requests one activity: the provider and the external id."""
         return self.registration_id.casefold(), self.external_id
+
+
+def assigner_of(activity: CourseActivity) -> str | None:
+    """Return who an activity says has assigned it; an update can say that before its kind is known."""
+    said: str | None = getattr(activity, "assigner_user_id", None)
+    return said
 
 
 @dataclass(frozen=True, slots=True)

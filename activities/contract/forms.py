@@ -41,7 +41,8 @@ Status = Literal["notStarted", "inProgress", "completed"]
 AssignmentType = Literal["required", "recommended"]
 # What the API's documents say of a text; it is checked by its form, not by this.
 _UUID, _DATE_TIME = (WithJsonSchema({"type": "string", "format": name}) for name in ("uuid", "date-time"))
+PERSON = r"@|^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
 Text = Annotated[str, form(values.text)]
-UserId = Annotated[str, form(values.entra_user_id), _UUID]
+Person = Annotated[str, form(values.person)]
 Guid = Annotated[str, form(values.guid), _UUID]
 DateTimeOffset = Annotated[str, form(values.date_time_offset, zoned=True), _DATE_TIME]

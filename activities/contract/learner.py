@@ -11,7 +11,8 @@ from typing import Any
 
 from activities.contract import values
 
-_LEARNER, _ASSIGNER = "learneruserid", "assigneruserid"
+_LEARNER = frozenset({"learneruserid", "learneremployeeid"})
+_ASSIGNER = "assigneruserid"
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Learner:
         """
         if not isinstance(record, dict):
             return self._is_named_in(record)
-        said = [value for name, value in record.items() if name.casefold() == _LEARNER and not values.is_blank(value)]
+        said = [value for name, value in record.items() if name.casefold() in _LEARNER and not values.is_blank(value)]
         if said:
             return self._is_named_in(said)
         return self._is_named_in({name: one for name, one in record.items() if name.casefold() != _ASSIGNER})

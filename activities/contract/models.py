@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from activities.contract import values
-from activities.contract.forms import AssignmentType, DateTimeOffset, Guid, Status, Text, UserId, form
+from activities.contract.forms import PERSON, AssignmentType, DateTimeOffset, Guid, Person, Status, Text, form
 from activities.contract.limits import LONGEST_NOTES
 
 type Json = dict[str, Any]
@@ -50,22 +50,43 @@ class CourseActivity(BaseModel):
     changeable: ClassVar[frozenset[str]] = frozenset({"status", "completionPercentage", "completedDateTime"})
 
     learner_user_id: Annotated[
-        UserId,
+        Person | None,
         Field(
-            title="Learner ID",
-            description="The learner's Microsoft Entra object ID, a GUID.",
+            title="Learner",
+            description="The learner's Microsoft Entra object ID or e-mail address.",
             examples=["7ba2228a-e020-11ec-9d64-0242ac120002"],
+            json_schema_extra={"pattern": PERSON},
         ),
-    ]
+    ] = None
+    learner_employee_id: Annotated[
+        Text | None,
+        Field(
+            title="Learner Employee ID",
+            description="The learner's employee ID in Microsoft Entra, instead of their ID or e-mail address.",
+            examples=["E10042"],
+            json_schema_extra={"pattern": r"\S"},  # A blank text says nothing.
+            exclude=True,  # Graph knows people and courses by its own ids alone.
+        ),
+    ] = None
     learning_content_id: Annotated[
-        Text,
+        Text | None,
         Field(
             title="Learning Content ID",
             description="The ID of the learning content in Viva Learning.",
             examples=["57baf9dc-e020-11ec-9d64-0242ac120002"],
-            json_schema_extra={"pattern": r"\S"},  # A blank text says nothing.
+            json_schema_extra={"pattern": r"\S"},
         ),
-    ]
+    ] = None
+    learning_content_external_id: Annotated[
+        Text | None,
+        Field(
+            title="Course ID in the LMS",
+            description="The learning provider's own ID of the course, instead of the learning content ID.",
+            examples=["LP4471"],
+            json_schema_extra={"pattern": r"\S"},
+            exclude=True,
+        ),
+    ] = None
     status: Annotated[
         Status,
         form(lambda value: values.choice(value, get_args(Status))),
@@ -153,11 +174,12 @@ class Assignment(CourseActivity):
         ),
     ] = None
     assigner_user_id: Annotated[
-        UserId | None,
+        Person | None,
         Field(
-            title="Assigner ID",
-            description="The Microsoft Entra object ID of the person who assigns it, a GUID.",
+            title="Assigner",
+            description="The Microsoft Entra object ID or e-mail address of the person who assigns it.",
             examples=["cea1684d-57dc-438d-a9d1-e666ec1a7f3d"],
+            json_schema_extra={"pattern": PERSON},
         ),
     ] = None
     due_date_time: Annotated[

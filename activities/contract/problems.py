@@ -1,7 +1,7 @@
 """What can be wrong with a record or an envelope, in the words of ``details[].code``, and the one error for it all."""
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from activities.errors import ErrorCode, PermanentError, Problem
 
@@ -14,6 +14,21 @@ def closest(name: str, names: Iterable[str]) -> str:
     by_lower_case = {known.casefold(): known for known in sorted(names)}
     close = difflib.get_close_matches(name.casefold()[:64], by_lower_case, n=1)
     return by_lower_case[close[0]] if close else ""
+
+
+def missing(name: str, descriptions: Mapping[str, str], more: str = "") -> Problem:
+    """Return what is told of a property that has to be there."""
+    return Problem(REQUIRED, f"{name} is required. {descriptions[name]}{more}", name)
+
+
+def either(
+    name: str, other: str, said: Collection[str], descriptions: Mapping[str, str], *, needed: bool
+) -> list[Problem]:
+    """Return what is wrong with both or neither of two properties that say the same thing in different words."""
+    if name in said:
+        message = f"{name} and {other} both say the same thing in different words: send one of them."
+        return [Problem(CONTRADICTION, message, other)]
+    return [missing(name, descriptions, f" Or send {other}.")] if needed else []
 
 
 def refusal(problems: Sequence[Problem]) -> PermanentError:

@@ -13,7 +13,17 @@ from activities.contract import instructions, values
 from activities.contract.activity import ActivityRequest, Operation
 from activities.contract.limits import LONGEST_TEXT
 from activities.contract.models import Assignment, CourseActivity, Defaults, Json, SelfInitiatedCourse
-from activities.contract.problems import CONTRADICTION, INVALID, NOT_ALLOWED, REQUIRED, UNKNOWN, closest, refusal
+from activities.contract.problems import (
+    CONTRADICTION,
+    INVALID,
+    NOT_ALLOWED,
+    REQUIRED,
+    UNKNOWN,
+    closest,
+    either,
+    missing,
+    refusal,
+)
 from activities.errors import ErrorCode, PermanentError, Problem
 
 # Two names for one thing: Graph's, and one without a dot, which the designer of flows can fill in.
@@ -23,6 +33,8 @@ _MODELS: tuple[type[CourseActivity], ...] = (Assignment, SelfInitiatedCourse)
 _KINDS = {model.type_name.casefold(): model for model in _MODELS} | {"selfinitiated": SelfInitiatedCourse}
 PROVIDER = ("registrationId", "learningProviderId")  # Two names for one thing.
 EXTERNAL_ID = "externalCourseActivityId"
+# Two ways to say who or what is meant, of which a record takes one.
+ALTERNATIVES = {"learnerUserId": "learnerEmployeeId", "learningContentId": "learningContentExternalId"}
 # Operations that need the whole record; the others need no more than the activity's name.
 WHOLE = frozenset({Operation.CREATE, Operation.UPSERT})
 EXTERNAL_ID_OF_METADATA = "externalcourseActivityId"  # The spelling of Graph's metadata.
@@ -32,10 +44,11 @@ _NAMES_OF = {
     model: frozenset(one.alias or "" for one in model.model_fields.values())
     for model in (CourseActivity, Assignment, SelfInitiatedCourse)
 }
+_DESCRIPTIONS = {one.alias or "": one.description or "" for kind in _MODELS for one in kind.model_fields.values()}
 _NAMES_A_DELETION = frozenset({*TYPES, *PROVIDER, EXTERNAL_ID, EXTERNAL_ID_OF_METADATA})
 ALL_NAMES = frozenset[str]().union(*_NAMES_OF.values())
 # A null here says no more than a missing property, and Graph must not be sent one.
-_NO_NULL = frozenset({EXTERNAL_ID, "learningProviderId", "registrationId"}).union(
+_NO_NULL = frozenset({EXTERNAL_ID, *PROVIDER, *ALTERNATIVES, *ALTERNATIVES.values()}).union(
     one.alias or "" for model in _NAMES_OF for one in model.model_fields.values() if one.is_required()
 )
 
@@ -70,22 +83,20 @@ def parse_activity(
     properties = _known_properties(record, model, names, problems)
     if wanted is not Operation.CREATE and not problems and EXTERNAL_ID not in properties:
         problems.append(Problem(REQUIRED, f"{EXTERNAL_ID} is required: it says which activity is meant.", EXTERNAL_ID))
+    for one, other in ALTERNATIVES.items():
+        if (one in properties) == (other in properties):
+            problems += either(one, other, properties, _DESCRIPTIONS, needed=wanted in WHOLE)
     activity: CourseActivity | None = None
     try:
         # Where the kind is unknown, what both kinds share is still checked: one answer names all that is wrong.
         own = properties if wanted not in WHOLE else _only(properties, _NAMES_OF[model])
         activity = _model_of(model, wanted).model_validate(own, context=defaults)
     except ValidationError as error:
-        problems += [_problem(one, model) for one in error.errors(include_url=False, include_input=False)]
+        problems += [_problem(one) for one in error.errors(include_url=False, include_input=False)]
     registration_id = _registration_id(properties, defaults, problems)
     if problems or activity is None or registration_id is None:
         raise refusal(problems)
-    if not _allows_client(defaults, registration_id):
-        message = (
-            "The application that sent this may not write to this learning provider. An admin can allow it in the "
-            "setting CLIENT_APPLICATION_PROVIDERS."
-        )
-        raise PermanentError(ErrorCode.NOT_ALLOWED, message, target="registrationId")
+    _check_client(defaults, registration_id)
     return ActivityRequest(registration_id, activity, wanted, as_of)
 
 
@@ -191,16 +202,38 @@ def _registration_id(properties: Json, defaults: Defaults, problems: list[Proble
     return registration_id
 
 
-def _allows_client(defaults: Defaults, registration_id: str) -> bool:
+def parse_provider(said: str, defaults: Defaults) -> str:
+    """Return the provider that a query names, or the default one.
+
+    Raises:
+        PermanentError: ``invalidRequest``, ``notAllowed``; as of a record.
+    """
+    name, problems = PROVIDER[0], list[Problem]()
+    try:
+        given = {} if values.is_blank(said) else {name: values.guid(said)}
+    except values.InvalidValueError as error:
+        raise refusal([Problem(INVALID, f"{name} {error}.", name)]) from error
+    registration_id = _registration_id(given, defaults, problems)
+    if registration_id is None or problems:
+        raise refusal(problems)
+    _check_client(defaults, registration_id)
+    return registration_id
+
+
+def _check_client(defaults: Defaults, registration_id: str) -> None:
     limited = defaults.registration_ids_of_clients.get(defaults.client_id)
-    return limited is None or registration_id.casefold() in limited
+    if limited is not None and registration_id.casefold() not in limited:
+        message = (
+            "The application that sent this may not write to this learning provider. An admin can allow it in the "
+            "setting CLIENT_APPLICATION_PROVIDERS."
+        )
+        raise PermanentError(ErrorCode.NOT_ALLOWED, message, target=PROVIDER[0])
 
 
-def _problem(error: Mapping[str, Any], model: type[CourseActivity]) -> Problem:
+def _problem(error: Mapping[str, Any]) -> Problem:
     name = str(error["loc"][0])
     if error["type"] == "missing":
-        description = next(one.description for one in model.model_fields.values() if one.alias == name)
-        return Problem(REQUIRED, f"{name} is required. {description}", name)
+        return missing(name, _DESCRIPTIONS)
     return Problem(INVALID, f"{name} {error['ctx']['reason']}.", name)
 
 

@@ -14,6 +14,8 @@ from activities.contract.limits import LONGEST_NOTES, LONGEST_TEXT
 _GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 # "<learner's id>:<guid>": https://learn.microsoft.com/graph/api/employeeexperienceuser-post-learningcourseactivities
 _LEARNER_IN_ID = re.compile(rf"(?:.*:|{_GUID.pattern}[^0-9a-z]+)", re.ASCII | re.IGNORECASE | re.DOTALL)
+# What SharePoint puts before the user name of a person.
+_CLAIM = "i:0#.f|membership|"
 _WHOLE_NUMBER = re.compile(r"[+-]?\d{1,18}(?:\.0*)?", re.ASCII)
 _PERCENT = range(101)
 _EXACT = 2**53  # From here on a floating-point number no longer tells its last digit.
@@ -90,20 +92,22 @@ def choice(value: object, names: Iterable[str]) -> str:
     raise InvalidValueError(f"must be {allowed}")
 
 
-def entra_user_id(value: object) -> str:
-    """Accept the object ID of a user; say how to get it to those who have an address or a SharePoint person."""
+def person(value: object) -> str:
+    """Accept a user's object ID or what they sign in or are mailed with; of a SharePoint person, the address."""
     match value:
         case str() if is_guid(value.strip()):
             return value.strip()
         case str() if "@" in value:
-            reason = "is an e-mail address or user name"
+            return _speakable(value.strip().removeprefix(_CLAIM))
+        case {"Email": str(address)} if "@" in address:
+            return person(address)
         case dict():
-            reason = "is a person object"
+            reason = "is an object without an address"
         case _:
-            reason = "is not a GUID"
+            reason = "is neither a GUID nor an address"
     raise InvalidValueError(
-        f"{reason}; it must be the user's Microsoft Entra object ID, such as 7ba2228a-e020-11ec-9d64-0242ac120002: "
-        'in a flow, add "Get user profile (V2)" and use its "Id"'
+        f"{reason}; it must be the user's e-mail address or user principal name, such as megan@contoso.com, or their "
+        "Microsoft Entra object ID, such as 7ba2228a-e020-11ec-9d64-0242ac120002"
     )
 
 

@@ -30,6 +30,11 @@ class Name:
     kind: Kind
     text: str = field(repr=False)
 
+    @property
+    def is_of_person(self) -> bool:
+        """Whether a person is called so, and not a content."""
+        return self.kind is not Kind.CONTENT
+
     @classmethod
     def of_person(cls, registration_id: str, kind: Kind, text: str) -> Self:
         """Return a person's name: Microsoft Entra ID makes no difference between capitals and small letters."""
@@ -79,6 +84,13 @@ class Directory(Protocol):
         Returns:
             For each the id; an ``Absence``; or an error that says nothing about the name: ``graphPermissionMissing``,
             one about the provider, or a ``TransientError``, after which nothing has been executed.
+        """
+
+    async def content_named(self, name: Name, *, timeout_seconds: float) -> Content | Absence:
+        """Look a content up by its name, with what is known of it.
+
+        Raises:
+            ActivityError: as ``find``.
         """
 
     async def contents_of(self, registration_id: str, *, timeout_seconds: float) -> ContentList:

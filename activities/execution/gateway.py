@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from activities.contract.activity import Operation, StoredActivity
 from activities.contract.models import Json
 from activities.errors import ActivityError
+
+if TYPE_CHECKING:
+    from activities.execution.names import NameResolver
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,10 @@ class GraphGateway(Protocol):
         self, graph_ids: Sequence[str], *, timeout_seconds: float
     ) -> list[StoredActivity | ActivityError | None]:
         """Look each activity up by Graph's id, whatever its kind and provider. Returns what ``find`` does."""
+
+    @property
+    def names(self) -> "NameResolver":
+        """What finds the ids that people and courses are called by; imported by whoever asks for one."""
 
     def check_open(self, registration_id: str) -> None:
         """Let nobody prepare what would not be sent.

@@ -6,10 +6,12 @@ What was found is kept in memory alone, and only for a while: nobody's address i
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 
+from activities.contract import values
+from activities.contract.activity import ActivityRequest, assigner_of
 from activities.errors import ActivityError, TransientError
 from activities.execution import unresolved
 from activities.execution.directory import Absence, Directory, Finding, Kind, Name
@@ -35,6 +37,18 @@ class Names:
     learner_employee_id: str | None = field(default=None, repr=False)
     assigner_address: str | None = field(default=None, repr=False)
     content_external_id: str | None = None
+
+    @classmethod
+    def of(cls, request: ActivityRequest) -> "Names":
+        """Return what a request calls them."""
+        said = request.activity
+        return cls(
+            registration_id=request.registration_id,
+            learner_address=_address(said.learner_user_id),
+            learner_employee_id=said.learner_employee_id,
+            assigner_address=_address(assigner_of(said)),
+            content_external_id=said.learning_content_external_id,
+        )
 
     def by_property(self) -> dict[str, Name]:
         """Return the names by the property that each stands in."""
@@ -62,12 +76,31 @@ class Ids:
     learning_content_id: str | None = None
 
 
+_OTHERWISE = ("learner_employee_id", "learning_content_external_id")
 _ID_OF = {
     "learnerUserId": "learner_user_id",
     "learnerEmployeeId": "learner_user_id",
     "assignerUserId": "assigner_user_id",
     "learningContentExternalId": "learning_content_id",
 }
+
+
+async def with_ids(
+    requests: Mapping[int, ActivityRequest], names: "NameResolver", *, ahead: Iterable[ActivityRequest] = ()
+) -> dict[int, ActivityRequest | ActivityError]:
+    """Return requests, by place, with the ids that their names stand for, or why there are none.
+
+    Args:
+        requests: Up to twenty.
+        names: What finds the ids.
+        ahead: Requests that will be carried out soon.
+    """
+    asked = [Names.of(one) for one in requests.values()]
+    found = await names.resolve(asked, ahead=map(Names.of, ahead))
+    return {
+        place: one if isinstance(one, ActivityError) else _with_ids(requests[place], one)
+        for place, one in zip(requests, found, strict=True)
+    }
 
 
 class NameResolver:
@@ -157,6 +190,17 @@ class _Kept:
         self._findings.move_to_end(name)
         if len(self._findings) > MOST_KEPT:
             self._findings.popitem(last=False)
+
+
+def _address(said: str | None) -> str | None:
+    return None if said is None or values.is_guid(said) else said
+
+
+def _with_ids(request: ActivityRequest, ids: Ids) -> ActivityRequest:
+    found = {name: one for name, one in asdict(ids).items() if one is not None}
+    # As if it had been sent with ids: what is remembered of it and compared with it names nobody otherwise.
+    unsaid = {name: None for name in _OTHERWISE if getattr(request.activity, name) is not None}
+    return replace(request, activity=request.activity.model_copy(update=found | unsaid))
 
 
 def _different(records: Iterable[dict[str, Name]]) -> list[Name]:

@@ -1,7 +1,7 @@
 """The same request, once: what it is known by, who may work on the activity, and what the others are told."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from uuid import UUID, uuid4, uuid5
@@ -46,24 +46,53 @@ def identify(request: ActivityRequest, *, idempotency_key: str | None) -> Activi
     return replace(request, activity=activity)
 
 
-async def carry_out(requests: Sequence[ActivityRequest], *, sender: Sender, ledger: Ledger) -> list[End]:
+async def carry_out(
+    requests: Sequence[ActivityRequest], *, sender: Sender, ledger: Ledger, ahead: Iterable[ActivityRequest] = ()
+) -> list[End]:
     """Carry out identified requests unless that was done before; what became of each stands in its place.
 
     The same request gets the first answer. Requests about one activity are carried out one after the other, in their
-    order. Beside the errors of ``Sender.send`` and ``decisions.plan`` there are ``createInProgress`` and, before
-    anything was sent, ``storageUnavailable``.
+    order. Beside the errors of ``Sender.send``, ``decisions.plan`` and ``NameResolver.resolve`` there are
+    ``createInProgress`` and, before anything was sent, ``storageUnavailable``.
+
+    Args:
+        requests: Up to twenty, if some of them name people or courses otherwise than by ids.
+        sender: Sends.
+        ledger: Knows what was done before.
+        ahead: Requests that will be carried out soon: their names are found together with those of these.
     """
     ends: dict[int, End] = dict(shut_out(requests, sender.graph))
-    while waiting := [place for place in range(len(requests)) if place not in ends]:
-        firsts = {requests[place].key: place for place in reversed(waiting)}
-        ends |= await _carry_out_different(
-            {place: requests[place] for place in sorted(firsts.values())}, sender, ledger
-        )
-        # What the first has to wait for, the others have to wait for, too.
-        for place in waiting:
-            if isinstance(end := ends[firsts[requests[place].key]], TransientError):
-                ends.setdefault(place, end)
+    open_to = {place: one for place, one in enumerate(requests) if place not in ends}
+    known = await by_ids(open_to, sender.graph, ahead=ahead)
+    ends |= {place: one for place, one in known.items() if isinstance(one, ActivityError)}
+    wanted = open_to | {place: one for place, one in known.items() if isinstance(one, ActivityRequest)}
+    _let_others_wait(wanted, ends)
+    while waiting := [place for place in wanted if place not in ends]:
+        firsts = {wanted[place].key: place for place in reversed(waiting)}
+        ends |= await _carry_out_different({place: wanted[place] for place in sorted(firsts.values())}, sender, ledger)
+        _let_others_wait(wanted, ends)
     return [ends[place] for place in range(len(requests))]
+
+
+async def by_ids(
+    requests: Mapping[int, ActivityRequest], graph: GraphGateway, *, ahead: Iterable[ActivityRequest] = ()
+) -> dict[int, ActivityRequest | ActivityError]:
+    """Return requests, by place, with ids for whatever they name otherwise; nobody is asked for those that do not."""
+    named = {place: one for place, one in requests.items() if one.is_by_name}
+    if not named:
+        return {**requests}
+    from activities.execution.names import with_ids
+
+    return {**requests, **await with_ids(named, graph.names, ahead=ahead)}
+
+
+def _let_others_wait(requests: Mapping[int, ActivityRequest], ends: dict[int, End]) -> None:
+    """Let what comes later about an activity wait for what an earlier request has to wait for, too."""
+    waits: dict[tuple[str, str], TransientError] = {}
+    for place, request in requests.items():
+        end = ends.setdefault(place, waits[request.key]) if request.key in waits else ends.get(place)
+        if isinstance(end, TransientError):
+            waits[request.key] = end
 
 
 def shut_out(requests: Sequence[ActivityRequest], graph: GraphGateway) -> dict[int, TransientError]:

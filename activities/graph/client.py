@@ -14,7 +14,7 @@ Deviations from the SDK's defaults, each with its reason:
 import asyncio
 import time
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -52,7 +52,7 @@ from msgraph.generated.employee_experience.learning_providers.learning_providers
 )
 
 if TYPE_CHECKING:
-    from activities.execution.directory import Directory
+    from activities.execution.names import NameResolver
 
 
 class MicrosoftGraph:
@@ -107,11 +107,13 @@ class MicrosoftGraph:
             token = await self._adapter.another_token({}, token)
         return permissions.granted(token)
 
-    def directory(self) -> "Directory":
-        """Return what finds people and courses over the same connections; imported by whoever has to look one up."""
+    @cached_property
+    def names(self) -> "NameResolver":
+        """What finds the ids of people and courses over the same connections. See ``GraphGateway``."""
+        from activities.execution.names import NameResolver
         from activities.graph.lookups import GraphDirectory
 
-        return GraphDirectory(self._adapter, self._send)
+        return NameResolver(lambda: GraphDirectory(self._adapter, self._send))
 
     async def close(self) -> None:
         """Close both connection pools."""

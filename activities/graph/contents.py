@@ -66,10 +66,10 @@ class Contents:
 
 def page_of(page: Any) -> tuple[list[Content], str]:
     """Read a page of contents, and the address of the next one if there is one."""
-    return [_content_of(entity) for entity in page["value"]], str(page.get("@odata.nextLink") or "")
+    return [content_of(entity) for entity in page["value"]], str(page.get("@odata.nextLink") or "")
 
 
-def _content_of(entity: Any) -> Content:
+def content_of(entity: Any) -> Content:
     """Read a content; what Graph does not say about it is empty, and active."""
     return Content(
         id=str(entity["id"]),
@@ -80,5 +80,5 @@ def _content_of(entity: Any) -> Content:
 
 
 def _found(name: Name, entity: Any) -> Answers:
-    content = _content_of(entity)
+    content = content_of(entity)
     return {name: frozenset({content.id}) if content.is_active else Absence.INACTIVE}

@@ -19,7 +19,7 @@ from activities.errors import ActivityError, ErrorCode
 from activities.execution.directory import Absence, Content, ContentList, Finding, Kind, Name
 from activities.graph import permissions
 from activities.graph.batching import LARGEST_BATCH
-from activities.graph.contents import Contents, page_of
+from activities.graph.contents import Contents, content_of, page_of
 from activities.graph.people import MOST_CLAUSES, People
 from activities.graph.questions import Hits, Question, answers_to, read, unclear
 from activities.graph.sdk import Adapter, Answer
@@ -68,6 +68,19 @@ class GraphDirectory:
         found |= {name: _finding(answers) for name, answers in told.items()}
         found |= dict.fromkeys(not_asked, unclear("Too many names at once were in no list."))
         return [found[name] for name in names]
+
+    async def content_named(self, name: Name, *, timeout_seconds: float) -> Content | Absence:
+        """Look a content up. See ``Directory``."""
+        question = self._contents.with_external_id(name)
+        (answer,) = await self._send("lookUp", [_traceable(question.information)], timeout_seconds)
+        now = datetime.now(UTC)
+        finding = _finding([answers_to(question, answer, now=now)[name]])
+        if isinstance(finding, Absence):
+            return finding
+        content = read(answer, content_of, permission=question.permission, now=now)
+        if isinstance(content, ActivityError):
+            raise content
+        return content
 
     async def contents_of(self, registration_id: str, *, timeout_seconds: float) -> ContentList:
         """List a provider's contents, up to 5,000. See ``Directory``."""

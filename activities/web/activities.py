@@ -41,7 +41,10 @@ def create(kind: type[CourseActivity] | None) -> UseCase:
             (end,) = await once.carry_out([identified], sender=sender, ledger=app.store.ledger)
         else:
             # Nobody can ask for this activity again: there is nothing to remember, and storage is not needed.
-            end = (await sender.send({0: (identified, creation(identified))}))[0]
+            known = (await once.by_ids({0: identified}, app.graph))[0]
+            if isinstance(known, ActivityError):
+                raise known
+            end = (await sender.send({0: (known, creation(known))}))[0]
         if isinstance(end, ActivityError):
             raise end
         telemetry.event(
@@ -70,6 +73,8 @@ def encode_flat(done: Done, request: http.Request) -> http.Response:
         "registrationId": done.request.registration_id,
     }
     for model_field in type(done.request.activity).model_fields.values():
+        if model_field.exclude:
+            continue
         name = model_field.alias or ""
         flat.setdefault(name, _flat(name, entity.get(name)))
     return _answer(done, flat, request)

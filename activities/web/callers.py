@@ -34,6 +34,7 @@ ROLES: Mapping[str, frozenset[Role]] = {
     "create_activity": frozenset({Role.WRITE}),
     "create_assignment": frozenset({Role.WRITE}),
     "create_self_initiated_course": frozenset({Role.WRITE}),
+    "list_learning_contents": frozenset({Role.WRITE}),
     "create_batch": frozenset({Role.WRITE}),
     "list_failures": frozenset({Role.MANAGE}),
     "replay_failures": frozenset({Role.MANAGE}),

@@ -68,9 +68,9 @@ class TestKeeping:
         assert found[0] == batch
         assert sum(found[1].values()) == count
         assert [one async for one in stage.batches.all_records(batch.id)] == sent(courses(count))
-        by_chunk = [one for chunk in found[1] for one in await stage.batches.records(chunk)]
+        by_chunk = [one for chunk in found[1] for one in chunk.of(await stage.batches.page(chunk))]
         assert by_chunk == sent(courses(count))
-        assert [len(await stage.batches.records(chunk)) for chunk in found[1]] == list(found[1].values())
+        assert [len(chunk.of(await stage.batches.page(chunk))) for chunk in found[1]] == list(found[1].values())
         assert await stage.batches.unfinished(found[1]) == list(found[1])
 
     @pytest.mark.parametrize("name", ["\ud800", "\0", "\x1b\x7f\ufffe", "'"])
@@ -129,7 +129,7 @@ class TestKeeping:
     async def test_nobody_has_a_batch_that_is_not_there(self, stage: Stage) -> None:
         chunk = Chunk("0" * 32, 0, 0)
         assert await stage.batches.get(chunk.batch_id) is None
-        assert await stage.batches.records(chunk) == []
+        assert chunk.of(await stage.batches.page(chunk)) == []
         assert await stage.batches.results(chunk) == []
         assert await indexes(stage, batch_of(1)) == []
         assert [one async for one in stage.batches.all_records(chunk.batch_id)] == []

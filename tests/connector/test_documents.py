@@ -137,6 +137,7 @@ def test_the_connector_hides_what_makers_do_not_need() -> None:
     assert visibility == {
         "CreateAssignment": "important",
         "CreateSelfInitiatedCourse": "important",
+        "ListLearningContents": "advanced",
         "CreateBatch": "important",
         "GetBatch": "important",
         "GetBatchStatus": "internal",
@@ -169,8 +170,26 @@ def test_what_a_column_of_choices_gives_is_not_refused_before_the_app_reads_it(k
 
 def test_a_hint_says_what_to_write_where_no_format_does() -> None:
     fields = CONNECTOR["definitions"]["Assignment"]["properties"]
-    for name in ("learnerUserId", "assignerUserId", "completedDateTime", "assignedDateTime", "dueDateTime"):
+    for name in ("registrationId", "completedDateTime", "assignedDateTime", "dueDateTime"):
         assert fields[name]["example"][:4] in fields[name]["description"], name
+    for name in ("learnerUserId", "assignerUserId"):
+        assert "ID or e-mail address" in fields[name]["description"], name
+
+
+@pytest.mark.parametrize("kind", [Assignment, SelfInitiatedCourse])
+def test_a_course_is_chosen_from_a_list_that_the_app_answers(kind: type[CourseActivity]) -> None:
+    """Whichever of the two forms a designer knows; the provider is the one that stands in the same form."""
+    field = CONNECTOR["definitions"][kind.__name__]["properties"]["learningContentId"]
+    listing = CONNECTOR["definitions"]["LearningContents"]["properties"]
+    by_values, by_list = field["x-ms-dynamic-values"], field["x-ms-dynamic-list"]
+    said = [by_values[name] for name in ("operationId", "value-collection", "value-path", "value-title")]
+    assert said == [by_list[name] for name in ("operationId", "itemsPath", "itemValuePath", "itemTitlePath")]
+    operation, collection, value, title = said
+    assert operation == "ListLearningContents"
+    assert listing[collection]["items"]["properties"].keys() >= {value, title}
+    taken = {one["name"] for one in CONNECTOR_OPERATIONS["ListLearningContents"]["parameters"]}
+    assert by_values["parameters"].keys() == by_list["parameters"].keys() <= taken
+    assert by_list["parameters"]["registrationId"]["parameterReference"] == "body/registrationId"
 
 
 def test_apps_and_agents_are_told_what_to_do_instead_of_waiting() -> None:

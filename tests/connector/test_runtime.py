@@ -8,12 +8,15 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from local.emulators.course_catalogue import READ_CONTENT
+from local.emulators.tenant import Tenant
 from tests.connector.paconn_service import CONNECTOR_ID, running_service
 from tests.connector.paconn_tool import SECRET, Maker
 from tests.connector.runtime import Connector, HostPolicy
 from tests.connector.runtime_callers import Caller, Way, activity, connected, rows
 from tests.end_to_end.keyed_stack import keyed_stack
-from tests.end_to_end.queue_stack import QueueStack, wait_until
+from tests.end_to_end.queue_stack import PROVIDER, QueueStack, wait_until
+from tests.support import plain_http
 from tests.support.principals import APPLICATION
 
 type Json = dict[str, Any]
@@ -52,6 +55,10 @@ def ways(
             WEBSITE_AUTH_ENABLED="True",
         ) as host,
     ):
+        # Before the first token, which holds the roles of its moment.
+        stack.change_tenant(roles=[*Tenant().roles, READ_CONTENT])
+        course = {"learningProviderId": PROVIDER, "id": "content-1", "externalId": "LP1", "title": "Safety"}
+        plain_http.post(f"{stack.graph_url}/_emulator/contents", json=course).raise_for_status()
         yield stack, {False: Way(stack.hosts[0].url), True: Way(host.url)}
 
 
@@ -143,9 +150,16 @@ def makes_a_connection(caller: Caller) -> None:
     caller.outputs(said["operationId"])
 
 
+def lists_the_courses(caller: Caller) -> None:
+    """As the designer fills a drop-down: with the provider of the form, which may be empty."""
+    for provider in ({}, {"registrationId": PROVIDER}):
+        assert caller.outputs("ListLearningContents", **provider)["value"]
+
+
 ACTIONS: dict[str, Callable[[Caller], object]] = {
     "CreateAssignment": assigns,
     "CreateSelfInitiatedCourse": records_a_course,
+    "ListLearningContents": lists_the_courses,
     "CreateBatch": sends_many,
     "GetBatch": gets_the_report,
     "GetBatchStatus": gets_the_status,

@@ -37,7 +37,7 @@ def count_values(value: Any) -> int:
 
 def said_of(name: str, value: object, kind: type[CourseActivity]) -> str:
     """Return what a maker is told about one property."""
-    (message,) = [one.message for one in problems_of({**record(kind), name: value}, kind) if one.target == name]
+    (message,) = [one.message for one in problems_of(record(kind, **{name: value}), kind) if one.target == name]
     return message
 
 

@@ -11,6 +11,7 @@ from hypothesis import given
 
 from activities.contract import values
 from activities.contract.models import Assignment, CourseActivity, Defaults, Json, SelfInitiatedCourse
+from activities.contract.validation import ALTERNATIVES
 from activities.errors import ErrorCode, PermanentError
 from tests.support.records import DEFAULTS, KINDS, LEARNER, OTHER_PROVIDER, PROVIDER, parse, problems_of, record, sample
 from tests.support.strategies import kinds_and_records
@@ -21,6 +22,9 @@ SHARED_FORMS: list[tuple[str, object, object]] = [
     ("learnerUserId", f" {LEARNER.upper()} ", LEARNER.upper()),
     ("learningContentId", " content 2 ", "content 2"),
     ("learningContentId", 7, "7"),
+    ("learnerUserId", " Anna@contoso.com ", "Anna@contoso.com"),
+    ("learnerUserId", "i:0#.f|membership|anna@contoso.com", "anna@contoso.com"),
+    ("learnerUserId", {"DisplayName": "Anna", "Email": "anna@contoso.com"}, "anna@contoso.com"),
     ("status", "In progress", "inProgress"),
     ("status", "COMPLETED", "completed"),
     ("completionPercentage", 28.0, 28),
@@ -54,8 +58,10 @@ FORMS: list[tuple[type[CourseActivity], str, object, object]] = [
     (SelfInitiatedCourse, "startedDateTime", "2026-11-22T10:00Z", "2026-11-22T10:00:00Z"),
 ]
 SHARED_REFUSALS: list[tuple[str, object, str]] = [
-    ("learnerUserId", "anna@contoso.com", "learnerUserId is an e-mail address or user name"),
-    ("learnerUserId", {"Claims": "i:0#.f|membership|anna@contoso.com"}, "learnerUserId is a person object"),
+    ("learnerUserId", "Anna", "learnerUserId is neither a GUID nor an address"),
+    ("learnerUserId", {"DisplayName": "Anna"}, "learnerUserId is an object without an address"),
+    ("learnerEmployeeId", ["42"], "learnerEmployeeId must be a text."),
+    ("learningContentExternalId", {}, "learningContentExternalId must be a text."),
     ("learningContentId", ["content-1"], "learningContentId must be a text."),
     ("status", "unknownFutureValue", "status must be notStarted, inProgress or completed."),
     ("completionPercentage", 101, "completionPercentage must be a whole number from 0 to 100."),
@@ -73,7 +79,7 @@ REFUSALS: list[tuple[type[CourseActivity], str, object, str]] = [
     (Assignment, "assignmentType", "unknownFutureValue", "assignmentType must be required or recommended."),
     (Assignment, "assignmentType", "peerRecommended", "assignmentType must be required or recommended."),
     (Assignment, "assignedDateTime", "2026-02-30", "assignedDateTime is not a date of the calendar"),
-    (Assignment, "assignerUserId", "Anna", "assignerUserId is not a GUID"),
+    (Assignment, "assignerUserId", "Anna", "assignerUserId is neither a GUID nor an address"),
     (Assignment, "dueDateTime", "3.4.2026", "dueDateTime can be read in more than one way"),
     (Assignment, "dueDateTime", {"dateTime": "2026-07-22", "timeZone": "Mars"}, "dueDateTime has an unknown timeZone"),
     (Assignment, "notes", {"content": "x", "contentType": "rtf"}, "notes has a contentType that must be text or html."),
@@ -120,7 +126,10 @@ def test_every_property_is_refused_by_its_name_in_a_sentence(
 def test_the_tables_above_have_every_property(kind: type[CourseActivity]) -> None:
     names = {field.alias for field in kind.model_fields.values()}
     assert {name for its_kind, name, *_ in REFUSALS if its_kind is kind} == names
-    assert {name for its_kind, name, *_ in FORMS if its_kind is kind} == names - {"registrationId"}
+    assert {name for its_kind, name, *_ in FORMS if its_kind is kind} == names - {
+        "registrationId",
+        *ALTERNATIVES.values(),
+    }
 
 
 @pytest.mark.parametrize(("kind", "name"), REQUIRED)
@@ -232,6 +241,43 @@ def test_a_provider_that_is_no_guid_is_one_problem_and_not_replaced_by_the_defau
         assert problem.target == "registrationId"
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("name", "other"), ALTERNATIVES.items())
+class TestAlternatives:
+    def test_either_is_enough_and_a_blank_one_says_nothing(
+        self, kind: type[CourseActivity], name: str, other: str
+    ) -> None:
+        request = parse({**record(kind, **{other: 42}), name: " "}, kind)
+        assert request.is_by_name
+        assert not parse({**record(kind), other: None}, kind).is_by_name
+
+    def test_both_are_a_contradiction(self, kind: type[CourseActivity], name: str, other: str) -> None:
+        [problem] = problems_of({**record(kind), other: "42"}, kind)
+        assert (problem.code, problem.target) == ("contradiction", other)
+        assert name in problem.message
+
+    def test_one_of_them_is_required_and_the_refusal_names_both(
+        self, kind: type[CourseActivity], name: str, other: str
+    ) -> None:
+        [problem] = problems_of({**record(kind), name: None, other: ""}, kind)
+        assert (problem.code, problem.target) == ("required", name)
+        assert problem.message.endswith(f" Or send {other}.")
+
+    def test_an_update_needs_none_but_takes_no_more_than_one(
+        self, kind: type[CourseActivity], name: str, other: str
+    ) -> None:
+        update = {"operation": "update", "externalCourseActivityId": "a", "status": "completed"}
+        assert not parse(update, kind).is_by_name
+        [problem] = problems_of({**update, name: record(kind)[name], other: "42"}, kind)
+        assert (problem.code, problem.target) == ("contradiction", other)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_graph_is_sent_no_name_but_ids(kind: type[CourseActivity]) -> None:
+    sent = parse(record(kind, **dict.fromkeys(ALTERNATIVES.values(), "42")), kind).activity.to_graph()
+    assert not sent.keys() & {*ALTERNATIVES, *ALTERNATIVES.values()}
+
+
 def test_all_problems_are_told_at_once() -> None:
     body: Json = {
         "foo": 1,
@@ -242,7 +288,7 @@ def test_all_problems_are_told_at_once() -> None:
         "status": "done",
         "completionPercentage": 101,
         "dueDateTime": "3/4/2026",
-        "learnerUserId": "anna@contoso.com",
+        "learnerUserId": "anna",
     }
     targets = {problem.target for problem in problems_of(body, defaults=NO_DEFAULTS)}
     assert targets == (body.keys() - {"externalcourseActivityId"}) | {

@@ -135,13 +135,13 @@ def test_two_choices_are_named_without_a_comma() -> None:
         values.choice("optional", ("required", "recommended"))
 
 
-@pytest.mark.parametrize("parse", [values.guid, values.entra_user_id])
+@pytest.mark.parametrize("parse", [values.guid, values.person])
 @pytest.mark.parametrize("value", [LEARNER, LEARNER.upper(), f" {LEARNER}\n"])
 def test_an_id_keeps_its_spelling_and_loses_surrounding_space(parse: Any, value: str) -> None:
     assert parse(value) == value.strip()
 
 
-@pytest.mark.parametrize("parse", [values.guid, values.entra_user_id])
+@pytest.mark.parametrize("parse", [values.guid, values.person])
 @pytest.mark.parametrize(
     "value",
     [
@@ -168,16 +168,14 @@ def test_an_id_in_another_form_is_refused_with_an_example(parse: Any, value: obj
 @pytest.mark.parametrize(
     ("value", "reason"),
     [
-        ("anna@contoso.com", "is an e-mail address or user name"),
-        ("i:0#.f|membership|anna@contoso.com", "is an e-mail address or user name"),
-        ({"Claims": "i:0#.f|membership|anna@contoso.com", "DisplayName": "Anna"}, "is a person object"),
-        ("Anna", "is not a GUID"),
-        (12, "is not a GUID"),
+        ({"Claims": "i:0#.f|membership|anna", "DisplayName": "Anna", "Email": ""}, "is an object without an address"),
+        ("Anna", "is neither a GUID nor an address"),
+        (12, "is neither a GUID nor an address"),
     ],
 )
-def test_who_has_a_persons_address_is_told_how_to_get_the_object_id(value: object, reason: str) -> None:
-    with pytest.raises(InvalidValueError, match=rf'^{reason}; .*"Get user profile \(V2\)" and use its "Id"$') as caught:
-        values.entra_user_id(value)
+def test_who_names_a_person_by_something_else_is_told_what_to_send(value: object, reason: str) -> None:
+    with pytest.raises(InvalidValueError, match=rf"^{reason}; it must be the user's e-mail address") as caught:
+        values.person(value)
     assert "anna" not in str(caught.value).casefold(), "a message may be logged and must not name a person"
 
 

@@ -35,6 +35,12 @@ def test_the_list_of_packaged_modules_is_what_the_app_reaches(
         assert post("activities", own_example("assignment.request")).status_code == 422
         several = {"activities": [own_example("assignment.request"), own_example("self-initiated.request")]}
         assert post("batches", several).status_code == 200
+        # Without the permissions; what asks is there nevertheless.
+        for names in (
+            {"learnerUserId": "a@contoso.com"},
+            {"learningContentExternalId": "A", "learningContentId": None},
+        ):
+            assert post("activities", own_example("assignment.request") | names).status_code == 424
     if pytestconfig.getoption("write_reached"):
         write_reached_modules(reached)
     assert reached == reached_modules(), "Has graph.py changed? `make reached` writes the list again."

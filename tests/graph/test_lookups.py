@@ -239,7 +239,7 @@ async def test_neither_an_error_nor_the_log_repeats_what_was_asked(
 async def test_without_an_answer_nothing_was_executed(wire: Wire, graph: MicrosoftGraph) -> None:
     for failure in (httpx.ReadTimeout(""), httpx.ConnectError("")):
         wire.reply = failure
-        (found,) = await graph.directory().find([address("a@contoso.com")], timeout_seconds=5)
+        (found,) = await graph.names.directory.find([address("a@contoso.com")], timeout_seconds=5)
         assert isinstance(found, TransientError)
         assert (found.code, found.may_have_executed) == (ErrorCode.GRAPH_UNAVAILABLE, False)
 
@@ -295,7 +295,7 @@ async def test_on_a_socket_every_form_of_name_arrives_as_it_was_meant(monkeypatc
         monkeypatch.setenv("IDENTITY_ENDPOINT", str(server.make_url("/msi/token")))
         monkeypatch.setenv("IDENTITY_HEADER", IDENTITY_HEADER)
         gateway = MicrosoftGraph(base_url=str(server.make_url("/v1.0")), client_id=None)
-        directory = gateway.directory()
+        directory = gateway.names.directory
         for text in texts:
             assert told(await directory.find([address(text)], timeout_seconds=5)) == [text]
         assert told(await directory.find([content("it's a/b+c%")], timeout_seconds=5)) == ["c"]
@@ -337,13 +337,13 @@ class TestAList:
     )
     async def test_it_leads_nowhere_but_to_graph(self, wire: Wire, graph: MicrosoftGraph, more: str) -> None:
         wire.each = wire.answer(200, page("a", more=more))
-        listed = await graph.directory().contents_of(REGISTRATION_ID, timeout_seconds=5)
+        listed = await graph.names.directory.contents_of(REGISTRATION_ID, timeout_seconds=5)
         assert ([one.id for one in listed.contents], listed.truncated) == (["a"], True)
         assert len(wire.sent) == 1
 
     async def test_it_goes_in_no_circle(self, wire: Wire, graph: MicrosoftGraph) -> None:
         wire.each = wire.answer(200, page("a", more=f"{GRAPH}/next?skip=2"))
-        listed = await graph.directory().contents_of(REGISTRATION_ID, timeout_seconds=5)
+        listed = await graph.names.directory.contents_of(REGISTRATION_ID, timeout_seconds=5)
         assert ([one.id for one in listed.contents], listed.truncated) == (["a"], True)
         assert len(wire.sent) == 2
         assert str(wire.sent[1].url) == f"{GRAPH}/next?skip=2"

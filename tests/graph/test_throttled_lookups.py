@@ -5,9 +5,7 @@ import pytest
 from activities.errors import ActivityError, ErrorCode, TransientError
 from activities.execution.decisions import creation
 from activities.execution.directory import Kind
-from activities.graph.doors import Doors
-from activities.graph.throttled_lookups import ThrottledDirectory
-from activities.graph.throttling import ThrottledGraph
+from activities.graph.throttling import Doors, ThrottledDirectory, ThrottledGraph
 from tests.support.directories import InMemory, address, content, employee, told
 from tests.support.fakes import OTHER_REGISTRATION_ID, REGISTRATION_ID, FakeGraph, FakeTime, Fault, activity_request
 

@@ -83,6 +83,15 @@ class FakeDirectory:
         failures, self.failures = self.failures, {}
         return [failures.get(name.kind is Kind.CONTENT) or self._find(name) for name in names]
 
+    async def content_named(self, name: Name, *, timeout_seconds: float) -> Content | Absence:
+        """Look a content up. See ``Directory``."""
+        (finding,) = await self.find([name], timeout_seconds=timeout_seconds)
+        if isinstance(finding, ActivityError):
+            raise finding
+        if isinstance(finding, Absence):
+            return finding
+        return next(_content_of(one) for one in self._contents_of(name.registration_id) if one["id"] == finding)
+
     async def contents_of(self, registration_id: str, *, timeout_seconds: float) -> ContentList:
         """List. See ``Directory``."""
         assert timeout_seconds > 0
@@ -217,7 +226,7 @@ async def emulated_directory(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[E
         monkeypatch.setenv("IDENTITY_HEADER", IDENTITY_HEADER)
         network = Recording(OverHttpx(EmulatorTransport(emulator)))
         gateway = MicrosoftGraph(base_url=GRAPH, client_id=None, transport=network)
-        subject = Emulated(emulator, network, gateway.directory())
+        subject = Emulated(emulator, network, gateway.names.directory)
         subject.permit(*ALL_ROLES)
         yield subject
         await gateway.close()

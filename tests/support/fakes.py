@@ -7,6 +7,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 from uuid import uuid4
 
@@ -15,8 +16,10 @@ from activities.contract.models import Defaults, Json
 from activities.contract.validation import parse_activity
 from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
 from activities.execution.decisions import LONG_AGO, Done, Known, advances, plan
+from activities.execution.directory import Directory
 from activities.execution.gateway import ExternalKey, Write
 from activities.execution.ledger import Claim, Released
+from activities.execution.names import NameResolver
 from activities.execution.sameness import KIND, kind_of
 from activities.execution.sending import Clock
 from activities.graph import translation
@@ -115,6 +118,8 @@ class FakeGraph:
     permissions: frozenset[str] | None = frozenset(NEEDED_FOR)
     # What ``check_open`` raises for a provider.
     closed: dict[str, TransientError] = field(default_factory=dict)
+    # Who and what has which id; nobody is asked of a test that gives none.
+    directory: Directory | None = None
     # Called with "create", "update", "delete" or "find" before each; None means that all goes well.
     choose_fault: Callable[[str], Fault | None] | None = None
     _faults: dict[str, deque[Fault]] = field(default_factory=lambda: defaultdict(deque))
@@ -140,6 +145,16 @@ class FakeGraph:
     ) -> list[StoredActivity | ActivityError | None]:
         """Find each by its id. See ``GraphGateway``."""
         return self._answer("get", graph_ids, lambda one: self._get(one, timeout_seconds))
+
+    @cached_property
+    def names(self) -> NameResolver:
+        """Find ids in the test's directory. See ``GraphGateway``."""
+
+        def opened() -> Directory:
+            assert self.directory is not None
+            return self.directory
+
+        return NameResolver(opened, now=lambda: self.time.seconds)
 
     def check_open(self, registration_id: str) -> None:
         """Refuse as told. See ``GraphGateway``."""

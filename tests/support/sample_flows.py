@@ -13,7 +13,7 @@ from activities.errors import ErrorCode, PermanentError, Problem
 from activities.execution.decisions import Done
 from activities.web import activities, answers, http
 from local.lifecycle import ROOT
-from tests.support.records import LEARNER, PROVIDER, parse, record
+from tests.support.records import PROVIDER, parse, record
 
 type Json = dict[str, Any]
 
@@ -25,7 +25,7 @@ string take toLower triggerBody triggerOutputs uriComponent utcNow variables wor
 # What flows have in their tokens: SharePoint's choices and dates, an empty column.
 TOKENS = {
     "registrationId": PROVIDER,
-    "learnerUserId": LEARNER,
+    "learnerUserId": "anna@contoso.com",
     "learningContentId": "57baf9dc-e020-11ec-9d64-0242ac120002",
     "assignmentType": "Recommended",
     "assignedDateTime": "2026-11-22T09:00:00Z",
@@ -143,7 +143,7 @@ def answered(action: str) -> Json:
         return {**said, **json.loads(activities.encode_flat(creation, http.Request()).body)}
     if action in {"Send_many_activities", "Get_the_report_of_a_batch"}:
         return {**said, **Progress(Batch("0" * 32, 1, datetime.now(UTC))).to_json([])}
-    others: dict[str, Json] = {"Get_user_profile_(V2)": {"id": LEARNER}, "Get_items": {"value": []}}
+    others: dict[str, Json] = {"Get_items": {"value": []}}
     return others.get(action, {})
 
 

@@ -148,6 +148,7 @@ class TestWhatTheyMay:
             "create_activity",
             "create_assignment",
             "create_self_initiated_course",
+            "list_learning_contents",
             "create_batch",
         }
         assert {name for name in ROLES if ROLES[name] == {Role.MANAGE}} == {
