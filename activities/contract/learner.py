@@ -11,20 +11,21 @@ from typing import Any
 
 from activities.contract import values
 
-_LEARNER = frozenset({"learneruserid", "learneremployeeid"})
+_LEARNER, _EMPLOYEE = "learneruserid", "learneremployeeid"
 _ASSIGNER = "assigneruserid"
 
 
 @dataclass(frozen=True)
 class Learner:
-    """A learner by all names that are known: an id, addresses."""
+    """A learner by all names that are known: an id, addresses, and an employee id, which means nobody elsewhere."""
 
     names: frozenset[str]
+    employee_id: str = ""
 
     @classmethod
-    def of(cls, names: Iterable[str]) -> "Learner":
+    def of(cls, names: Iterable[str], *, employee_id: str = "") -> "Learner":
         """Return the learner of these names, in any spelling."""
-        return cls(frozenset(name.strip().casefold() for name in names))
+        return cls(frozenset(name.strip().casefold() for name in names), employee_id.strip().casefold())
 
     @property
     def ids(self) -> list[str]:
@@ -39,9 +40,11 @@ class Learner:
         """
         if not isinstance(record, dict):
             return self._is_named_in(record)
-        said = [value for name, value in record.items() if name.casefold() in _LEARNER and not values.is_blank(value)]
-        if said:
-            return self._is_named_in(said)
+        said = {name.casefold(): value for name, value in record.items() if not values.is_blank(value)}
+        if _LEARNER in said:
+            return self._is_named_in(said[_LEARNER])
+        if _EMPLOYEE in said:
+            return self.employee_id != "" and str(said[_EMPLOYEE]).strip().casefold() == self.employee_id
         return self._is_named_in({name: one for name, one in record.items() if name.casefold() != _ASSIGNER})
 
     def is_meant_by_body(self, body: bytes) -> bool:

@@ -68,6 +68,15 @@ class Content:
 
 
 @dataclass(frozen=True, slots=True)
+class Person:
+    """Everything that a person is called, as far as the app may see it. Shows no name in a log."""
+
+    id: str = field(repr=False)
+    addresses: frozenset[str] = field(repr=False)
+    employee_id: str = field(repr=False, default="")
+
+
+@dataclass(frozen=True, slots=True)
 class ContentList:
     """The contents of a provider, and whether there are more than were read."""
 
@@ -84,6 +93,13 @@ class Directory(Protocol):
         Returns:
             For each the id; an ``Absence``; or an error that says nothing about the name: ``graphPermissionMissing``,
             one about the provider, or a ``TransientError``, after which nothing has been executed.
+        """
+
+    async def person(self, said: str, registration_id: str, *, timeout_seconds: float) -> Person | None:
+        """Look up everything that the person of an id or address is called; None where that is nobody, or several.
+
+        Raises:
+            ActivityError: as ``find``.
         """
 
     async def content_named(self, name: Name, *, timeout_seconds: float) -> Content | Absence:

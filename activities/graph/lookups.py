@@ -10,17 +10,19 @@ import math
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from http import HTTPStatus
 from itertools import batched, chain
 
 from kiota_abstractions.request_information import RequestInformation
 
 from activities import telemetry
+from activities.contract import values
 from activities.errors import ActivityError, ErrorCode
-from activities.execution.directory import Absence, Content, ContentList, Finding, Kind, Name
+from activities.execution.directory import Absence, Content, ContentList, Finding, Kind, Name, Person
 from activities.graph import permissions
 from activities.graph.batching import LARGEST_BATCH
 from activities.graph.contents import Contents, content_of, page_of
-from activities.graph.people import MOST_CLAUSES, People
+from activities.graph.people import MOST_CLAUSES, People, person_of
 from activities.graph.questions import Hits, Question, answers_to, read, unclear
 from activities.graph.sdk import Adapter, Answer
 
@@ -68,6 +70,30 @@ class GraphDirectory:
         found |= {name: _finding(answers) for name, answers in told.items()}
         found |= dict.fromkeys(not_asked, unclear("Too many names at once were in no list."))
         return [found[name] for name in names]
+
+    async def person(self, said: str, registration_id: str, *, timeout_seconds: float) -> Person | None:
+        """Look up what somebody is called, with whatever permission there is. See ``Directory``."""
+        finding: Finding = said
+        if not values.is_guid(said):
+            name = Name.of_person(registration_id, Kind.ADDRESS, said)
+            (finding,) = await self.find([name], timeout_seconds=timeout_seconds)
+        if isinstance(finding, ActivityError):
+            raise finding
+        if isinstance(finding, Absence):
+            return None
+        told = await self._person(finding, timeout_seconds, with_more=True)
+        if isinstance(told, ActivityError) and told.code is ErrorCode.GRAPH_PERMISSION_MISSING:
+            told = await self._person(finding, timeout_seconds, with_more=False)
+        if isinstance(told, ActivityError):
+            raise told
+        return told
+
+    async def _person(self, user_id: str, timeout_seconds: float, *, with_more: bool) -> Person | ActivityError | None:
+        information, permission = self._people.with_id(user_id, with_more=with_more)
+        (answer,) = await self._send("lookUp", [_traceable(information)], timeout_seconds)
+        if isinstance(answer, Answer) and answer.status == HTTPStatus.NOT_FOUND:
+            return None
+        return read(answer, person_of, permission=permission, now=datetime.now(UTC))
 
     async def content_named(self, name: Name, *, timeout_seconds: float) -> Content | Absence:
         """Look a content up. See ``Directory``."""

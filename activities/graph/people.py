@@ -12,9 +12,10 @@ from itertools import batched
 from typing import Any
 
 from kiota_abstractions.base_request_configuration import RequestConfiguration
+from kiota_abstractions.request_information import RequestInformation
 
 from activities.errors import TransientError
-from activities.execution.directory import Name
+from activities.execution.directory import Name, Person
 from activities.graph import permissions
 from activities.graph.questions import Answers, Hits, Question, quoted, unclear
 from activities.graph.sdk import leave_unopened
@@ -76,6 +77,15 @@ class People:
             by_key=True,
         )
 
+    def with_id(self, user_id: str, *, with_more: bool) -> tuple[RequestInformation, str]:
+        """Ask what a person is called; return with it the permission that it takes, which is another one for more."""
+        selected = [*_SELECTED, *(("proxyAddresses", "employeeId") if with_more else ())]
+        parameters = UserItemRequestBuilder.UserItemRequestBuilderGetQueryParameters(select=selected)
+        information: RequestInformation = self._users.by_user_id(user_id).to_get_request_information(
+            RequestConfiguration(query_parameters=parameters)
+        )
+        return information, permissions.FIND_PEOPLE_BY_MORE if with_more else permissions.FIND_PEOPLE
+
     def _listing(
         self, names: Sequence[Name], clauses: Sequence[str], properties: tuple[str, ...], permission: str
     ) -> Question:
@@ -84,6 +94,12 @@ class People:
         )
         information = self._users.to_get_request_information(RequestConfiguration(query_parameters=parameters))
         return Question(tuple(names), information, permission, lambda page: _read(page, names, properties))
+
+
+def person_of(user: Any) -> Person:
+    """Read what a person is called."""
+    addresses = frozenset(_texts(user, ("userPrincipalName", "mail", "proxyAddresses")))
+    return Person(str(user["id"]), addresses, str(user.get("employeeId") or ""))
 
 
 def _read(page: Any, names: Sequence[Name], properties: Sequence[str]) -> Answers:

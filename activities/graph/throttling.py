@@ -11,7 +11,7 @@ from activities.errors import ActivityError, ErrorCode, TransientError
 from activities.execution.gateway import ExternalKey, GraphGateway, Write
 
 if TYPE_CHECKING:
-    from activities.execution.directory import Absence, Content, ContentList, Directory, Finding, Name
+    from activities.execution.directory import Absence, Content, ContentList, Directory, Finding, Name, Person
     from activities.execution.names import NameResolver
 
 # In place of a provider's id: what is asked for by Graph's id alone names no provider.
@@ -158,6 +158,17 @@ class ThrottledDirectory:
         for name in asked:
             self._doors.learn(_door(name), found[name])
         return [found[name] for name in names]
+
+    async def person(self, said: str, registration_id: str, *, timeout_seconds: float) -> "Person | None":
+        """Look up what somebody is called. See ``Directory``.
+
+        Raises:
+            TransientError: also ``throttled``, without asking.
+        """
+        return await self._through(
+            f"{PEOPLE}{registration_id}",
+            lambda: self._directory.person(said, registration_id, timeout_seconds=timeout_seconds),
+        )
 
     async def content_named(self, name: "Name", *, timeout_seconds: float) -> "Content | Absence":
         """Look a content up. See ``Directory``.

@@ -9,11 +9,12 @@ from activities.contract import json_text, values
 from activities.contract.learner import Learner
 from activities.contract.limits import LONGEST_TEXT
 from activities.contract.problems import INVALID, REQUIRED, UNKNOWN, closest, refusal
-from activities.errors import Problem
+from activities.errors import PermanentError, Problem
 from activities.web import http
 
 _NAME = "learnerUserId"
 _ADDRESS = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+")
+_LOOK_UP_SECONDS = 10.0
 _EXPECTED = '{"learnerUserId": "…"}'
 
 
@@ -41,8 +42,25 @@ def parse_learner(value: Any) -> Learner:
 
 async def erase_learner(app: App, request: http.Request) -> http.Response:
     """Erase what the app keeps about a learner; says how much there was, and whether there is more."""
-    learner = parse_learner(json_text.decode(request.body, expected=_EXPECTED))
+    learner = await _by_all_names(app, parse_learner(json_text.decode(request.body, expected=_EXPECTED)))
     return http.respond(HTTPStatus.OK, await app.store.retention.erase(learner), request)
+
+
+async def _by_all_names(app: App, learner: Learner) -> Learner:
+    """Return a learner by everything that they are called, as far as the app may see it.
+
+    Raises:
+        TransientError: Graph could not tell; what would be left is erased by whoever calls again.
+    """
+    (said,) = learner.names
+    provider = app.defaults.registration_id or ""
+    try:
+        person = await app.graph.names.directory.person(said, provider, timeout_seconds=_LOOK_UP_SECONDS)
+    except PermanentError:
+        return learner
+    if person is None:
+        return learner
+    return Learner.of({said, person.id, *person.addresses}, employee_id=person.employee_id)
 
 
 def _names_a_person(said: str) -> bool:

@@ -74,3 +74,12 @@ def test_a_message_that_could_not_be_read_is_searched_in_every_reading(body: byt
 @pytest.mark.parametrize("body", [b"", b"\xff\xfe", b"[" * 100_000, OTHER.encode(), b"AAAA"])
 def test_any_bytes_can_be_searched(body: bytes) -> None:
     assert not ANN.is_meant_by_body(body)
+
+
+@pytest.mark.parametrize(("said", "meant"), [("E42", True), (" e42 ", True), ("E421", False), (42, False)])
+def test_an_employee_id_means_somebody_only_where_one_is_said(said: object, meant: bool) -> None:  # noqa: FBT001
+    ann = Learner.of([ID, ADDRESS], employee_id="E42")
+    assert ann.is_meant_by({"learnerEmployeeId": said}) is meant
+    assert not ann.is_meant_by({"notes": "Room E42"})
+    assert not ann.is_meant_by({"learnerUserId": OTHER, "learnerEmployeeId": "E42"})
+    assert not ANN.is_meant_by({"learnerEmployeeId": said, "notes": ADDRESS})

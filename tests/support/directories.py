@@ -11,6 +11,7 @@ from aiohttp.test_utils import RawTestServer
 
 from activities.errors import ActivityError, ErrorCode, TransientError
 from activities.execution.directory import Absence, Content, ContentList, Directory, Finding, Kind, Name
+from activities.execution.directory import Person as Called
 from activities.graph import permissions
 from activities.graph.client import MicrosoftGraph
 from activities.graph.sdk import Answer
@@ -82,6 +83,23 @@ class FakeDirectory:
         self.asked.append(names)
         failures, self.failures = self.failures, {}
         return [failures.get(name.kind is Kind.CONTENT) or self._find(name) for name in names]
+
+    async def person(self, said: str, registration_id: str, *, timeout_seconds: float) -> Called | None:
+        """Look somebody up. See ``Directory``."""
+        (finding,) = await self.find(
+            [Name.of_person(registration_id, Kind.ADDRESS, said)], timeout_seconds=timeout_seconds
+        )
+        if isinstance(finding, ActivityError):
+            raise finding
+        if isinstance(finding, Absence) and not any(one["id"] == said for one in self.people):
+            return None
+        (found,) = [one for one in self.people if one["id"] in {said, finding}]
+        more = READ_ALL in self.roles
+        return Called(
+            found["id"],
+            frozenset(self._names_of(found, Kind.ADDRESS) - {""}),
+            str(found.get("employeeId") or "") if more else "",
+        )
 
     async def content_named(self, name: Name, *, timeout_seconds: float) -> Content | Absence:
         """Look a content up. See ``Directory``."""

@@ -8,13 +8,15 @@ import pytest
 from activities.app import App
 from activities.contract.learner import Learner
 from activities.contract.models import Defaults
-from activities.errors import PermanentError
+from activities.errors import ErrorCode, PermanentError, TransientError
 from activities.health import Health
 from activities.storage.outages import storage_unavailable
 from activities.storage.retention import Retention
 from activities.web import http
 from activities.web.learners import erase_learner, parse_learner
 from activities.web.runtime import Runtime
+from local.emulators.people_emulator import READ_BASIC
+from tests.support.directories import ALL_ROLES, FakeDirectory
 from tests.support.error_shape import assert_error
 from tests.support.fakes import FakeGraph
 from tests.support.stores import store_of
@@ -43,8 +45,8 @@ def retention() -> Erasing:
     return Erasing()
 
 
-async def asked(retention: Retention, body: bytes) -> http.Response:
-    graph = FakeGraph()
+async def asked(retention: Retention, body: bytes, directory: FakeDirectory | None = None) -> http.Response:
+    graph = FakeGraph(directory=directory or FakeDirectory())
     store = store_of(graph=graph, retention=retention)
     runtime = Runtime(lambda: App(Defaults(), graph, Health(graph, None), lambda: store))
     return await runtime.answer(http.Request(body), erase_learner)
@@ -63,6 +65,46 @@ async def test_a_learner_is_meant_by_id_or_by_address(retention: Erasing, said: 
     response = await asked(retention, json.dumps({"learnerUserId": said}).encode())
     assert (response.status, json.loads(response.body)) == (200, ERASED)
     assert retention.learners == [Learner(frozenset({meant}))]
+
+
+ANN = {
+    "id": ID,
+    "userPrincipalName": "Ann@contoso.com",
+    "mail": "Ann.Smith@contoso.com",
+    "proxyAddresses": ["smtp:ann.jones@contoso.com"],
+    "employeeId": "E42",
+}
+BASIC_NAMES = {ID, "ann@contoso.com", "ann.smith@contoso.com"}
+
+
+@pytest.mark.parametrize("said", [ID.upper(), "ann.smith@contoso.com", "ANN@contoso.com"])
+@pytest.mark.parametrize(
+    ("roles", "meant"),
+    [
+        (ALL_ROLES, Learner.of({*BASIC_NAMES, "ann.jones@contoso.com"}, employee_id="E42")),
+        ((READ_BASIC,), Learner.of(BASIC_NAMES)),
+    ],
+)
+async def test_a_learner_is_meant_by_every_name_that_the_app_may_see(
+    retention: Erasing, said: str, roles: tuple[str, ...], meant: Learner
+) -> None:
+    directory = FakeDirectory(people=[ANN], roles=frozenset(roles))
+    assert (await asked(retention, json.dumps({"learnerUserId": said}).encode(), directory)).status == 200
+    assert retention.learners == [meant]
+
+
+async def test_without_a_permission_a_learner_is_meant_by_what_was_said(retention: Erasing) -> None:
+    directory = FakeDirectory(people=[ANN], roles=frozenset())
+    assert (await asked(retention, b'{"learnerUserId": "ann@contoso.com"}', directory)).status == 200
+    assert retention.learners == [Learner.of(["ann@contoso.com"])]
+
+
+async def test_nothing_is_erased_by_half_while_graph_cannot_tell_who_it_is(retention: Erasing) -> None:
+    busy = TransientError(ErrorCode.THROTTLED, "busy", retry_after_seconds=7)
+    directory = FakeDirectory(people=[ANN], failures={False: busy})
+    response = await asked(retention, b'{"learnerUserId": "ann@contoso.com"}', directory)
+    assert (response.status, response.headers["Retry-After"]) == (429, "7")
+    assert retention.learners == []
 
 
 @pytest.mark.parametrize(
