@@ -31,7 +31,7 @@ def one_of(errors: Sequence[ActivityError]) -> ActivityError:
 def refused(its_property: str, name: Name, absence: Absence) -> PermanentError:
     """Return the error for a name in a property of a record."""
     if name.kind is Kind.CONTENT:
-        code, message = ErrorCode.CONTENT_NOT_FOUND, _no_content(absence)
+        code, message = ErrorCode.CONTENT_NOT_FOUND, _no_content(its_property, absence)
     elif absence is Absence.SEVERAL:
         code, message = ErrorCode.LEARNER_AMBIGUOUS, _several(its_property, name)
     else:
@@ -39,14 +39,14 @@ def refused(its_property: str, name: Name, absence: Absence) -> PermanentError:
     return PermanentError(code, message, target=its_property)
 
 
-def _no_content(absence: Absence) -> str:
+def _no_content(its_property: str, absence: Absence) -> str:
     if absence is Absence.INACTIVE:
         return (
-            "The learning content in learningContentExternalId is not active: the LMS has hidden or withdrawn it "
+            f"The learning content in {its_property} is not active: the LMS has hidden or withdrawn it "
             "(isActive is false). Have it activated, or use other content."
         )
     return (
-        "The learning provider has no content with the id in learningContentExternalId. Check the id, capitals "
+        f"The learning provider has no content with the id in {its_property}. Check the id, capitals "
         "included, and the registrationId; content that the LMS has just sent to Viva Learning may take a while."
     )
 

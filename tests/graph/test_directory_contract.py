@@ -3,13 +3,13 @@
 What the use case is tested with must behave like what it runs with.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
 import pytest_asyncio
 
 from activities.errors import ErrorCode, PermanentError, TransientError
-from activities.execution.directory import Content, Kind, Name
+from activities.execution.directory import Absence, Content, Kind, Name, Person
 from local.emulators.course_catalogue import READ_CONTENT
 from local.emulators.people_emulator import READ_ALL, READ_BASIC
 from tests.support.directories import (
@@ -166,3 +166,54 @@ async def test_a_list_that_is_throttled_says_for_how_long(subject: Subject) -> N
     with pytest.raises(TransientError) as caught:
         await subject.directory.contents_of(REGISTRATION_ID, timeout_seconds=5)
     assert (caught.value.code, caught.value.retry_after_seconds) == (ErrorCode.THROTTLED, 7)
+
+
+async def test_a_content_is_found_with_what_a_list_shows_of_it(subject: Subject) -> None:
+    found = await subject.directory.content_named(content("LP4471"), timeout_seconds=5)
+    assert found == Content("course-id", "LP4471", "Safety", is_active=True)
+    for text, absence in (("LP0", Absence.NOTHING), ("LP9", Absence.INACTIVE)):
+        assert await subject.directory.content_named(content(text), timeout_seconds=5) is absence
+
+
+@pytest.mark.parametrize("said", ["anna@contoso.com", "ANNA.BERG@contoso.com"])
+@pytest.mark.parametrize(
+    ("roles", "more", "employee_id"), [(ALL_ROLES, {"a.berg@contoso.com"}, "0042"), ([READ_BASIC], set[str](), "")]
+)
+async def test_a_person_is_told_with_every_name_that_the_permission_covers(
+    subject: Subject, said: str, roles: Sequence[str], more: set[str], employee_id: str
+) -> None:
+    subject.permit(*roles)
+    found = await subject.directory.person(said, REGISTRATION_ID, timeout_seconds=5)
+    assert found == Person("anna-id", frozenset({"anna@contoso.com", "anna.berg@contoso.com", *more}), employee_id)
+
+
+async def test_a_person_is_told_by_an_id_too(subject: Subject) -> None:
+    guid = "7ba2228a-e020-11ec-9d64-0242ac120002"
+    subject.add_people({"id": guid, "userPrincipalName": "cy@contoso.com", "mail": None})
+    found = await subject.directory.person(guid, REGISTRATION_ID, timeout_seconds=5)
+    assert found == Person(guid, frozenset({"cy@contoso.com"}))
+
+
+@pytest.mark.parametrize("said", ["nobody@contoso.com", "team@contoso.com", "decade00-e020-11ec-9d64-0242ac120002"])
+async def test_nobody_and_several_are_no_person(subject: Subject, said: str) -> None:
+    assert await subject.directory.person(said, REGISTRATION_ID, timeout_seconds=5) is None
+
+
+@pytest.mark.parametrize("said", ["anna@contoso.com", "decade00-e020-11ec-9d64-0242ac120002"])
+async def test_a_person_needs_a_permission_and_content_its_own(subject: Subject, said: str) -> None:
+    subject.permit()
+    with pytest.raises(PermanentError) as caught:
+        await subject.directory.person(said, REGISTRATION_ID, timeout_seconds=5)
+    assert caught.value.code is ErrorCode.GRAPH_PERMISSION_MISSING
+    with pytest.raises(PermanentError) as caught:
+        await subject.directory.content_named(content("LP4471"), timeout_seconds=5)
+    assert READ_CONTENT in caught.value.message
+
+
+async def test_while_graph_fails_neither_a_person_nor_a_content_is_told(subject: Subject) -> None:
+    subject.fail(Kind.ADDRESS)
+    with pytest.raises(TransientError):
+        await subject.directory.person("anna@contoso.com", REGISTRATION_ID, timeout_seconds=5)
+    subject.fail(Kind.CONTENT)
+    with pytest.raises(TransientError):
+        await subject.directory.content_named(content("LP4471"), timeout_seconds=5)
