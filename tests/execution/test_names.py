@@ -8,7 +8,7 @@ import pytest
 
 from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
 from activities.execution import names
-from activities.execution.directory import ContentList, Finding, Name
+from activities.execution.directory import Finding, Name
 from activities.execution.names import (
     FOUND_SECONDS,
     MOST_CONTENTS,
@@ -236,10 +236,10 @@ class TestWhatIsKept:
 
 
 @dataclass
-class SlowDirectory:
+class SlowDirectory(FakeDirectory):
     """Answers when it is let; ``directory`` knows what."""
 
-    directory: FakeDirectory
+    directory: FakeDirectory = field(default_factory=FakeDirectory)
     answering: asyncio.Event = field(default_factory=asyncio.Event)
     failure: Exception | None = None
 
@@ -250,9 +250,6 @@ class SlowDirectory:
             raise self.failure
         return found
 
-    async def contents_of(self, registration_id: str, *, timeout_seconds: float) -> ContentList:
-        return await self.directory.contents_of(registration_id, timeout_seconds=timeout_seconds)
-
 
 async def turns() -> None:
     """Let everything that can go on go on."""
@@ -262,7 +259,7 @@ async def turns() -> None:
 
 class TestTwoAtOnce:
     async def test_they_never_ask_for_the_same_name(self, stage: Stage) -> None:
-        slow = SlowDirectory(stage.directory)
+        slow = SlowDirectory(directory=stage.directory)
         resolver = NameResolver(lambda: slow)
         first = asyncio.create_task(resolver.resolve([record(1, 1), record(2)]))
         await turns()
@@ -274,7 +271,7 @@ class TestTwoAtOnce:
         assert await second == [Ids("id-2", None, "c-1"), Ids("id-3")]
 
     async def test_who_goes_away_takes_nobodys_answer_along(self, stage: Stage) -> None:
-        slow = SlowDirectory(stage.directory)
+        slow = SlowDirectory(directory=stage.directory)
         resolver = NameResolver(lambda: slow)
         first = asyncio.create_task(resolver.resolve([record(1)]))
         await turns()
@@ -287,7 +284,7 @@ class TestTwoAtOnce:
         assert len(stage.asked) == 1
 
     async def test_a_bug_is_told_to_all_and_not_kept(self, stage: Stage) -> None:
-        slow = SlowDirectory(stage.directory, failure=RuntimeError("a bug"))
+        slow = SlowDirectory(directory=stage.directory, failure=RuntimeError("a bug"))
         slow.answering.set()
         resolver = NameResolver(lambda: slow)
         ends = await asyncio.gather(*(resolver.resolve([record(1)]) for _ in range(2)), return_exceptions=True)
