@@ -9,7 +9,8 @@ from activities.contract.advice import ADVICE
 from activities.errors import ErrorCode
 from activities.web import repeating
 from connector import components, examples, publisher
-from connector.operations import CSV, HTML, JSON, OPERATIONS, TAGS, Operation
+from connector.operation import CSV, HTML, JSON, Operation
+from connector.operations import OPERATIONS, TAGS
 from connector.parameters import CLIENT_REQUEST, Parameter
 from connector.refusals import NO_KEY, by_status
 from connector.schemas import Schema, number, ref, text

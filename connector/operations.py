@@ -3,75 +3,17 @@
 Where each is served stands in the function app alone, and which status a code has in ``wire`` alone.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-
 from activities.errors import ErrorCode
 from activities.web import repeating
 from connector import parameters
 from connector.captions import IN_APPS
-from connector.parameters import Parameter
+from connector.operation import ADVANCED, CSV, HTML, IMPORTANT, INTERNAL, Answer, Operation
 from connector.refusals import OF_A_BODY, OF_A_CALLER, OF_A_CREATE, OF_STORAGE, OF_THE_APP
-
-IMPORTANT, ADVANCED, INTERNAL = "important", "advanced", "internal"
-JSON, CSV, HTML = "application/json", "text/csv", "text/html"
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """One good end.
-
-    Args:
-        description: When it is given.
-        schema: The component that stands in the body as JSON.
-        others: Further media types that a caller can ask for, with what comes then.
-        headers: Which headers it has beside those of every answer.
-    """
-
-    description: str
-    schema: str
-    others: Mapping[str, str] = field(default_factory=dict)
-    headers: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Operation:
-    """One operation.
-
-    Args:
-        function: The name of its function in the app.
-        id: Its operation ID in the API's document, and in the connector unless ``connector_id`` says another.
-        visibility: How prominent it is in the connector; None where the connector does without it.
-        summary: A few words, letters and digits only.
-        description: Full sentences, for both documents.
-        more: Further sentences, for the API's document only.
-        body: The component of the request's body.
-        connector_body: The component that the connector shows instead.
-        answers: The good ends by status; in the connector only that of 200 has a schema.
-        codes: The error codes that it can answer.
-        pages: The errors that a browser gets as a page, by status, with what it shows.
-    """
-
-    function: str
-    id: str
-    visibility: str | None
-    tag: str
-    summary: str
-    description: str
-    more: str = ""
-    parameters: tuple[Parameter, ...] = ()
-    body: str = ""
-    connector_id: str = ""
-    connector_body: str = ""
-    answers: Mapping[int, Answer]
-    codes: tuple[ErrorCode, ...]
-    pages: Mapping[int, str] = field(default_factory=dict)
-
 
 TAGS = {
     "Activities": "Creates one activity.",
     "Batches": "Creates many activities in one call, and reports on them.",
-    "Failures": "What could not be created from the queue.",
+    "Failures": "What could not be created from the queue: put back, or thrown away.",
     "App": "The app itself.",
 }
 _ONCE = (
@@ -162,6 +104,7 @@ OPERATIONS = (
             *OF_A_CALLER,
             *OF_THE_APP,
             *OF_STORAGE,
+            ErrorCode.NOT_FOUND,
             ErrorCode.FIRST_SENT_TOO_OLD,
             ErrorCode.CREATE_IN_PROGRESS,
         ),
@@ -201,6 +144,19 @@ OPERATIONS = (
         codes=(ErrorCode.NOT_FOUND, *OF_THE_APP, *OF_STORAGE),
     ),
     Operation(
+        function="delete_batch",
+        id="DeleteBatch",
+        visibility=ADVANCED,
+        tag="Batches",
+        summary="Delete a batch",
+        description="Stops what has not been sent of a batch, and deletes its activities and its report from the app. "
+        "What was created in Viva Learning stays there.",
+        more="After that, the address of the report answers 404, and so does deleting the batch again.",
+        parameters=(parameters.BATCH_ID,),
+        answers={200: Answer("How many activities of the batch had come to no end.", "DeletedBatch")},
+        codes=(ErrorCode.NOT_FOUND, *OF_A_CALLER, *OF_THE_APP, *OF_STORAGE),
+    ),
+    Operation(
         function="list_failures",
         id="ListFailures",
         visibility=ADVANCED,
@@ -222,6 +178,18 @@ OPERATIONS = (
         "code, or those with the IDs that you give.",
         body="Selection",
         answers={200: Answer("How many failures were put back.", "Replayed")},
+        codes=(*OF_A_BODY, *OF_A_CALLER, *OF_THE_APP, *OF_STORAGE),
+    ),
+    Operation(
+        function="discard_failures",
+        id="DiscardFailures",
+        visibility=ADVANCED,
+        tag="Failures",
+        summary="Discard failures of the queue",
+        description="Throws failures away that nobody needs any more: all of them, those with an error code, or those "
+        "with the IDs that you give. They cannot be replayed after that.",
+        body="Selection",
+        answers={200: Answer("How many failures were thrown away.", "Discarded")},
         codes=(*OF_A_BODY, *OF_A_CALLER, *OF_THE_APP, *OF_STORAGE),
     ),
     Operation(

@@ -9,7 +9,8 @@ from typing import Any
 from activities.contract.advice import ADVICE
 from connector import components, publisher, schemas
 from connector.captions import display_name
-from connector.operations import ADVANCED, IMPORTANT, JSON, OPERATIONS, TAGS, Operation
+from connector.operation import ADVANCED, IMPORTANT, JSON, Operation
+from connector.operations import OPERATIONS, TAGS
 from connector.parameters import Parameter
 from connector.refusals import NO_KEY, by_status
 from connector.schemas import Schema

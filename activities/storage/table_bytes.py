@@ -41,6 +41,7 @@ class Verb(Enum):
 
     CREATE = "POST"
     REPLACE = "PUT"
+    MERGE = "PATCH"  # Of nothing but the keys: that the entity is there.
     DELETE = "DELETE"
 
 

@@ -273,7 +273,7 @@ class TestTheSameKeyAgain:
         assert said["nextLink"] == f"{URL}/{said['batchId']}?after=999"
 
     async def test_while_it_is_being_accepted_it_is_to_come_later(self, stage: Stage) -> None:
-        stage.life.left, stage.life.storage_fails = 1, True
+        stage.life.left, stage.life.storage_fails = 2, True
         assert_error(await stage.posts(courses(25), KEY), 503, "storageUnavailable")
         stage.life.left = None
         assert_error(await stage.posts(courses(25), KEY), 503, "createInProgress")

@@ -149,8 +149,13 @@ class TestWhatTheyMay:
             "create_assignment",
             "create_self_initiated_course",
             "create_batch",
+            "delete_batch",
         }
-        assert {name for name in ROLES if ROLES[name] == {Role.MANAGE}} == {"list_failures", "replay_failures"}
+        assert {name for name in ROLES if ROLES[name] == {Role.MANAGE}} == {
+            "list_failures",
+            "replay_failures",
+            "discard_failures",
+        }
 
     def test_every_route_is_for_somebody_and_only_those_without_a_key_for_anyone(self) -> None:
         assert ROLES.keys() | FOR_ANYONE == served().keys()

@@ -165,7 +165,7 @@ class TestReplaying:
         self, operator: Operator, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         await operator.has(*(failed(number) for number in range(3)))
-        monkeypatch.setattr(failures, "REPLAY_SECONDS", -1.0)
+        monkeypatch.setattr(failures, "SELECTION_SECONDS", -1.0)
         assert await operator.replays({}) == {"replayedCount": 0, "moreToReplay": True}
         monkeypatch.undo()
         assert await operator.replays({}) == {"replayedCount": 3, "moreToReplay": False}
