@@ -63,6 +63,12 @@ async def erase_learner(req: func.HttpRequest, context: func.Context) -> func.Ht
     return await _answer(req, context, learners.erase_learner)
 
 
+@app.route("failures/discard", methods=["POST"])
+async def discard_failures(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    """Throw failures away for good."""
+    return await _answer(req, context, failures.discard_failures)
+
+
 @app.route("batches", methods=["POST"])
 async def create_batch(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
     """Create many activities; small batches are answered at once, others with the address of their report."""
@@ -86,6 +92,14 @@ async def get_batch_status(req: func.HttpRequest, context: func.Context) -> func
     from activities.web import batches
 
     return await _answer(req, context, batches.get_batch_status)
+
+
+@app.route("batches/{batchId}", methods=["DELETE"])
+async def delete_batch(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    """Stop a batch, and delete what is kept of it."""
+    from activities.web import batches
+
+    return await _answer(req, context, batches.delete_batch)
 
 
 # As bytes: of a text, the host would let the body's properties hide the message's own id and times.

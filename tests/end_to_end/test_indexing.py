@@ -63,5 +63,7 @@ def test_the_worker_finds_exactly_the_functions_of_the_contract() -> None:
         "list_failures": ("httpTrigger", "failures", ["GET"], "FUNCTION"),
         "replay_failures": ("httpTrigger", "failures/replay", ["POST"], "FUNCTION"),
         "erase_learner": ("httpTrigger", "learners/erase", ["POST"], "FUNCTION"),
+        "discard_failures": ("httpTrigger", "failures/discard", ["POST"], "FUNCTION"),
+        "delete_batch": ("httpTrigger", "batches/{batchId}", ["DELETE"], "FUNCTION"),
         "get_health": ("httpTrigger", "health", ["GET"], "ANONYMOUS"),
     }
