@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from activities.contract import values
+from activities.contract import made_by_machines, values, wrappings
 from activities.contract.limits import LONGEST_TEXT
 from activities.contract.models import ActivityRequest, Assignment, CourseActivity, Defaults, Json, SelfInitiatedCourse
 from activities.errors import ErrorCode, PermanentError, Problem
@@ -55,8 +55,9 @@ def parse_activity(record: object, *, kind: type[CourseActivity] | None, default
     if not isinstance(record, dict):
         message = "The body must be one JSON object with the activity's properties."
         if isinstance(record, list):
-            message += " It is a list: in a flow, send one request for each item."
+            message += " It is a list: many activities go to POST /api/batches, in one list without lists inside."
         raise refusal([Problem(INVALID, message)])
+    record = {name: wrappings.opened(value) for name, value in record.items()}
     problems: list[Problem] = []
     model = _kind_of(record, kind, problems) or CourseActivity
     properties = _known_properties(record, model, problems)
@@ -65,6 +66,7 @@ def parse_activity(record: object, *, kind: type[CourseActivity] | None, default
         # Where the kind is unknown, what both kinds share is still checked: one answer names all that is wrong.
         own = {name: value for name, value in properties.items() if name in _NAMES_OF[model]}
         activity = model.model_validate(own, context=defaults)
+        problems += _percent_of_one(activity)
     except ValidationError as error:
         problems += [_problem(one, model) for one in error.errors(include_url=False, include_input=False)]
     registration_id = _registration_id(properties, defaults, problems)
@@ -89,12 +91,13 @@ def _kind_of(
     kinds = {name: kind_named(value) for name, value in said.items()}
     for name, kind in kinds.items():
         if kind is None:
-            message = f"{name} is not a type that can be created: write {_types(name)}."
+            reason = values.why_not_meant(said[name]) or "is not a type that can be created"
+            message = f"{name} {reason}: write {_types(name)}."
             problems.append(Problem(INVALID, message, name))
         elif expected not in {None, kind}:
             message = (
                 f"{name} says {kind.spoken_name}, but this operation creates {expected.spoken_name}: "
-                "use the operation for the other type, or remove it."
+                "use the operation for the other type, or correct it."
             )
             problems.append(Problem(CONTRADICTION, message, name))
     known = [kind for kind in kinds.values() if kind]
@@ -106,7 +109,8 @@ def _kind_of(
 
 def kind_named(said: object) -> type[CourseActivity] | None:
     """Return the kind that a caller means by a name ("#microsoft.graph.learningAssignment", "Assignment"), if any."""
-    name = re.sub(r"[\s_-]", "", said[:LONGEST_TEXT]).casefold().removeprefix("#") if isinstance(said, str) else ""
+    name = re.sub(r"[\s_-]", "", said[:LONGEST_TEXT]) if isinstance(said, str) else ""
+    name = made_by_machines.trimmed(name).casefold().removeprefix("#")
     return _KINDS.get(name.removeprefix("microsoft.graph.").removeprefix("learning"))
 
 
@@ -124,7 +128,7 @@ def _known_properties(record: Json, model: type[CourseActivity], problems: list[
             continue
         if name in names:
             # Null is kept where the API page allows it; an empty text says the same as a missing property.
-            if not (values.is_blank(value) and (value is not None or name in _NO_NULL)):
+            if not (values.says_nothing(name, value) and (value is not None or name in _NO_NULL)):
                 properties[name] = value
         elif not (values.is_blank(value) and name in ALL_NAMES | _ANSWERED_BY_GRAPH):
             unknown.append(name)
@@ -138,6 +142,16 @@ def _known_properties(record: Json, model: type[CourseActivity], problems: list[
         message = f"{EXTERNAL_ID} and {EXTERNAL_ID_OF_METADATA} are the same property, but they differ: send one."
         problems.append(Problem(CONTRADICTION, message, EXTERNAL_ID))
     return properties
+
+
+def _percent_of_one(activity: CourseActivity) -> list[Problem]:
+    if activity.status != "completed" or activity.completion_percentage != 1:
+        return []
+    message = (
+        "completionPercentage is 1 for a course that is completed: a column of percentages holds 1 for 100 %, so "
+        "multiply it by 100."
+    )
+    return [Problem(INVALID, message, "completionPercentage")]
 
 
 def _same_text(one: object, other: object) -> bool:
@@ -186,7 +200,10 @@ def _why_unknown(name: str, model: type[CourseActivity], names: frozenset[str]) 
         return f"{name} is given by Microsoft Graph and cannot be sent: remove it."
     for kind in (Assignment, SelfInitiatedCourse):
         if name in _NAMES_OF[kind]:
-            return f"{name} belongs to {kind.spoken_name}; {model.spoken_name} has no such property: remove it."
+            return (
+                f"{name} belongs to {kind.spoken_name}; {model.spoken_name} has no such property, so it could not be "
+                "sent: is it the right type?"
+            )
     close = closest(name, {*names, TYPE})
     suggestion = f'did you mean "{close}"?' if close else f"{model.spoken_name} has no such property."
     return f'"{values.shown(name)}" is not known: {suggestion}'

@@ -5,19 +5,19 @@ is, and a flow may have put JSON into a JSON text. Source: https://learn.microso
 """
 
 import base64
-import binascii
-import codecs
 import hashlib
 import json
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
-from activities.contract import json_text
+from activities.contract import json_text, wrappings
 from activities.contract.envelope import open_envelope
 from activities.errors import ActivityError, PermanentError, Problem
 from activities.queueing import put_back
 from activities.queueing.put_back import Record
+
+_LONGEST_SHOWN = 1000  # Characters; all of it stands beside, in base64.
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,8 @@ class Failure:
         }
         if self.record is not None:
             return {**said, "activity": self.record.content}
-        return {**said, "activity": {}, "bodyBase64": base64.b64encode(self.body or b"").decode()}
+        body = self.body or b""
+        return {**said, "activity": {}, "bodyBase64": base64.b64encode(body).decode(), "bodyText": _shown(body)}
 
 
 def decode(delivery: Delivery, *, now: datetime, patience: timedelta, key: bytes | None = None) -> list[Record]:
@@ -111,7 +112,7 @@ def decode(delivery: Delivery, *, now: datetime, patience: timedelta, key: bytes
     Raises:
         PermanentError: ``invalidJson`` or ``invalidRequest``: no record can be read from it.
     """
-    value = _json(delivery.body)
+    value = json_text.writable(json_text.decode(delivery.body))
     first_seen = delivery.first_seen(now)
     fresh = Record(None, delivery.name, first_seen, first_seen + patience)
     if isinstance(value, dict) and put_back.DEFERRED in value:
@@ -122,6 +123,16 @@ def decode(delivery: Delivery, *, now: datetime, patience: timedelta, key: bytes
     ]
 
 
+def _shown(body: bytes) -> str:
+    """Return how a message begins, for a person: what its sender wrote, without the base64 that carried it."""
+    try:
+        text = body.decode("utf-8-sig")
+        inner = wrappings.out_of_text(text)
+        return (text if inner is None else inner.decode("utf-8-sig"))[:_LONGEST_SHOWN]
+    except (UnicodeDecodeError, PermanentError):
+        return ""
+
+
 def encode_failure(failure: Failure) -> str:
     """Return the message for the queue of failures; what does not fit is left to ``GET /api/failures``."""
     said = failure.to_json()
@@ -130,17 +141,3 @@ def encode_failure(failure: Failure) -> str:
         return message
     kept = {name: said[name] for name in ("id", "code", "attempts", "firstSeenAt", "failedAt")}
     return json.dumps({**kept, "message": failure.message[:2000], "activityAt": "/api/failures"})
-
-
-def _json(body: bytes) -> Any:
-    try:
-        return json_text.writable(json_text.decode(body))
-    except PermanentError as not_json:
-        try:
-            # Without the line breaks that some encoders put in.
-            decoded = base64.b64decode(b"".join(body.removeprefix(codecs.BOM_UTF8).split()), validate=True)
-        except binascii.Error:
-            raise not_json from None
-        if not decoded:
-            raise not_json from None
-        return json_text.writable(json_text.decode(decoded))
