@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import count, islice, takewhile
+from typing import Any
 
 from activities.batches import columns, csv_text
 from activities.batches.records import Resent, SentRecord
@@ -22,6 +23,8 @@ _SPOKEN = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a vertical l
 _MOST_PROBLEMS = 20  # An answer is read by a person.
 # Browsers on Windows call a .csv file what Excel registered for it.
 _SHEETS = frozenset({"text/csv", "application/csv", "application/vnd.ms-excel"})
+# SharePoint calls many a file no more than one; JSON is known by how it begins.
+_UNNAMED = {"application/octet-stream": "text/csv"}
 _INDEX = re.compile(r"\d{1,9}", re.ASCII)
 _JSON = frozenset("{[")
 
@@ -50,21 +53,13 @@ def parse(body: bytes, *, media_type: str, query: Mapping[str, str], charset: st
     """
     if len(body) > LARGEST_BATCH_BYTES:
         raise _too_large(f"The body has {len(body):,} bytes; a batch may have {LARGEST_BATCH_BYTES:,}.")
-    for _ in range(wrappings.MOST_LAYERS):
-        file = wrappings.out_of_file(body)
-        if file is None:
-            break
-        body = file.body
-        if file.content_type:
-            media_type, charset = _media_type(file.content_type), charsets.of(file.content_type)
-    begin = body[:64].decode("utf-8-sig", errors="replace").lstrip(made_by_machines.INVISIBLE).lstrip()[:1]
-    # A row of headings cannot begin like this, but flows call JSON anything.
-    if media_type in _SHEETS and begin not in _JSON:
+    body, media_type, charset = _opened(body, media_type, charset)
+    if _is_sheet(body, media_type):
         return _of_sheet(csv_text.decode(body, charset=charset), query)
     try:
         value = json_text.decode(body, largest_bytes=LARGEST_BATCH_BYTES, expected=EXPECTED, charset=charset)
     except PermanentError as error:
-        if begin in {*_JSON, "", '"'}:
+        if _begin(body) in {*_JSON, "", '"'}:
             raise
         hint = "To send a CSV file, set the header Content-Type to text/csv."
         raise PermanentError(error.code, f"{error.message} {hint}", target=error.target) from error
@@ -73,8 +68,44 @@ def parse(body: bytes, *, media_type: str, query: Mapping[str, str], charset: st
     return BatchRequest(tuple(map(SentRecord, count(), envelope.records)), envelope.name)
 
 
-def _media_type(content_type: str) -> str:
-    return content_type.partition(";")[0].strip().casefold()
+def records_of_file(body: bytes) -> list[Any] | None:
+    """Return the records of a sheet that a flow holds as a file, as it can stand in a queue message; None of others.
+
+    Raises:
+        PermanentError: As ``parse``; and for a row that cannot be read, or that corrects one of a batch.
+    """
+    body, media_type, charset = _opened(body, "", "")
+    if not _is_sheet(body, media_type):
+        return None
+    records = _of_sheet(csv_text.decode(body, charset=charset), {}).records
+    if problem := next((record.problem for record in records if record.problem), None):
+        raise problem
+    if any(record.resends for record in records):
+        message = "The file corrects failed rows of a batch: send it to POST /api/batches, which knows the batch."
+        raise PermanentError(ErrorCode.INVALID_REQUEST, message, target=columns.BATCH_ID)
+    return [record.content for record in records]
+
+
+def _opened(body: bytes, media_type: str, charset: str) -> tuple[bytes, str, str]:
+    """Return a body without what was put around it, and what it is called there."""
+    for _ in range(wrappings.MOST_LAYERS):
+        file = wrappings.out_of_file(body)
+        if file is None:
+            break
+        body = file.body
+        if file.content_type:
+            called = file.content_type.partition(";")[0].strip().casefold()
+            media_type, charset = _UNNAMED.get(called, called), charsets.of(file.content_type)
+    return body, media_type, charset
+
+
+def _is_sheet(body: bytes, media_type: str) -> bool:
+    # A row of headings cannot begin like JSON, but flows call JSON anything.
+    return media_type in _SHEETS and _begin(body) not in _JSON
+
+
+def _begin(body: bytes) -> str:
+    return body[:64].decode("utf-8-sig", errors="replace").lstrip(made_by_machines.INVISIBLE).lstrip()[:1]
 
 
 def _from_query(query: Mapping[str, str]) -> dict[str, str]:

@@ -86,6 +86,12 @@ def trimmed(text: str) -> str:
     return text.strip(_AROUND)
 
 
+def unwrapped(text: str) -> str:
+    """Return what a formula shows that only makes a text of it, ``="00123"``; any other text as it is."""
+    formula = _TEXT_FORMULA.fullmatch(trimmed(text))
+    return formula[1].replace('""', '"') if formula else text
+
+
 def means_nothing(text: str) -> bool:
     """Tell whether the text is a tool's word for no value."""
     said = trimmed(text)
@@ -94,10 +100,7 @@ def means_nothing(text: str) -> bool:
 
 def cell(text: str) -> str:
     """Return what a sheet's cell says: nothing for a word that means it, and ``="00123"`` as the text that it shows."""
-    if means_nothing(text):
-        return ""
-    formula = _TEXT_FORMULA.fullmatch(trimmed(text))
-    return formula[1].replace('""', '"') if formula else text
+    return "" if means_nothing(text) else unwrapped(text)
 
 
 def why_not_written(text: str) -> str:

@@ -59,7 +59,7 @@ def meant(said: str, *, shows: bool = True) -> str:
     Raises:
         InvalidValueError: a machine made it up, or something inside of it cannot be seen.
     """
-    trimmed = made_by_machines.trimmed(said)
+    trimmed = made_by_machines.trimmed(made_by_machines.unwrapped(said))
     if reason := made_by_machines.why_not_meant(trimmed):
         raise InvalidValueError(reason)
     character, before = made_by_machines.hidden(trimmed)

@@ -19,9 +19,8 @@ _TRIED_FIRST = 200  # Characters; most texts are none of it, and a body may have
 _BYTES_OF_PYTHON = re.compile(r"b(['\"])(.*)\1", re.DOTALL)  # str(b"…"), where .decode() was forgotten.
 _FILE = re.compile(rb"\s*\{\s*\"\$content")
 _GZIP = b"\x1f\x8b"
-# What JSON begins with, or a file that is named as what it is: gzip.
-_BEGINNINGS = (b"{", b"[", b'"', b"b'", b'b"', _GZIP)
-_BYTE_ORDER_MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
+_NO_UTF_8 = (_GZIP, b"\xff\xfe", b"\xfe\xff")
+_BEGINNINGS = ("{", "[", '"', "b'", 'b"')
 
 # https://learn.microsoft.com/azure/logic-apps/logic-apps-content-type
 _CONTENT, _CONTENT_TYPE = "$content", "$content-type"
@@ -159,12 +158,12 @@ def refuse_envelope(value: Any) -> None:
 
 
 def _is_meant(inner: bytes) -> bool:
-    if inner.startswith(_BYTE_ORDER_MARKS) or inner.lstrip().startswith(_BEGINNINGS):
+    if inner.startswith(_NO_UTF_8):
         return True
     try:
-        text = inner.decode()
+        text = made_by_machines.trimmed(inner.decode())
     except UnicodeDecodeError:
         return False
     lines = text.splitlines()
-    has_columns = len(lines) > 1 and all(line.replace("\t", " ").isprintable() for line in lines)
-    return has_columns or out_of_text(text) is not None
+    has_lines = len(lines) > 1 and all(line.replace("\t", " ").isprintable() for line in lines)
+    return text.startswith(_BEGINNINGS) or has_lines or out_of_text(text) is not None

@@ -7,6 +7,7 @@ is, and a flow may have put JSON into a JSON text. Source: https://learn.microso
 import base64
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
@@ -100,7 +101,19 @@ class Failure:
         return {**said, "activity": {}, "bodyBase64": base64.b64encode(body).decode(), "bodyText": _shown(body)}
 
 
-def decode(delivery: Delivery, *, now: datetime, patience: timedelta, key: bytes | None = None) -> list[Record]:
+def no_file(body: bytes) -> list[Any] | None:  # noqa: ARG001 (what reads files does)
+    """Find no file in a message. See ``decode``."""
+    return None
+
+
+def decode(
+    delivery: Delivery,
+    *,
+    now: datetime,
+    patience: timedelta,
+    key: bytes | None = None,
+    read_file: Callable[[bytes], list[Any] | None] = no_file,
+) -> list[Record]:
     """Return the records of a message: an activity, a list of them, ``{"activities": […]}``, or what was put back.
 
     Args:
@@ -108,11 +121,13 @@ def decode(delivery: Delivery, *, now: datetime, patience: timedelta, key: bytes
         now: The time.
         patience: How long a record is tried that begins with this message.
         key: The app's signing key; without it, nothing is believed of what was put back but its content.
+        read_file: Returns the records of a message that is a sheet, as a flow holds a file; None of any other.
 
     Raises:
         PermanentError: ``invalidJson`` or ``invalidRequest``: no record can be read from it.
     """
-    value = json_text.writable(json_text.decode(delivery.body))
+    contents = read_file(delivery.body)
+    value = json_text.writable(json_text.decode(delivery.body) if contents is None else contents)
     first_seen = delivery.first_seen(now)
     fresh = Record(None, delivery.name, first_seen, first_seen + patience)
     if isinstance(value, dict) and put_back.DEFERRED in value:
