@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-MOST_MODULES = 19  # Who may call, and what a caller's key stands for, among them.
+MOST_MODULES = 23  # Who may call, what a caller's key stands for, and what machines write and wrap, among them.
 # The second create with an external id: the first one has imported and opened what is needed. The network and the
 # identity are not the product's, and everything else is.
 KEYED_CREATE = """

@@ -31,12 +31,12 @@ _QUOTED = re.compile(r'["\r\n,;\t|]')
 _END_OF_FILE = "\x1a"  # Of programs that have known CP/M.
 
 
-def decode(body: bytes, *, charset: str = "") -> str:
+def decode(body: bytes, *, content_type: str = "") -> str:
     """Return the text of a file.
 
     Args:
         body: What came.
-        charset: What its sender calls the encoding.
+        content_type: What its sender calls it, for the charset.
 
     Raises:
         PermanentError: ``invalidRequest`` with how to save it; ``invalidJson`` for a compressed body.
@@ -44,12 +44,12 @@ def decode(body: bytes, *, charset: str = "") -> str:
     wrappings.refuse_packed(body)
     if body.startswith(_ZIP):
         raise _invalid(f"The body is an Excel workbook or another packed file, not a CSV file. {_SAVE_AS}")
-    declared = charsets.find_codec(charset)
+    declared = charsets.declared(content_type)
     encoding = declared if declared in charsets.WIDE else "utf-8-sig"
     if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         encoding = "utf-16"
     try:
-        text = charsets.decode(body, encoding, charset=charset)
+        text = charsets.decode(body, encoding, content_type=content_type)
     except UnicodeDecodeError as error:
         line = _lines(body[: error.start].decode(encoding, errors="replace")) if encoding == "utf-8-sig" else 0
         where = f" (line {line} is not)" if line else ""

@@ -12,7 +12,7 @@ from typing import Any
 from activities.batches import columns, csv_text
 from activities.batches.records import Resent, SentRecord
 from activities.batches.results import BATCH_ID
-from activities.contract import charsets, json_text, made_by_machines, wrappings
+from activities.contract import json_text, made_by_machines, wrappings
 from activities.contract.envelope import EXPECTED, NAME, open_envelope, parse_options, with_provider
 from activities.contract.limits import LARGEST_BATCH, LARGEST_BATCH_BYTES, MOST_CORRECTED_BATCHES, MOST_ROWS
 from activities.contract.validation import INVALID, PROVIDER, REQUIRED, refusal
@@ -38,14 +38,14 @@ class BatchRequest:
     delimiter: str = ""
 
 
-def parse(body: bytes, *, media_type: str, query: Mapping[str, str], charset: str = "") -> BatchRequest:
+def parse(body: bytes, *, media_type: str, query: Mapping[str, str], content_type: str = "") -> BatchRequest:
     """Read the body of a batch.
 
     Args:
         body: What came.
         media_type: What its sender calls it, in small letters and without parameters.
         query: What the address says beside it, for a body that has no place for it.
-        charset: The parameter of that name.
+        content_type: The same with its parameters, for the charset.
 
     Raises:
         PermanentError: ``invalidJson``; ``invalidRequest`` with everything that is wrong with the envelope;
@@ -53,11 +53,11 @@ def parse(body: bytes, *, media_type: str, query: Mapping[str, str], charset: st
     """
     if len(body) > LARGEST_BATCH_BYTES:
         raise _too_large(f"The body has {len(body):,} bytes; a batch may have {LARGEST_BATCH_BYTES:,}.")
-    body, media_type, charset = _opened(body, media_type, charset)
+    body, media_type, content_type = _opened(body, media_type, content_type)
     if _is_sheet(body, media_type):
-        return _of_sheet(csv_text.decode(body, charset=charset), query)
+        return _of_sheet(csv_text.decode(body, content_type=content_type), query)
     try:
-        value = json_text.decode(body, largest_bytes=LARGEST_BATCH_BYTES, expected=EXPECTED, charset=charset)
+        value = json_text.decode(body, largest_bytes=LARGEST_BATCH_BYTES, expected=EXPECTED, content_type=content_type)
     except PermanentError as error:
         if _begin(body) in {*_JSON, "", '"'}:
             raise
@@ -74,10 +74,10 @@ def records_of_file(body: bytes) -> list[Any] | None:
     Raises:
         PermanentError: As ``parse``; and for a row that cannot be read, or that corrects one of a batch.
     """
-    body, media_type, charset = _opened(body, "", "")
+    body, media_type, content_type = _opened(body, "", "")
     if not _is_sheet(body, media_type):
         return None
-    records = _of_sheet(csv_text.decode(body, charset=charset), {}).records
+    records = _of_sheet(csv_text.decode(body, content_type=content_type), {}).records
     if problem := next((record.problem for record in records if record.problem), None):
         raise problem
     if any(record.resends for record in records):
@@ -86,7 +86,7 @@ def records_of_file(body: bytes) -> list[Any] | None:
     return [record.content for record in records]
 
 
-def _opened(body: bytes, media_type: str, charset: str) -> tuple[bytes, str, str]:
+def _opened(body: bytes, media_type: str, content_type: str) -> tuple[bytes, str, str]:
     """Return a body without what was put around it, and what it is called there."""
     for _ in range(wrappings.MOST_LAYERS):
         file = wrappings.out_of_file(body)
@@ -94,9 +94,10 @@ def _opened(body: bytes, media_type: str, charset: str) -> tuple[bytes, str, str
             break
         body = file.body
         if file.content_type:
-            called = file.content_type.partition(";")[0].strip().casefold()
-            media_type, charset = _UNNAMED.get(called, called), charsets.of(file.content_type)
-    return body, media_type, charset
+            content_type = file.content_type
+            called = content_type.partition(";")[0].strip().casefold()
+            media_type = _UNNAMED.get(called, called)
+    return body, media_type, content_type
 
 
 def _is_sheet(body: bytes, media_type: str) -> bool:

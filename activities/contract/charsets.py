@@ -16,23 +16,18 @@ _WINDOWS = {"iso8859-1": "cp1252", "ascii": "cp1252"}
 WIDE = frozenset({"utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"})
 
 
-def of(content_type: str) -> str:
-    """Return the charset that a Content-Type declares, as it is written there; "" for none."""
+def declared(content_type: str) -> str:
+    """Return Python's name for the charset that a Content-Type declares; "" for none, and for what encodes no text."""
     found = _CHARSET.search(content_type)
-    return found[1] if found else ""
-
-
-def find_codec(charset: str) -> str:
-    """Return Python's name for a declared charset; "" for none, and for what is no encoding of text."""
     try:
-        name = codecs.lookup(charset).name if charset else ""
+        name = codecs.lookup(found[1]).name if found else ""
     except LookupError:
         return ""
     name = _WINDOWS.get(name, name)
     return name if _TEXT.fullmatch(name) else ""
 
 
-def decode(body: bytes, encoding: str, *, charset: str) -> str:
+def decode(body: bytes, encoding: str, *, content_type: str) -> str:
     """Return a text in the encoding that it should have, or else in the one that its sender declares.
 
     Many declare what they do not send, and almost nothing but UTF-8 is valid UTF-8.
@@ -43,7 +38,7 @@ def decode(body: bytes, encoding: str, *, charset: str) -> str:
     try:
         return body.decode(encoding)
     except UnicodeDecodeError:
-        codec = find_codec(charset)
+        codec = declared(content_type)
         if not codec:
             raise
         return body.decode(codec)

@@ -21,7 +21,7 @@ def decode(
     *,
     largest_bytes: int = LARGEST_ACTIVITY_BYTES,
     expected: str = "the activity's properties",
-    charset: str = "",
+    content_type: str = "",
 ) -> Any:
     """Return the JSON value that a body holds, whatever its Content-Type says and whatever was put around it.
 
@@ -29,7 +29,7 @@ def decode(
         body: What came.
         largest_bytes: The most that is read.
         expected: What should stand in the body, to tell those who sent nothing.
-        charset: What its sender calls the encoding, for a body that is not in UTF-8.
+        content_type: What its sender calls it, for the charset of a body that is not in UTF-8.
 
     Raises:
         PermanentError: ``invalidJson`` with line and column, ``invalidRequest`` for another service's envelope, or
@@ -40,13 +40,13 @@ def decode(
             ErrorCode.REQUEST_TOO_LARGE,
             f"The body is too large: {len(body):,} bytes. It may have up to {largest_bytes:,}.",
         )
-    value = _value(_decoded(body, charset), expected)
+    value = _value(_decoded(body, content_type), expected)
     for _ in range(wrappings.MOST_LAYERS):
         if isinstance(value, str):
             # JSON in a JSON text.
             value = _value(value, expected)
         elif file := wrappings.file_in(value):
-            value = _value(_decoded(file.body, charsets.of(file.content_type)), expected)
+            value = _value(_decoded(file.body, file.content_type), expected)
         else:
             break
     wrappings.refuse_envelope(value)
@@ -88,10 +88,10 @@ def _value(text: str, expected: str) -> Any:
     return _parse(text, expected)
 
 
-def _decoded(body: bytes, charset: str) -> str:
+def _decoded(body: bytes, content_type: str) -> str:
     wrappings.refuse_packed(body)
     try:
-        return charsets.decode(body, json.detect_encoding(body), charset=charset)
+        return charsets.decode(body, json.detect_encoding(body), content_type=content_type)
     except UnicodeDecodeError as error:
         raise _invalid_json(
             f"The body is not text in UTF-8 from byte {error.start + 1} on. Send JSON as text, not a file."

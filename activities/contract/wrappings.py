@@ -15,9 +15,14 @@ from activities.errors import ErrorCode, PermanentError
 
 MOST_LAYERS = 5  # Two make a mistake, and there are three kinds of them.
 _BASE64_IN_LINES = re.compile(r"[A-Za-z0-9+/=\s]+\Z")
+_BASE64_OR_BYTES = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:b['\"]|[A-Za-z0-9+/=\s]+\Z)")
 _TRIED_FIRST = 200  # Characters; most texts are none of it, and a body may have 16 MiB.
 _BYTES_OF_PYTHON = re.compile(r"b(['\"])(.*)\1", re.DOTALL)  # str(b"…"), where .decode() was forgotten.
-_FILE = re.compile(rb"\s*\{\s*\"\$content")
+_STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+# Only texts in it: what comes is read before it is known to be small.
+_FILE = re.compile(
+    rb"(?:\xef\xbb\xbf)?\s*+\{(?:\s*+\"\$content(?:-type)?\"\s*+:\s*+" + _STRING + rb"\s*+,?){1,2}\s*+\}\s*+"
+)
 _GZIP = b"\x1f\x8b"
 _NO_UTF_8 = (_GZIP, b"\xff\xfe", b"\xfe\xff")
 _BEGINNINGS = ("{", "[", '"', "b'", 'b"')
@@ -62,7 +67,7 @@ def opened(value: object) -> object:
     if isinstance(value, dict):
         names = {name.casefold(): name for name in value}
         for known, holder in _VALUE_FRAMES:
-            if holder in names and names.keys() <= known:
+            if holder in names and names.keys() <= known and len(names) == len(value):
                 return value[names[holder]]
     return value
 
@@ -75,9 +80,10 @@ def file_in(value: object) -> File | None:
     """
     if not isinstance(value, dict) or _CONTENT not in value or not value.keys() <= {_CONTENT, _CONTENT_TYPE}:
         return None
+    content = value[_CONTENT]
     try:
-        body = base64.b64decode(str(value[_CONTENT]), validate=True)
-    except (binascii.Error, ValueError) as error:
+        body = base64.b64decode(content if isinstance(content, str) else "?", validate=True)
+    except ValueError as error:
         message = (
             f'The body is a file as a flow holds it, but its "{_CONTENT}" is not base64: send the file as it came.'
         )
@@ -120,13 +126,15 @@ def out_of_file(body: bytes) -> File | None:
     Raises:
         PermanentError: ``invalidJson``: it is one of them, but broken.
     """
-    if _FILE.match(body):
+    if _FILE.fullmatch(body):
         try:
             return file_in(json.loads(body))
-        except (ValueError, RecursionError):
+        except ValueError:
             return None
-    # A file with several columns is no base64, however long it is.
-    inner = out_of_text(body.decode("ascii")) if body.isascii() and body.strip() else None
+    # Most bodies are none of it, and may have 16 MiB.
+    if not _BASE64_OR_BYTES.match(body, 0, _TRIED_FIRST) or not body.isascii():
+        return None
+    inner = out_of_text(body.decode("ascii"))
     return None if inner is None else File(inner)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from activities import telemetry
 from activities.app import App
-from activities.contract import charsets, dates, json_text, values
+from activities.contract import dates, json_text, values
 from activities.contract.models import ActivityRequest, CourseActivity
 from activities.contract.validation import parse_activity
 from activities.errors import ActivityError
@@ -27,8 +27,8 @@ def create(kind: type[CourseActivity] | None) -> UseCase:
 
     def parse(app: App, request: http.Request) -> ActivityRequest:
         defaults = replace(app.defaults, client_id=request.client_id)
-        charset = charsets.of(request.headers.get("content-type", ""))
-        return parse_activity(json_text.decode(request.body, charset=charset), kind=kind, defaults=defaults)
+        body = json_text.decode(request.body, content_type=request.headers.get("content-type", ""))
+        return parse_activity(body, kind=kind, defaults=defaults)
 
     async def operation(app: App, request: http.Request) -> http.Response:
         key = repeating.key_of(request, now=datetime.now(UTC), remembered=app.remembered)

@@ -9,7 +9,7 @@ from activities.app import App, Store
 from activities.batches import failed_rows, requests
 from activities.batches.accepting import RequestKey
 from activities.batches.results import Batch
-from activities.contract import charsets, values
+from activities.contract import values
 from activities.errors import ErrorCode, PermanentError
 from activities.web import batch_answers, http, repeating
 from activities.web.batch_answers import ResultPage
@@ -29,7 +29,7 @@ async def create_batch(app: App, request: http.Request) -> http.Response:
         request.body,
         media_type=http.media_type(request),
         query=request.query,
-        charset=charsets.of(request.headers.get("content-type", "")),
+        content_type=request.headers.get("content-type", ""),
     )
     store = app.store
     key = RequestKey(named, _sent(request)) if named else None

@@ -31,13 +31,13 @@ async def test_a_body_is_opened_or_named_by_every_way_in(body: Body, way: Way) -
 @pytest.mark.parametrize("charset", ["windows-1252", "iso-8859-1", "ISO-8859-15", "utf-16le", "macintosh"])
 async def test_a_sheet_is_read_in_the_charset_that_is_declared(charset: str) -> None:
     encoded = TEXT.encode({"iso-8859-1": "cp1252"}.get(charset, charset))
-    assert_arrives(await in_batch(encoded, "text/csv", charset))
+    assert_arrives(await in_batch(encoded, "text/csv", f"; charset={charset}"))
 
 
 async def test_a_charset_that_is_wrong_does_no_harm() -> None:
     """Many programs declare Latin-1 whatever they send."""
     for charset in ("iso-8859-1", "rot13", "no-such-charset", "utf-8"):
-        assert_arrives(await in_batch(TEXT.encode(), "text/csv", charset))
+        assert_arrives(await in_batch(TEXT.encode(), "text/csv", f"; charset={charset}"))
 
 
 async def test_json_in_another_charset_is_read_if_it_is_declared() -> None:

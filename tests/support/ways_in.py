@@ -55,10 +55,10 @@ async def in_base64(body: bytes) -> End:
     return await by_queue(base64.b64encode(body))
 
 
-async def in_batch(body: bytes, content_type: str = "application/json", charset: str = "") -> End:
+async def in_batch(body: bytes, content_type: str = "application/json", parameters: str = "") -> End:
     """Send a body to ``POST /api/batches``."""
     try:
-        wanted = requests.parse(body, media_type=content_type, query={}, charset=charset)
+        wanted = requests.parse(body, media_type=content_type, query={}, content_type=f"{content_type}{parameters}")
     except PermanentError as error:
         return error.message
     refused, found = attempt.check(wanted.records[:1], batch_id="0" * 32, defaults=DEFAULTS)
