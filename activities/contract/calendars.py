@@ -12,6 +12,7 @@ _NO_DAYS = """
 """
 NO_DAYS = frozenset(_NO_DAYS.split())
 NEVER = frozenset({"9999-12-31"})  # The last day of .NET and of SQL.
+UNIX_YEAR = 1970
 FIRST_YEAR, LAST_YEAR = 1950, 2100  # Nobody took a course before who is there to be told so.
 # Other calendars, by the years that the ones above have in them, and what software makes of half a year.
 _YEARS = (
@@ -31,13 +32,15 @@ _UNIX_DAYS = re.compile("1969-12-31|1970-01-01|1970-01-(?:19|2[0-5])")
 
 def why_not_year(date: str) -> str:
     """Return why a day, as 2562-12-18, cannot be meant in the Gregorian calendar; "" if it can."""
+    year = int(date[:4])
+    if UNIX_YEAR < year <= LAST_YEAR:
+        return ""
     if _UNIX_DAYS.fullmatch(date):
         return (
             "lies where computers begin to count, at 1970-01-01: there was no date, or its seconds were read as "
             "milliseconds. Correct it where it comes from"
         )
-    year = int(date[:4])
-    if FIRST_YEAR <= year <= LAST_YEAR:
+    if FIRST_YEAR <= year <= UNIX_YEAR:
         return ""
     cause = next((cause for first, last, cause in _YEARS if first <= year <= last), "")
     return cause or f"is in the year {date[:4]}, which cannot be meant: correct the year where it comes from"

@@ -51,7 +51,7 @@ def find_zone(name: str) -> tzinfo | None:
 
 def find_zone_name(name: str) -> str | None:
     """Return a zone's name in its own spelling, whatever case and surrounding space it was given in, or None."""
-    said = name.strip()
+    said = made_by_machines.trimmed(name)
     if said in _UTC_NAMES:
         return said
     if said.casefold() == "z":
@@ -75,7 +75,8 @@ def _zone_keys() -> dict[str, str]:
 
 def means_no_date(text: str) -> bool:
     """Tell whether a program wrote this where there is no date: the first day that it knows, or the last one."""
-    found = _DAY.fullmatch(made_by_machines.trimmed(text))
+    # No program begins or ends to count in this century, in which most dates are.
+    found = None if text.startswith("20") else _DAY.fullmatch(made_by_machines.trimmed(text))
     if found is None:
         return False
     one, other, year = found["one"], found["other"], found["year"]

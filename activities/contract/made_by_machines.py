@@ -66,6 +66,7 @@ _ERRORS = """
 #τιμη! #αριθ! #διαιρ./0! #ονομα? #δ/υ #αναφ! #κενο!
 """  # noqa: RUF001 (words of these languages)
 ERRORS = frozenset(_ERRORS.split())
+_ERROR = 'is "{}", the error of a formula in a spreadsheet: correct the formula in its cell'
 _NUMBERED_ERROR = re.compile(r"(?:err|fehler|erreur|errore|erro|fout|fel|feil|fejl|błąd|chyba|hiba|ошибка|hata):5\d\d")
 # What Excel writes into a CSV file where a column is too narrow for a date.
 _TOO_NARROW = re.compile("#{3,}")
@@ -74,9 +75,11 @@ _TOO_NARROW = re.compile("#{3,}")
 _ROUNDED = re.compile(
     r"[+-]?\d(?:[.,]\d+)?e[+-]\d{2,3}|[+-]?\d[.,]\d+e(?:[7-9]|[1-9]\d{1,2})", re.ASCII | re.IGNORECASE
 )
+_LONGEST_NUMBER = 30  # Of any program; most ids are longer.
 # An object or a list that a program put where a text belongs, and a place in a template that nobody has filled in:
 # JavaScript, .NET and PowerShell; flows, Handlebars and JavaScript.
-_UNFILLED = re.compile(r"\[object \w+\]|system\.[a-z][\w.`]*(?:\[.*\])?|@\{.+\}|\{\{.+\}\}|\$\{.+\}", re.DOTALL)
+_UNFILLED_BEGIN = ("[object ", "System.", "@{", "{{", "${")
+_UNFILLED = re.compile(r"\[object \w+\]|System\.[A-Z][\w.`]*(?:\[.*\])?|@\{.+\}|\{\{.+\}\}|\$\{.+\}", re.DOTALL)
 # How a CSV file keeps a number's zeros when a spreadsheet opens it: a formula that gives a text.
 _TEXT_FORMULA = re.compile('="((?:[^"]|"")*)"')
 
@@ -88,14 +91,13 @@ def trimmed(text: str) -> str:
 
 def unwrapped(text: str) -> str:
     """Return what a formula shows that only makes a text of it, ``="00123"``; any other text as it is."""
-    formula = _TEXT_FORMULA.fullmatch(trimmed(text))
+    formula = _TEXT_FORMULA.fullmatch(trimmed(text)) if '="' in text else None
     return formula[1].replace('""', '"') if formula else text
 
 
 def means_nothing(text: str) -> bool:
     """Tell whether the text is a tool's word for no value."""
-    said = trimmed(text)
-    return len(said) <= _LONGEST_NOTHING and said.casefold() in NOTHING
+    return trimmed(text).casefold() in NOTHING
 
 
 def cell(text: str) -> str:
@@ -105,15 +107,14 @@ def cell(text: str) -> str:
 
 def why_not_written(text: str) -> str:
     """Return why nobody wrote this text, to follow the name of a property; "" if somebody may have."""
-    said = text.casefold()
     if text.startswith("#"):
-        if said in ERRORS:
-            return f'is "{text}", the error of a formula in a spreadsheet: correct the formula in its cell'
-        if _TOO_NARROW.fullmatch(said):
+        if text.casefold() in ERRORS:
+            return _ERROR.format(text)
+        if _TOO_NARROW.fullmatch(text):
             return "is what a spreadsheet shows where a column is too narrow: make the column wider and save it again"
-    elif _NUMBERED_ERROR.fullmatch(said):
-        return f'is "{text}", the error of a formula in a spreadsheet: correct the formula in its cell'
-    elif _UNFILLED.fullmatch(said):
+    elif ":5" in text and _NUMBERED_ERROR.fullmatch(text.casefold()):
+        return _ERROR.format(text)
+    elif text.startswith(_UNFILLED_BEGIN) and _UNFILLED.fullmatch(text):
         return (
             "is what a program writes in place of a value (an object, or an expression that was not evaluated): "
             "correct it where it comes from"
@@ -123,12 +124,12 @@ def why_not_written(text: str) -> str:
 
 def why_not_meant(text: str) -> str:
     """Return why nobody means this text, already trimmed, as an id, a date, a number or a word of a list; or ""."""
-    if text.casefold() in NOTHING:
+    if len(text) <= _LONGEST_NOTHING and text.casefold() in NOTHING:
         return (
             f'is the word "{text}", by which a tool says that there is no value: put the value in where it comes from, '
             "or send null if there is none"
         )
-    if _ROUNDED.fullmatch(text):
+    if len(text) <= _LONGEST_NUMBER and _ROUNDED.fullmatch(text):
         return (
             f'is "{text}", a number that a spreadsheet or a program has rounded, so that others look the same: take it '
             "from its source again, as text (in a spreadsheet, format the column as text first)"
@@ -138,5 +139,6 @@ def why_not_meant(text: str) -> str:
 
 def hidden(text: str) -> tuple[str, str]:
     """Return the first character inside of a text that cannot be seen, as U+200B, and what stands before it."""
-    found = _INSIDE.search(text)
+    # At once of most texts, which are ids.
+    found = None if text.isascii() and text.isprintable() else _INSIDE.search(text)
     return (f"U+{ord(found[0]):04X}", text[: found.start()]) if found else ("", "")

@@ -57,7 +57,10 @@ def parse_activity(record: object, *, kind: type[CourseActivity] | None, default
         if isinstance(record, list):
             message += " It is a list: many activities go to POST /api/batches, in one list without lists inside."
         raise refusal([Problem(INVALID, message)])
-    record = {name: wrappings.opened(value) for name, value in record.items()}
+    record = {
+        name: wrappings.opened(value) if isinstance(value, wrappings.NESTING) else value
+        for name, value in record.items()
+    }
     problems: list[Problem] = []
     model = _kind_of(record, kind, problems) or CourseActivity
     properties = _known_properties(record, model, problems)
@@ -91,8 +94,7 @@ def _kind_of(
     kinds = {name: kind_named(value) for name, value in said.items()}
     for name, kind in kinds.items():
         if kind is None:
-            reason = values.why_not_meant(said[name]) or "is not a type that can be created"
-            message = f"{name} {reason}: write {_types(name)}."
+            message = f"{name} {_why_no_kind(said[name])}: write {_types(name)}."
             problems.append(Problem(INVALID, message, name))
         elif expected not in {None, kind}:
             message = (
@@ -112,6 +114,14 @@ def kind_named(said: object) -> type[CourseActivity] | None:
     name = re.sub(r"[\s_-]", "", said[:LONGEST_TEXT]) if isinstance(said, str) else ""
     name = made_by_machines.trimmed(name).casefold().removeprefix("#")
     return _KINDS.get(name.removeprefix("microsoft.graph.").removeprefix("learning"))
+
+
+def _why_no_kind(said: object) -> str:
+    try:
+        values.meant(said[:LONGEST_TEXT] if isinstance(said, str) else "")
+    except values.InvalidValueError as error:
+        return str(error)
+    return "is not a type that can be created"
 
 
 def _types(name: str) -> str:

@@ -5,8 +5,9 @@ completes the sentence that begins with the property's name. Blank values never 
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import tzinfo
+from functools import partial
 
 from activities.contract import dates, made_by_machines
 from activities.contract.limits import LONGEST_NOTES, LONGEST_TEXT
@@ -25,16 +26,16 @@ class InvalidValueError(ValueError):
 
 def is_blank(value: object) -> bool:
     """Tell whether a flow means "nothing" by it: an empty SharePoint column is null, an empty token is ``""``."""
-    return value is None or (isinstance(value, str) and not made_by_machines.trimmed(value))
+    return value is None or (isinstance(value, str) and not value[:1].isalnum() and not made_by_machines.trimmed(value))
 
 
 def says_nothing(name: str, value: object) -> bool:
     """Tell whether the property of this name says nothing: a program's first day is no date, "NULL" no note."""
     if not isinstance(value, str):
         return value is None
-    if name.endswith("DateTime") and dates.means_no_date(value):
-        return True
-    return is_blank(value) or (name == "notes" and made_by_machines.means_nothing(value))
+    if name == "notes":
+        return is_blank(value) or made_by_machines.means_nothing(value)
+    return is_blank(value) or (name.endswith("DateTime") and dates.means_no_date(value))
 
 
 def is_guid(text: str) -> bool:
@@ -59,7 +60,7 @@ def meant(said: str, *, shows: bool = True) -> str:
     Raises:
         InvalidValueError: a machine made it up, or something inside of it cannot be seen.
     """
-    trimmed = made_by_machines.trimmed(made_by_machines.unwrapped(said))
+    trimmed = _bare(said)
     if reason := made_by_machines.why_not_meant(trimmed):
         raise InvalidValueError(reason)
     character, before = made_by_machines.hidden(trimmed)
@@ -69,13 +70,9 @@ def meant(said: str, *, shows: bool = True) -> str:
     return trimmed
 
 
-def why_not_meant(value: object) -> str:
-    """Return why nobody can have meant this text, to follow the name of a property; "" if somebody may have."""
-    try:
-        meant(value[:LONGEST_TEXT] if isinstance(value, str) else "")
-    except InvalidValueError as error:
-        return str(error)
-    return ""
+def _bare(said: str) -> str:
+    """Return a text without what is around it; whether somebody can have meant it is asked where it does not fit."""
+    return made_by_machines.trimmed(made_by_machines.unwrapped(said))
 
 
 def text(value: object, *, longest: int = LONGEST_TEXT) -> str:
@@ -114,9 +111,9 @@ def choice(value: object, names: Iterable[str]) -> str:
     names = tuple(names)
     allowed = " or ".join(names) if len(names) < 3 else f"{', '.join(names[:-1])} or {names[-1]}"  # noqa: PLR2004 ("a or b")
     if isinstance(value, str):
-        said = re.sub(r"[\s_-]", "", value)
+        said = made_by_machines.trimmed(re.sub(r"[\s_-]", "", value))
         for name in names:
-            if made_by_machines.trimmed(said).casefold() == name.casefold():
+            if said.casefold() == name.casefold():
                 return name
         meant(said)
     raise InvalidValueError(f"must be {allowed}")
@@ -125,9 +122,9 @@ def choice(value: object, names: Iterable[str]) -> str:
 def entra_user_id(value: object) -> str:
     """Accept the object ID of a user; say how to get it to those who have an address or a SharePoint person."""
     match value:
-        case str() if is_guid(said := meant(value, shows=False)):
+        case str() if is_guid(said := _bare(value)):
             return said
-        case str() if "@" in value:
+        case str() if meant(value, shows=False) and "@" in value:
             reason = "is an e-mail address or user name"
         case dict():
             reason = "is a person object"
@@ -141,8 +138,10 @@ def entra_user_id(value: object) -> str:
 
 def guid(value: object) -> str:
     """Accept a GUID, kept in the caller's spelling."""
-    if isinstance(value, str) and is_guid(said := meant(value)):
-        return said
+    if isinstance(value, str):
+        if is_guid(said := _bare(value)):
+            return said
+        meant(value)
     raise InvalidValueError("must be a GUID such as 01e8f81b-3060-4dec-acf0-0389665a0a38")
 
 
@@ -151,7 +150,7 @@ def date_time_offset(value: object, *, zone: tzinfo) -> str:
     said = _number_as_text(value)
     if not isinstance(said, str):
         raise InvalidValueError("must be a date written as a text, for example 2026-11-22T10:00:00Z")
-    return dates.date_time_offset(meant(said), zone=zone)
+    return _dated(said, partial(dates.date_time_offset, zone=zone))
 
 
 def due_date_time(value: object, *, zone: tzinfo) -> dict[str, str] | None:
@@ -161,7 +160,7 @@ def due_date_time(value: object, *, zone: tzinfo) -> dict[str, str] | None:
     """
     match _number_as_text(value):
         case str(moment):
-            return dates.date_time_time_zone(meant(moment), zone_name=None, zone=zone)
+            return _dated(moment, partial(dates.date_time_time_zone, zone_name=None, zone=zone))
         case dict() as frame:
             parts = _parts(frame, ("dateTime", "timeZone"))
             match _number_as_text(parts.get("dateTime")), parts.get("timeZone"):
@@ -170,10 +169,18 @@ def due_date_time(value: object, *, zone: tzinfo) -> dict[str, str] | None:
                 case str(moment), _ if dates.means_no_date(moment):
                     return None
                 case str(moment), str() | None as zone_name:
-                    return dates.date_time_time_zone(meant(moment), zone_name=zone_name and meant(zone_name), zone=zone)
+                    return _dated(moment, partial(dates.date_time_time_zone, zone_name=zone_name, zone=zone))
     raise InvalidValueError(
         'must be a date such as 2026-11-22T10:00:00Z, or {"dateTime": "2026-11-22T10:00:00", "timeZone": "UTC"}'
     )
+
+
+def _dated[T](said: str, parse: Callable[[str], T]) -> T:
+    try:
+        return parse(_bare(said))
+    except dates.InvalidDateError:
+        meant(said)
+        raise
 
 
 def notes(value: object) -> dict[str, str] | None:

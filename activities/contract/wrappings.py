@@ -13,6 +13,7 @@ from typing import Any
 from activities.contract import made_by_machines
 from activities.errors import ErrorCode, PermanentError
 
+NESTING = (dict, list)  # What can be around a value.
 MOST_LAYERS = 5  # Two make a mistake, and there are three kinds of them.
 _BASE64_IN_LINES = re.compile(r"[A-Za-z0-9+/=\s]+\Z")
 _BASE64_OR_BYTES = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:b['\"]|[A-Za-z0-9+/=\s]+\Z)")
@@ -25,16 +26,19 @@ _FILE = re.compile(
 )
 _GZIP = b"\x1f\x8b"
 _NO_UTF_8 = (_GZIP, b"\xff\xfe", b"\xfe\xff")
-_BEGINNINGS = ("{", "[", '"', "b'", 'b"')
+_JSON = ("{", "[", '"')
+_BEGINNINGS = (*_JSON, "b'", 'b"')
 
 # https://learn.microsoft.com/azure/logic-apps/logic-apps-content-type
 _CONTENT, _CONTENT_TYPE = "$content", "$content-type"
-# Names in small letters, and the one that holds the value. A choice, a lookup, a link of SharePoint:
+# The names around a value, by the one that holds it. A choice, a lookup, a link of SharePoint:
 # https://learn.microsoft.com/connectors/sharepointonline/#get-item
-_VALUE_FRAMES = (
-    (frozenset({"@odata.type", "id", "value"}), "value"),
-    (frozenset({"@odata.type", "url", "description"}), "url"),
-)
+_VALUE_FRAMES = {
+    "Value": frozenset({"@odata.type", "Id", "Value"}),
+    "value": frozenset({"@odata.type", "id", "Id", "value"}),
+    "Url": frozenset({"@odata.type", "Url", "Description"}),
+    "url": frozenset({"@odata.type", "url", "description"}),
+}
 # Envelopes by the names that all of their kind have; what belongs in their place. Sources:
 # https://learn.microsoft.com/azure/event-grid/event-schema
 # https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md#required-attributes
@@ -65,10 +69,9 @@ def opened(value: object) -> object:
         inner = opened(value[0])
         return value if inner is value[0] else inner
     if isinstance(value, dict):
-        names = {name.casefold(): name for name in value}
-        for known, holder in _VALUE_FRAMES:
-            if holder in names and names.keys() <= known and len(names) == len(value):
-                return value[names[holder]]
+        for holder, known in _VALUE_FRAMES.items():
+            if holder in value and value.keys() <= known:
+                return value[holder]
     return value
 
 
@@ -99,8 +102,10 @@ def out_of_text(text: str) -> bytes | None:
     Raises:
         PermanentError: ``invalidJson``: bytes as Python writes them that nobody can read without Python.
     """
+    if text.startswith(_JSON):
+        return None
     said = made_by_machines.trimmed(text)
-    if said.startswith(("{", "[", '"')):
+    if said.startswith(_JSON):
         return None
     if found := _BYTES_OF_PYTHON.fullmatch(said):
         if "\\" in found[2]:
@@ -157,12 +162,11 @@ def refuse_envelope(value: Any) -> None:
     """
     first = value[0] if isinstance(value, list) and value else value
     if isinstance(first, dict):
-        named = (what for names, what in _ENVELOPES if names <= first.keys())
-        what = (
-            _ODATA_LIST if isinstance(first.get("value"), list) and first.keys() <= _OF_ODATA_LIST else next(named, "")
-        )
-        if what:
-            raise PermanentError(ErrorCode.INVALID_REQUEST, f"The body is {what}.")
+        for names, what in _ENVELOPES:
+            if names <= first.keys():
+                raise PermanentError(ErrorCode.INVALID_REQUEST, f"The body is {what}.")
+        if isinstance(first.get("value"), list) and first.keys() <= _OF_ODATA_LIST:
+            raise PermanentError(ErrorCode.INVALID_REQUEST, f"The body is {_ODATA_LIST}.")
 
 
 def _is_meant(inner: bytes) -> bool:
