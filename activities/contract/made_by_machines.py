@@ -73,7 +73,7 @@ _TOO_NARROW = re.compile("#{3,}")
 # Excel writes a sign and two digits, Java neither, but only from 10^7 on:
 # https://docs.oracle.com/en/java/javase/21/docs/api/java.base/java/lang/Double.html#toString(double)
 _ROUNDED = re.compile(
-    r"[+-]?\d(?:[.,]\d+)?e[+-]\d{2,3}|[+-]?\d[.,]\d+e(?:[7-9]|[1-9]\d{1,2})", re.ASCII | re.IGNORECASE
+    r"[+-]?\d(?:[.,]\d+)?e\+\d{2,3}|[+-]?\d[.,]\d+e(?:-\d{2,3}|[7-9]|[1-9]\d{1,2})", re.ASCII | re.IGNORECASE
 )
 _LONGEST_NUMBER = 30  # Of any program; most ids are longer.
 # An object or a list that a program put where a text belongs, and a place in a template that nobody has filled in:

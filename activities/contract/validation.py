@@ -24,9 +24,11 @@ TYPES = ODATA_TYPE, TYPE = "@odata.type", "type"
 _MODELS: tuple[type[CourseActivity], ...] = (Assignment, SelfInitiatedCourse)
 # The API page's text calls the second type by a shorter name, too.
 _KINDS = {model.type_name.casefold(): model for model in _MODELS} | {"selfinitiated": SelfInitiatedCourse}
+_BY_TYPE = {model.odata_type: model for model in _MODELS}
 PROVIDER = ("registrationId", "learningProviderId")  # Two names for one thing.
 EXTERNAL_ID = "externalCourseActivityId"
 EXTERNAL_ID_OF_METADATA = "externalcourseActivityId"  # The spelling of Graph's metadata.
+_APART = frozenset({*TYPES, EXTERNAL_ID_OF_METADATA})  # Read by themselves.
 _ANSWERED_BY_GRAPH = frozenset({"id", "@odata.context", "@odata.etag"})
 _MOST_UNKNOWN = 20  # An answer is read by a person, and each suggestion costs time.
 _NAMES_OF = {
@@ -111,6 +113,8 @@ def _kind_of(
 
 def kind_named(said: object) -> type[CourseActivity] | None:
     """Return the kind that a caller means by a name ("#microsoft.graph.learningAssignment", "Assignment"), if any."""
+    if isinstance(said, str) and (exact := _BY_TYPE.get(said)):
+        return exact
     name = re.sub(r"[\s_-]", "", said[:LONGEST_TEXT]) if isinstance(said, str) else ""
     name = made_by_machines.trimmed(name).casefold().removeprefix("#")
     return _KINDS.get(name.removeprefix("microsoft.graph.").removeprefix("learning"))
@@ -134,7 +138,7 @@ def _known_properties(record: Json, model: type[CourseActivity], problems: list[
     properties: Json = {}
     unknown: list[str] = []
     for name, value in record.items():
-        if name in {*TYPES, EXTERNAL_ID_OF_METADATA}:
+        if name in _APART:
             continue
         if name in names:
             # Null is kept where the API page allows it; an empty text says the same as a missing property.
@@ -178,7 +182,7 @@ def _registration_id(properties: Json, defaults: Defaults, problems: list[Proble
             message = "registrationId is required: the learning provider's registration ID, a GUID."
             problems.append(Problem(REQUIRED, message, "registrationId"))
         return defaults.registration_id
-    said = {name: value.strip() for name, value in given.items() if isinstance(value, str)}
+    said = {name: values.bare(value) for name, value in given.items() if isinstance(value, str)}
     if not said:
         return None  # The models say what is wrong with it.
     if len({one.casefold() for one in said.values()}) > 1:

@@ -50,6 +50,11 @@ def bounded(said: str, *, longest: int = LONGEST_TEXT) -> str:
     return said
 
 
+def bare(said: str) -> str:
+    """Return a text without what cannot be seen around it; if it does not fit then, ``meant`` says why."""
+    return made_by_machines.trimmed(made_by_machines.unwrapped(said))
+
+
 def meant(said: str, *, shows: bool = True) -> str:
     """Return a text without what cannot be seen around it, if somebody can have meant it.
 
@@ -60,7 +65,7 @@ def meant(said: str, *, shows: bool = True) -> str:
     Raises:
         InvalidValueError: a machine made it up, or something inside of it cannot be seen.
     """
-    trimmed = _bare(said)
+    trimmed = bare(said)
     if reason := made_by_machines.why_not_meant(trimmed):
         raise InvalidValueError(reason)
     character, before = made_by_machines.hidden(trimmed)
@@ -68,11 +73,6 @@ def meant(said: str, *, shows: bool = True) -> str:
         where = f'after "{shown(before[-40:])}"' if shows else f"behind its character {len(before)}"
         raise InvalidValueError(f"holds {character}, which cannot be seen, {where}: write it without it")
     return trimmed
-
-
-def _bare(said: str) -> str:
-    """Return a text without what is around it; whether somebody can have meant it is asked where it does not fit."""
-    return made_by_machines.trimmed(made_by_machines.unwrapped(said))
 
 
 def text(value: object, *, longest: int = LONGEST_TEXT) -> str:
@@ -109,20 +109,22 @@ def whole_percentage(value: object) -> int:
 def choice(value: object, names: Iterable[str]) -> str:
     """Accept one of the names in any case, with or without spaces ("In progress")."""
     names = tuple(names)
-    allowed = " or ".join(names) if len(names) < 3 else f"{', '.join(names[:-1])} or {names[-1]}"  # noqa: PLR2004 ("a or b")
     if isinstance(value, str):
+        if value in names:
+            return value
         said = made_by_machines.trimmed(re.sub(r"[\s_-]", "", value))
         for name in names:
             if said.casefold() == name.casefold():
                 return name
         meant(said)
+    allowed = " or ".join(names) if len(names) < 3 else f"{', '.join(names[:-1])} or {names[-1]}"  # noqa: PLR2004 ("a or b")
     raise InvalidValueError(f"must be {allowed}")
 
 
 def entra_user_id(value: object) -> str:
     """Accept the object ID of a user; say how to get it to those who have an address or a SharePoint person."""
     match value:
-        case str() if is_guid(said := _bare(value)):
+        case str() if is_guid(said := bare(value)):
             return said
         case str() if meant(value, shows=False) and "@" in value:
             reason = "is an e-mail address or user name"
@@ -139,7 +141,7 @@ def entra_user_id(value: object) -> str:
 def guid(value: object) -> str:
     """Accept a GUID, kept in the caller's spelling."""
     if isinstance(value, str):
-        if is_guid(said := _bare(value)):
+        if is_guid(said := bare(value)):
             return said
         meant(value)
     raise InvalidValueError("must be a GUID such as 01e8f81b-3060-4dec-acf0-0389665a0a38")
@@ -177,7 +179,7 @@ def due_date_time(value: object, *, zone: tzinfo) -> dict[str, str] | None:
 
 def _dated[T](said: str, parse: Callable[[str], T]) -> T:
     try:
-        return parse(_bare(said))
+        return parse(bare(said))
     except dates.InvalidDateError:
         meant(said)
         raise

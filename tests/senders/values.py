@@ -93,7 +93,10 @@ def due(moment: str, zone: str = "UTC") -> dict[str, str]:
 ROUNDED_NUMBERS = [
     *(refused(EXTERNAL, said, ROUNDED) for said in ["9.91214E+15", "9,91214E+15", "1E+15", "-4.5E+12", "9.91214e+15"]),
     *(refused(CONTENT, said, ROUNDED) for said in ["1.23457E+11", "1.2E-05", "1.0E10", "9.912140000000001E15"]),
-    *(taken(EXTERNAL, said) for said in ["1E5", "12E3", "2.1E5", "E+15", "1.5", "9912140000000000", "A1E+15", "3E+5x"]),
+    *(
+        taken(EXTERNAL, said)
+        for said in ["1E5", "12E3", "2.1E5", "E+15", "1.5", "9912140000000000", "A1E+15", "3E+5x", "3E-12"]
+    ),
     taken(EXTERNAL, 42.0, "42"),
     taken(CONTENT, 7, "7"),
 ]
