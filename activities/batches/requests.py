@@ -54,6 +54,7 @@ def parse(body: bytes, *, media_type: str, query: Mapping[str, str], content_typ
     if len(body) > LARGEST_BATCH_BYTES:
         raise _too_large(f"The body has {len(body):,} bytes; a batch may have {LARGEST_BATCH_BYTES:,}.")
     body, media_type, content_type = _opened(body, media_type, content_type)
+    wrappings.refuse_packed(body)
     if _is_sheet(body, media_type):
         return _of_sheet(csv_text.decode(body, content_type=content_type), query)
     try:

@@ -24,7 +24,7 @@ machine_texts = st.sampled_from(sorted(made_by_machines.NOTHING | made_by_machin
     "{}{}{}E{}{:02}".format,
     st.integers(1, 9),
     st.sampled_from(".,"),
-    st.integers(0),
+    st.integers(0, 10**15),
     st.sampled_from("+-"),
     st.integers(0, 99),
 )
