@@ -1,7 +1,7 @@
 """The schemas of what the app answers beside activities, and the list of all components."""
 
 from activities.contract.activity import Outcome
-from activities.contract.validation import ODATA_TYPE, TYPE
+from activities.contract.kinds import ODATA_TYPE, TYPE
 from activities.errors import ErrorCode
 from activities.graph.permissions import NEEDED_FOR
 from activities.web.http import LARGEST_PAGE
@@ -154,9 +154,13 @@ def _failure_page() -> Schema:
             "bodyBase64": text(
                 "Body in Base64", "The message itself, only if no activity could be read from it.", "bm8gSlNPTg=="
             ),
+            "bodyText": text(
+                "Body Text", "How the message begins, only if no activity could be read from it.", "no JSON"
+            ),
         },
     )
-    failure["required"].remove("bodyBase64")
+    for name in ("bodyBase64", "bodyText"):
+        failure["required"].remove(name)
     properties = {
         "failures": listing("Failures", "The failures, newest first.", failure),
         "nextLink": text("Next Link", _NEXT, f"{_APP}/failures?after=at-1"),

@@ -7,8 +7,9 @@ from typing import Any
 from activities.batches.results import Batch, Progress
 from activities.contract.activity import Outcome, StoredActivity
 from activities.contract.advice import ADVICE
+from activities.contract.kinds import ODATA_TYPE, TYPE
 from activities.contract.models import Assignment, CourseActivity, Defaults, SelfInitiatedCourse
-from activities.contract.validation import ODATA_TYPE, TYPE, parse_activity
+from activities.contract.validation import parse_activity
 from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
 from activities.execution.decisions import Done
 from activities.execution.result import Result

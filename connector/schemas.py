@@ -8,8 +8,8 @@ from typing import Any
 
 from activities.contract import limits
 from activities.contract.activity import Outcome
+from activities.contract.kinds import ODATA_TYPE, TYPE
 from activities.contract.models import Assignment, CourseActivity, SelfInitiatedCourse
-from activities.contract.validation import ODATA_TYPE, TYPE
 from connector.captions import caption
 
 type Schema = dict[str, Any]

@@ -3,11 +3,11 @@
 from typing import Any
 
 from activities.batches import csv_text
-from activities.contract import json_text, values
+from activities.contract import json_text, made_by_machines, values
 from activities.contract.instructions import NAMES
+from activities.contract.kinds import ODATA_TYPE, TYPE, kind_named
 from activities.contract.models import Assignment, CourseActivity, SelfInitiatedCourse
 from activities.contract.problems import closest
-from activities.contract.validation import ODATA_TYPE, TYPE, kind_named
 from activities.errors import PermanentError, Problem
 
 BATCH_ID, INDEX, TOKEN, ROW = "batchId", "index", "rowToken", "row"
@@ -27,11 +27,22 @@ PROPERTIES = tuple(
 OURS = (BATCH_ID, INDEX, TOKEN, ROW, *ERRORS)
 # A spreadsheet takes a cell that begins with "@" for a formula.
 _BY_LOWER_CASE = {name.casefold(): name for name in (*PROPERTIES, *OURS, ODATA_TYPE)} | {TYPE: ODATA_TYPE}
+# As the connector and the API's documents call them, which is what people see.
+_BY_LOWER_CASE |= {
+    (one.title or "").casefold(): one.alias or ""
+    for model in (CourseActivity, Assignment, SelfInitiatedCourse)
+    for one in model.model_fields.values()
+}
 _SUGGESTED = (*PROPERTIES, TYPE)
 _UNREAD = frozenset({"", ROW, *ERRORS})
 _FRAMED = frozenset({"dueDateTime", "notes"})  # Properties that can be an object.
 _MOST_VALUES_OF_FRAME = 20  # It has two parts. Ten thousand cells with more could be more than a body may hold.
 _MOST_PROBLEMS = 20  # An answer is read by a person, and each suggestion costs time.
+_ALL = f"{', '.join(_SUGGESTED[:-1])} or {_SUGGESTED[-1]}"
+_TIME_ZONE = (
+    "it seems to say in which time zone the times of another column are meant. Keep it: write the offset behind those "
+    "times instead, such as 2026-12-18T17:00:00-08:00, or else they mean another moment."
+)
 _EXAMPLE = "learnerUserId, learningContentId, status"
 
 
@@ -106,13 +117,21 @@ def _is_known(heading: str) -> bool:
 
 
 def _unknown(heading: str, column: int) -> Problem:
+    character, before = made_by_machines.hidden(heading)
     close = closest(heading, _SUGGESTED)
-    what_to_do = f'did you mean "{close}"?' if close else "no property has this name; remove the column."
+    if character:
+        what_to_do = f'after "{values.shown(before)}" it holds {character}, which cannot be seen: write it without it.'
+    elif "timezone" in heading.casefold().replace(" ", ""):
+        what_to_do = _TIME_ZONE
+    elif close:
+        what_to_do = f'did you mean "{close}"?'
+    else:
+        what_to_do = f"its values would not be sent. Give it the name of what it holds: {_ALL}."
     shown = values.shown(heading)
     return Problem("unknownProperty", f'Column {csv_text.letter(column)}, "{shown}", is not known: {what_to_do}', shown)
 
 
 def _twice(name: str, first: int, column: int) -> Problem:
     both = f"{csv_text.letter(first)} and {csv_text.letter(column)}"
-    message = f'Columns {both} of the CSV file both hold "{name}": keep one of them.'
+    message = f'Columns {both} of the CSV file both hold "{name}": put what they hold into one of them.'
     return Problem("contradiction", message, name)

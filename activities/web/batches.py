@@ -27,7 +27,11 @@ async def create_batch(app: App, request: http.Request) -> http.Response:
     named = repeating.key_of(request, now=datetime.now(UTC), remembered=app.remembered)
     # In a thread, as all that grows with a batch: 16 MiB take a second in which others want to be answered.
     wanted = await asyncio.to_thread(
-        requests.parse, request.body, media_type=http.media_type(request), query=request.query
+        requests.parse,
+        request.body,
+        media_type=http.media_type(request),
+        query=request.query,
+        content_type=request.headers.get("content-type", ""),
     )
     store = app.store
     key = RequestKey(named, _sent(request)) if named else None

@@ -14,8 +14,9 @@ from activities.batches.chunks import CHUNK
 from activities.batches.deletion import DELETED_ROW
 from activities.batches.results import Batch
 from activities.batches.worker import MOST_DELIVERIES
+from activities.contract.activity import Outcome
 from activities.errors import ErrorCode, TransientError
-from activities.execution.result import Outcome, Result
+from activities.execution.result import Result
 from tests.support.batch_stage import Ports, Stage, batch_stage, body_of, chunk_at, courses
 from tests.support.error_shape import assert_error
 from tests.support.fakes import Fault
@@ -23,7 +24,7 @@ from tests.support.queue_storage import DiedError
 
 THROTTLED = TransientError(ErrorCode.THROTTLED, "Wait.", retry_after_seconds=90.0)
 TOTAL = 2 * CHUNK + 1
-REQUESTS = 21
+REQUESTS = 3 + 3 * 6  # Find and put the three chunks; each is read, claimed, sent, settled, told, put.
 KEY = {"repeatability-request-id": "run-1"}
 LATER = {"prefer": "respond-async"}
 DONE = pytest.mark.parametrize("done", [False, True], ids=["before a request", "before its answer"])

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from activities.batches.chunks import Chunk, chunks_of, results_in, told
 from activities.batches.results import Batch, Progress, merged
-from activities.execution.result import Outcome, Result
+from activities.contract.activity import Outcome
+from activities.execution.result import Result
 from activities.storage.table_bytes import Entity
 from tests.support.batch_stage import Ports, Stage, batch_stage
 

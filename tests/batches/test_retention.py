@@ -18,8 +18,9 @@ from activities.batches.chunks import pages_of
 from activities.batches.results import Batch
 from activities.batches.store import BatchStore
 from activities.batches.task import Task
+from activities.contract.activity import Outcome
 from activities.errors import TransientError
-from activities.execution.result import Outcome, Result
+from activities.execution.result import Result
 from activities.queueing.messages import Delivery
 from activities.settings import Settings, Storage
 from activities.storage.ledger import TableLedger

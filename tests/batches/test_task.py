@@ -120,7 +120,7 @@ async def test_a_process_works_at_a_few_chunks_at_a_time(storage_ports: Ports) -
             for message in stage.queue.messages:
                 group.create_task(stage.worker.handle(message.delivery))
             await graph.full.wait()
-            # Each has read its records, seen that the batch is not deleted, and claimed them.
+            # Each has read its records and claimed them.
             assert stage.life.count - before == 2 * CHUNKS_AT_ONCE
             graph.gate.set()
         assert (await stage.report(batch))[0].succeeded == 200
