@@ -21,7 +21,7 @@ from activities.execution.sending import FOR_A_CHUNK, Sender
 _OUTCOME_UNKNOWN = PermanentError(
     ErrorCode.OUTCOME_UNKNOWN,
     "The function app was ended again and again while it worked on this record and its neighbours, so it does not know "
-    "whether the activity exists. Send the record again, with this externalCourseActivityId.",
+    "whether it was carried out. Send the record again, with this externalCourseActivityId.",
 )
 _NEVER_SENT = PermanentError(
     ErrorCode.INTERNAL_ERROR,

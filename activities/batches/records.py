@@ -26,7 +26,7 @@ class SentRecord:
     Args:
         index: Its place among the records, from 0; of a sheet, among all rows below the first, blank ones included.
         content: What JSON gave, or the cells of a row by the contract's names.
-        problem: Why its row cannot be read; then the content is not to be created.
+        problem: Why its row cannot be read; then nothing is to be done with its content.
         resends: Which earlier record it corrects.
     """
 

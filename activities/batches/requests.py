@@ -102,7 +102,7 @@ def _of_sheet(text: str, query: Mapping[str, str]) -> BatchRequest:
         problems.append(Problem(REQUIRED, message))
     _check_corrections(records, problems)
     if not rows and names:
-        problems.append(Problem(REQUIRED, "The CSV file has no rows below row 1: there is nothing to create."))
+        problems.append(Problem(REQUIRED, "The CSV file has no rows below row 1: there is nothing to do."))
     if problems:
         raise refusal(problems)
     _check_count(rows, "rows")
@@ -128,7 +128,7 @@ def _of_row(index: int, cells: list[str], names: list[str], delimiter: str, opti
     elif batch_id or place or token:
         message = (
             f"{row}: {' and '.join(names_of_ours)} say which failed row this one corrects, but they are not as they "
-            "were in the downloaded file: copy all three from there, or clear all three to create a new activity."
+            "were in the downloaded file: copy all three from there, or clear all three to send it as a row of its own."
         )
         problems.append(Problem(INVALID, message, columns.BATCH_ID))
     problem = refusal(problems) if problems else None

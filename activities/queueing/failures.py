@@ -1,4 +1,4 @@
-"""What could not be created from the queues: kept in a table, told on a queue, put back once the cause is repaired.
+"""What could not be carried out from the queues: kept in a table, told on a queue, put back once the cause is repaired.
 
 Two entities for a failure: one under its id, so that a message that is delivered twice fails once, and one under its
 time, newest first, so that pages can be read. Storage Queues can show only their first 32 messages.

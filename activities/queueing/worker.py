@@ -1,4 +1,4 @@
-"""What becomes of a queue message: created, put back with a delay, or set aside with a readable reason. Never lost.
+"""What becomes of a queue message: carried out, put back with a delay, or set aside with a readable reason. Never lost.
 
 The host deletes a message when the function returns, so whatever a record still needs is written to a queue before. It
 gives a message up that it has delivered some times: while tables do not answer, a message is put back, too.
@@ -128,7 +128,7 @@ class QueueWorker:
             await self.results.tell([result() for result in ended], message_id=message_id)
 
     async def _handle(self, record: Record) -> list[_Ended]:
-        """Create a record, put it back or set it aside; what was put back has not come to its end.
+        """Carry a record out, put it back or set it aside; what was put back has not come to its end.
 
         Raises:
             TransientError: ``storageUnavailable``, ``identityUnavailable``: the ledger does not answer, there is no

@@ -142,7 +142,7 @@ class TestHeader:
 
     def test_a_header_without_rows_is_nothing_to_create(self) -> None:
         assert refused("status;notes\r\n;;\r\n").message == (
-            "The CSV file has no rows below row 1: there is nothing to create."
+            "The CSV file has no rows below row 1: there is nothing to do."
         )
 
     def test_a_header_without_end_is_refused_without_being_taken_apart(self) -> None:
