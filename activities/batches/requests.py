@@ -132,7 +132,7 @@ def _of_row(index: int, cells: list[str], names: list[str], delimiter: str, opti
         )
         problems.append(Problem(INVALID, message, columns.BATCH_ID))
     problem = refusal(problems) if problems else None
-    return SentRecord(index, options.given_to(said), problem, resends)
+    return SentRecord(index, options.given_to(said), problem, resends, of_file=True)
 
 
 def _check_corrections(records: Iterable[SentRecord], problems: list[Problem]) -> None:

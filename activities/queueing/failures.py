@@ -9,9 +9,9 @@ import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from activities.errors import Problem
-from activities.queueing.messages import Failure, encode_failure
-from activities.queueing.put_back import Record, encode
+from activities.errors import PermanentError, Problem
+from activities.queueing.messages import Delivery, Failure, decode, encode_failure
+from activities.queueing.put_back import Record, encode, split
 from activities.queueing.signing_key import SigningKey
 from activities.storage.queues import Queue, Receipt
 from activities.storage.table_bytes import ANY_VERSION, Entity, Operation, Verb, packed, unpacked
@@ -100,18 +100,28 @@ class Failures:
             known = await self._table.get(PARTITION, by_id)
         except EntityMissingError:
             return
-        await self._queue.put(await self._again(failure))
+        for message in await self._again(failure):
+            await self._queue.put(message)
         if known["MessageId"]:
             await self._failed_queue.take_back(Receipt(known["MessageId"], known["PopReceipt"]))
         for row in (known["At"], by_id):
             await self._forget(row)
 
-    async def _again(self, failure: Failure) -> str:
-        if failure.record is None:
-            return text_of(failure.body or b"")
-        deadline = datetime.now(UTC) + self._patience
-        again = replace(failure.record, attempts=0, replays=failure.record.replays + 1, deadline=deadline)
-        return encode(again, key=await self._signing_key.get())
+    async def _again(self, failure: Failure) -> list[str]:
+        """Return the messages that put a failure back; what it came as, and when it came first, stays as it was."""
+        deadline, key = datetime.now(UTC) + self._patience, await self._signing_key.get()
+        if failure.record is not None:
+            again = replace(failure.record, attempts=0, replays=failure.record.replays + 1, deadline=deadline)
+            return [encode(again, key=key)]
+        body = failure.body or b""
+        try:
+            # A later version may be able to read it.
+            delivery = Delivery(body, failure.id, failure.first_seen)
+            patience = deadline - failure.first_seen
+            first, messages = split(decode(delivery, now=failure.first_seen, patience=patience), key=key)
+            return [encode(one, key=key) for one in first] + messages
+        except PermanentError:
+            return [text_of(body)]
 
     async def _forget(self, row: str) -> None:
         try:
