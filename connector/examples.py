@@ -15,7 +15,7 @@ from activities.execution.result import Result
 from activities.health import Report
 from activities.queueing.messages import Failure
 from activities.queueing.put_back import Record
-from activities.web import activities, answers, batch_answers, http
+from activities.web import activity_answers, answers, batch_answers, http
 from connector import publisher, schemas
 
 type Examples = dict[str, Any]
@@ -104,7 +104,7 @@ def created(kind: type[CourseActivity]) -> Any:
     learner = wanted.activity.learner_user_id
     told = {"id": f"{learner}:{_ID}", "learningProviderId": wanted.registration_id}
     stored = StoredActivity({**wanted.activity.to_graph(), **told})
-    return _body(activities.encode_flat(Done(Outcome.CREATED, wanted, stored), _REQUEST))
+    return _body(activity_answers.encode_flat(Done(Outcome.CREATED, wanted, stored), _REQUEST))
 
 
 def report() -> Any:

@@ -117,7 +117,7 @@ def answer_of(kind: type[CourseActivity]) -> Schema:
     own: Schema = {
         "outcome": text(
             "Outcome",
-            "What it did: created, updated, deleted; unchanged if it was so already; superseded if something newer is known.",
+            "What it did: created, updated, deleted; unchanged if it was so already; superseded if newer is known.",
             "created",
             enum=[str(one) for one in Outcome if one is not Outcome.FAILED],
         ),

@@ -94,6 +94,7 @@ PURE = {
     "queueing.put_back",
     "settings",
     "storage.table_bytes",
+    "web.activity_answers",
     "web.answers",
     "web.batch_answers",
     "web.callers",

@@ -16,7 +16,7 @@ from activities.execution.result import Result
 from activities.health import Report
 from activities.queueing.messages import Delivery, Failure
 from activities.queueing.put_back import Record
-from activities.web import activities, answers, batch_answers, http
+from activities.web import activity_answers, answers, batch_answers, http
 from activities.web.batch_answers import ResultPage
 from activities.web.failures import parse_selection
 from connector import examples, schemas
@@ -98,7 +98,7 @@ def test_a_flat_answer_fits_and_has_every_key(kind: type[CourseActivity], outcom
     for sent in (record(kind), examples.of_requests()[kind.__name__]["example"]["value"]):
         wanted = parse(sent, kind)
         stored = StoredActivity({**wanted.activity.to_graph(), "id": "1", "completedDateTime": None})
-        said = body_of(activities.encode_flat(Done(outcome, wanted, stored), REQUEST))
+        said = body_of(activity_answers.encode_flat(Done(outcome, wanted, stored), REQUEST))
         name = f"Created{kind.__name__}"
         assert problems_in_both(said, name) == []
         for document in (API["components"]["schemas"], CONNECTOR["definitions"]):
@@ -153,7 +153,7 @@ def test_selections_of_the_document_are_understood_and_others_are_not() -> None:
 def entity(kind: type[CourseActivity]) -> http.Response:
     wanted = parse(record(kind), kind)
     stored = StoredActivity({**wanted.activity.to_graph(), "id": "1"})
-    return activities.encode_graph(Done(Outcome.CREATED, wanted, stored), REQUEST)
+    return activity_answers.encode_graph(Done(Outcome.CREATED, wanted, stored), REQUEST)
 
 
 def test_the_entity_of_graph_every_error_and_the_health_fit() -> None:

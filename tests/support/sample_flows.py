@@ -11,7 +11,7 @@ from activities.contract.activity import Outcome, StoredActivity
 from activities.contract.models import Assignment, CourseActivity, SelfInitiatedCourse
 from activities.errors import ErrorCode, PermanentError, Problem
 from activities.execution.decisions import Done
-from activities.web import activities, answers, http
+from activities.web import activity_answers, answers, http
 from local.lifecycle import ROOT
 from tests.support.records import LEARNER, PROVIDER, parse, record
 
@@ -140,7 +140,7 @@ def answered(action: str) -> Json:
     said: Json = json.loads(answers.encode_error(refusal, http.Request()).body)
     if kind := KIND_OF.get(action):
         creation = Done(Outcome.CREATED, parse(record(kind), kind), StoredActivity({}))
-        return {**said, **json.loads(activities.encode_flat(creation, http.Request()).body)}
+        return {**said, **json.loads(activity_answers.encode_flat(creation, http.Request()).body)}
     if action in {"Send_many_activities", "Get_the_report_of_a_batch"}:
         return {**said, **Progress(Batch("0" * 32, 1, datetime.now(UTC))).to_json([])}
     others: dict[str, Json] = {"Get_user_profile_(V2)": {"id": LEARNER}, "Get_items": {"value": []}}
