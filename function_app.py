@@ -8,7 +8,6 @@ import azure.functions as func
 from activities.contract.models import Assignment, SelfInitiatedCourse
 from activities.queueing.messages import Delivery
 from activities.web import about, activities, failures, learners
-from activities.web.finding import find
 from activities.web.http import Request
 from activities.web.runtime import UseCase, asks_for_key, runtime
 
@@ -72,19 +71,19 @@ async def update_self_initiated_course(req: func.HttpRequest, context: func.Cont
 @app.route("activities", methods=["GET"])
 async def find_activity(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
     """Find one activity by its external id or Graph's; as Microsoft Graph tells it."""
-    return await _answer(req, context, find(None))
+    return await _answer(req, context, activities.find(None))
 
 
 @app.route("assignments", methods=["GET"])
 async def find_assignment(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
     """Find an assignment by its external id or Graph's."""
-    return await _answer(req, context, find(Assignment))
+    return await _answer(req, context, activities.find(Assignment))
 
 
 @app.route("self-initiated-courses", methods=["GET"])
 async def find_self_initiated_course(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
     """Find a self-initiated course by its external id or Graph's."""
-    return await _answer(req, context, find(SelfInitiatedCourse))
+    return await _answer(req, context, activities.find(SelfInitiatedCourse))
 
 
 @app.route("activities", methods=["DELETE"])

@@ -94,7 +94,6 @@ PURE = {
     "queueing.put_back",
     "settings",
     "storage.table_bytes",
-    "web.activity_answers",
     "web.answers",
     "web.batch_answers",
     "web.callers",

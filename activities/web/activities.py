@@ -1,12 +1,14 @@
-"""``POST``, ``PUT``, ``PATCH`` and ``DELETE`` of one activity: the operations that change it, and what they answer."""
+"""One activity: the operations that create, change, find and delete it, and what they answer."""
 
 import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any
 
 from activities import telemetry
 from activities.app import App
-from activities.contract import json_text
+from activities.contract import dates, json_text, values
 from activities.contract.activity import ActivityRequest, Operation, Outcome, StoredActivity
 from activities.contract.models import CourseActivity
 from activities.contract.validation import parse_activity
@@ -15,9 +17,10 @@ from activities.execution import once
 from activities.execution.decisions import Done, creation, not_found
 from activities.execution.sending import FOR_A_CALLER, Sender
 from activities.web import finding, http, repeating
-from activities.web.activity_answers import encode_deleted, encode_flat, encode_graph
 from activities.web.runtime import UseCase
 
+# What an answer in Graph's form has no room for in its body.
+OUTCOME = "x-ms-outcome"
 # What is larger is read in a thread: 1 MiB of empty objects takes a quarter of a second. A usual one has 1 KiB.
 _LARGE_BYTES = 65_536
 
@@ -35,6 +38,21 @@ def upsert(kind: type[CourseActivity] | None) -> UseCase:
 def update(kind: type[CourseActivity] | None) -> UseCase:
     """Return the operation that changes parts of one activity."""
     return _writing(Operation.UPDATE, kind)
+
+
+def find(kind: type[CourseActivity] | None) -> UseCase:
+    """Return the operation that finds one activity: of a kind, or of any. It answers what one that changes it does."""
+    encode = encode_graph if kind is None else encode_flat
+
+    async def operation(app: App, request: http.Request) -> http.Response:
+        wanted = finding.named_in_query(app, request, kind=kind)
+        found = await finding.look(app, wanted)
+        if found is None:
+            raise not_found(wanted)
+        telemetry.event("activityFound", registrationId=wanted.registration_id, graphRequestId=found.graph_request_id)
+        return encode(Done(Outcome.UNCHANGED, wanted, found), request)
+
+    return operation
 
 
 async def delete_activity(app: App, request: http.Request) -> http.Response:
@@ -65,7 +83,7 @@ def _key_of(request: http.Request, app: App) -> str | None:
 
 async def _carry_out(wanted: ActivityRequest, app: App, key: str | None) -> Done:
     """Carry out a request. Raises its ``ActivityError``."""
-    named = await finding.identified(app, wanted)
+    named = await finding.identified(app, wanted) if wanted.graph_id else wanted
     if named is None and wanted.operation is Operation.DELETE:
         return Done(Outcome.UNCHANGED, wanted, StoredActivity({}))
     if named is None:
@@ -86,3 +104,55 @@ async def _carry_out(wanted: ActivityRequest, app: App, key: str | None) -> Done
         graphRequestId=end.stored.graph_request_id,
     )
     return end
+
+
+def encode_graph(done: Done, request: http.Request) -> http.Response:
+    """Answer with the entity as Graph told it; a header says what was done."""
+    return http.respond(_status(done), done.stored.entity, request, {OUTCOME: str(done.outcome)})
+
+
+def encode_flat(done: Done, request: http.Request) -> http.Response:
+    """Answer for flow makers: always the same keys; the percentage is a number, all else text, never null."""
+    entity = done.stored.entity
+    flat: dict[str, Any] = {
+        "outcome": done.outcome,
+        "id": done.stored.id,
+        "externalCourseActivityId": done.request.external_id or done.stored.external_id,
+        "registrationId": done.request.registration_id,
+    }
+    for model_field in type(done.request.activity).model_fields.values():
+        name = model_field.alias or ""
+        flat.setdefault(name, _flat(name, entity.get(name)))
+    return http.respond(_status(done), flat, request)
+
+
+def encode_deleted(done: Done, request: http.Request) -> http.Response:
+    """Answer what became of an activity that was to go; always the same keys, never null."""
+    body = {
+        "outcome": done.outcome,
+        "id": done.stored.id or done.request.graph_id,
+        "externalCourseActivityId": done.request.external_id,
+        "registrationId": done.request.registration_id,
+    }
+    return http.respond(HTTPStatus.OK, body, request)
+
+
+def _status(done: Done) -> HTTPStatus:
+    return HTTPStatus.CREATED if done.outcome is Outcome.CREATED else HTTPStatus.OK
+
+
+def _flat(name: str, value: object) -> str | int:
+    if name == "completionPercentage":
+        try:
+            return values.whole_percentage(value)
+        except values.InvalidValueError:
+            return 0
+    match value:
+        case str():
+            return value
+        case {"content": str(content)}:
+            return content
+        case {"dateTime": str(text)}:
+            moment = dates.moment_of(value)
+            return text if moment is None else moment.isoformat().replace("+00:00", "Z")
+    return ""

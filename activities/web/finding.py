@@ -1,8 +1,7 @@
-"""``GET`` of one activity, by either of its ids; and which activity another operation means by Graph's id."""
+"""Which activity a request means, by either of its ids, and what Graph has of it."""
 
 from dataclasses import replace
 
-from activities import telemetry
 from activities.app import App
 from activities.contract.activity import ActivityRequest, Operation, StoredActivity
 from activities.contract.instructions import AS_OF
@@ -14,24 +13,8 @@ from activities.execution.gateway import ExternalKey
 from activities.execution.sameness import kind_of
 from activities.execution.sending import FOR_A_CALLER
 from activities.web import http
-from activities.web.activity_answers import encode_found
-from activities.web.runtime import UseCase
 
 _NAMES = (EXTERNAL_ID, "id", "registrationId")
-
-
-def find(kind: type[CourseActivity] | None) -> UseCase:
-    """Return the operation that finds one activity: of a kind, or of any."""
-
-    async def operation(app: App, request: http.Request) -> http.Response:
-        wanted = named_in_query(app, request, kind=kind)
-        found = await _look(app, wanted)
-        if found is None:
-            raise not_found(wanted)
-        telemetry.event("activityFound", registrationId=wanted.registration_id, graphRequestId=found.graph_request_id)
-        return encode_found(found, wanted, request, kind=kind)
-
-    return operation
 
 
 def named_in_query(app: App, request: http.Request, *, kind: type[CourseActivity] | None = None) -> ActivityRequest:
@@ -46,21 +29,23 @@ def named_in_query(app: App, request: http.Request, *, kind: type[CourseActivity
 
 
 async def identified(app: App, wanted: ActivityRequest) -> ActivityRequest | None:
-    """Return the request under the external id of the activity that it means, if that has one; None if there is none.
+    """Return a request with Graph's id under the external id, too, if there is one; None if there is no such activity.
 
-    Raises:
-        ActivityError: ``activityNotFound`` if it is another provider's, or of another kind; Graph could not tell.
+    Raises what ``look`` raises.
     """
-    if not wanted.graph_id:
-        return wanted
-    found = await _look(app, wanted)
+    found = await look(app, wanted)
     if found is None or not found.external_id:
         return wanted if found else None
     activity = wanted.activity.model_copy(update={"external_course_activity_id": found.external_id})
     return replace(wanted, activity=activity)
 
 
-async def _look(app: App, wanted: ActivityRequest) -> StoredActivity | None:
+async def look(app: App, wanted: ActivityRequest) -> StoredActivity | None:
+    """Return the activity that a request means, None if there is none.
+
+    Raises:
+        ActivityError: ``activityNotFound`` if it is another provider's, or of another kind; Graph could not tell.
+    """
     app.graph.check_open(wanted.registration_id)
     seconds = FOR_A_CALLER.look_seconds
     if wanted.graph_id:

@@ -8,15 +8,16 @@ import pytest
 from hypothesis import given
 
 from activities.batches.results import Batch, Progress
-from activities.contract.activity import Outcome, StoredActivity
+from activities.contract.activity import Operation, Outcome, StoredActivity
 from activities.contract.models import Assignment, CourseActivity, Json, SelfInitiatedCourse
+from activities.contract.validation import WHOLE, parse_activity
 from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
 from activities.execution.decisions import Done
 from activities.execution.result import Result
 from activities.health import Report
 from activities.queueing.messages import Delivery, Failure
 from activities.queueing.put_back import Record
-from activities.web import activity_answers, answers, batch_answers, http
+from activities.web import activities, answers, batch_answers, http
 from activities.web.batch_answers import ResultPage
 from activities.web.failures import parse_selection
 from connector import examples, schemas
@@ -86,6 +87,39 @@ def test_what_a_maker_fills_in_is_taken(kind: type[CourseActivity]) -> None:
     parse({name: said["example"] for name, said in form.items()}, kind)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_a_maker_changes_is_taken(kind: type[CourseActivity]) -> None:
+    """With one of the two ids: the form has room for both."""
+    form = CONNECTOR["definitions"][f"{kind.__name__}Change"]["properties"]
+    filled = {name: said["example"] for name, said in form.items()}
+    for left_out in ("id", "externalCourseActivityId"):
+        body = {name: value for name, value in filled.items() if name != left_out}
+        read = parse_activity(body, kind=kind, defaults=DEFAULTS, operation=Operation.UPDATE)
+        assert read.activity.to_graph().keys() >= kind.changeable
+        assert problems_in_api(body, f"{kind.__name__}Change") == []
+        assert problems_in_api(body, "ActivityChange") == []
+
+
+@pytest.mark.parametrize("outcome", [Outcome.DELETED, Outcome.UNCHANGED, Outcome.SUPERSEDED])
+def test_what_a_deletion_answers_fits_and_has_every_key(outcome: Outcome) -> None:
+    query = {"externalCourseActivityId": "1"}
+    wanted = parse_activity(query, kind=None, defaults=DEFAULTS, operation=Operation.DELETE)
+    said = body_of(activities.encode_deleted(Done(outcome, wanted, StoredActivity({})), REQUEST))
+    assert problems_in_both(said, "DeletedActivity") == []
+    assert list(said) == CONNECTOR["definitions"]["DeletedActivity"]["required"]
+
+
+@pytest.mark.parametrize("operation", Operation)
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_record_says_its_operation_and_when_it_was_true(kind: type[CourseActivity], operation: Operation) -> None:
+    said = {"operation": str(operation), "asOfDateTime": "2024-11-22T17:02:00Z", "externalCourseActivityId": "1"}
+    whole = {**record(kind), "type": kind.type_name, **said}
+    for body in (whole, *([] if operation in WHOLE else [said])):
+        assert problems_in_api({"operation": "upsert", "activities": [body]}, "BatchBody") == []
+        assert parse_activity(body, kind=None, defaults=DEFAULTS).operation is operation
+    assert problems_in_api({**whole, "operation": "replace"}, "Record")
+
+
 @pytest.mark.parametrize("component", ["Activity", "AssignmentActivity", "SelfInitiatedCourseActivity"])
 def test_a_property_of_nobody_and_a_missing_type_fit_no_request(component: str) -> None:
     assert problems_in_api({**sample("assignment.request"), "activites": 1}, component)
@@ -98,7 +132,7 @@ def test_a_flat_answer_fits_and_has_every_key(kind: type[CourseActivity], outcom
     for sent in (record(kind), examples.of_requests()[kind.__name__]["example"]["value"]):
         wanted = parse(sent, kind)
         stored = StoredActivity({**wanted.activity.to_graph(), "id": "1", "completedDateTime": None})
-        said = body_of(activity_answers.encode_flat(Done(outcome, wanted, stored), REQUEST))
+        said = body_of(activities.encode_flat(Done(outcome, wanted, stored), REQUEST))
         name = f"Created{kind.__name__}"
         assert problems_in_both(said, name) == []
         for document in (API["components"]["schemas"], CONNECTOR["definitions"]):
@@ -153,7 +187,7 @@ def test_selections_of_the_document_are_understood_and_others_are_not() -> None:
 def entity(kind: type[CourseActivity]) -> http.Response:
     wanted = parse(record(kind), kind)
     stored = StoredActivity({**wanted.activity.to_graph(), "id": "1"})
-    return activity_answers.encode_graph(Done(Outcome.CREATED, wanted, stored), REQUEST)
+    return activities.encode_graph(Done(Outcome.CREATED, wanted, stored), REQUEST)
 
 
 def test_the_entity_of_graph_every_error_and_the_health_fit() -> None:

@@ -11,7 +11,7 @@ from activities.contract.activity import Outcome, StoredActivity
 from activities.contract.models import Assignment, CourseActivity, SelfInitiatedCourse
 from activities.errors import ErrorCode, PermanentError, Problem
 from activities.execution.decisions import Done
-from activities.web import activity_answers, answers, http
+from activities.web import activities, answers, http
 from local.lifecycle import ROOT
 from tests.support.records import LEARNER, PROVIDER, parse, record
 
@@ -20,8 +20,8 @@ type Json = dict[str, Any]
 GUIDE = (ROOT / "docs" / "for-makers.md").read_text(encoding="utf-8")
 FLOWS = {path.name: json.loads(path.read_text("utf-8")) for path in sorted((ROOT / "docs/flows").glob("*.json"))}
 # https://learn.microsoft.com/azure/logic-apps/workflow-definition-language-functions-reference
-FUNCTIONS = """base64 body coalesce concat convertToUtc endsWith equals first item items last outputs parameters split
-string take toLower triggerBody triggerOutputs uriComponent utcNow variables workflow"""
+FUNCTIONS = """base64 body coalesce concat convertToUtc empty endsWith equals first formatDateTime if item items last
+outputs parameters split string take toLower triggerBody triggerOutputs uriComponent utcNow variables workflow"""
 # What flows have in their tokens: SharePoint's choices and dates, an empty column.
 TOKENS = {
     "registrationId": PROVIDER,
@@ -140,7 +140,7 @@ def answered(action: str) -> Json:
     said: Json = json.loads(answers.encode_error(refusal, http.Request()).body)
     if kind := KIND_OF.get(action):
         creation = Done(Outcome.CREATED, parse(record(kind), kind), StoredActivity({}))
-        return {**said, **json.loads(activity_answers.encode_flat(creation, http.Request()).body)}
+        return {**said, **json.loads(activities.encode_flat(creation, http.Request()).body)}
     if action in {"Send_many_activities", "Get_the_report_of_a_batch"}:
         return {**said, **Progress(Batch("0" * 32, 1, datetime.now(UTC))).to_json([])}
     others: dict[str, Json] = {"Get_user_profile_(V2)": {"id": LEARNER}, "Get_items": {"value": []}}

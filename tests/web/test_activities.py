@@ -13,7 +13,6 @@ from activities.errors import ErrorCode, TransientError
 from activities.execution.decisions import creation
 from activities.health import Health
 from activities.web import activities, http
-from activities.web.finding import find
 from activities.web.runtime import Runtime, UseCase
 from tests.support.error_shape import assert_error
 from tests.support.fakes import (
@@ -248,7 +247,7 @@ class TestFinding:
     @pytest.mark.parametrize("name", ["id", "externalCourseActivityId"])
     async def test_by_either_id_it_is_told_as_graph_has_it(self, service: Service, name: str) -> None:
         named = {"id": await service.put(assignment_request()), "externalCourseActivityId": EXTERNAL_ID}
-        response = await service.answer(find(None), **{name: named[name]})
+        response = await service.answer(activities.find(None), **{name: named[name]})
         assert response.status == 200
         assert said(response) == service.graph.stored[0][1].entity
 
@@ -256,24 +255,28 @@ class TestFinding:
     async def test_of_a_kind_the_answer_is_flat(self, service: Service, name: str) -> None:
         created = said(await service.answer(activities.create(Assignment), WHOLE))
         named = {"id": created["id"], "externalCourseActivityId": EXTERNAL_ID}
-        found = said(await service.answer(find(Assignment), **{name: named[name]}))
-        assert {"outcome": "created", **found} == created
+        found = said(await service.answer(activities.find(Assignment), **{name: named[name]}))
+        assert found == {**created, "outcome": "unchanged"}
 
     @pytest.mark.parametrize("name", ["id", "externalCourseActivityId"])
     async def test_what_is_of_another_kind_or_not_there_is_not_found(self, service: Service, name: str) -> None:
         named = {"id": await service.put(activity_request()), "externalCourseActivityId": EXTERNAL_ID}
-        response = await service.answer(find(Assignment), **{name: named[name]})
+        response = await service.answer(activities.find(Assignment), **{name: named[name]})
         assert assert_error(response, 404, "activityNotFound")["target"] == name
-        assert_error(await service.answer(find(None), **{name: "other"}), 404, "activityNotFound")
+        assert_error(await service.answer(activities.find(None), **{name: "other"}), 404, "activityNotFound")
 
     async def test_another_providers_is_found_only_under_that_provider(self, service: Service) -> None:
         graph_id = await service.put(assignment_request(registrationId=OTHER_REGISTRATION_ID))
         for named in ({"id": graph_id}, {"externalCourseActivityId": EXTERNAL_ID}):
-            assert_error(await service.answer(find(None), **named), 404, "activityNotFound")
-            assert (await service.answer(find(None), **named, registrationId=OTHER_REGISTRATION_ID)).status == 200
+            assert_error(await service.answer(activities.find(None), **named), 404, "activityNotFound")
+            assert (
+                await service.answer(activities.find(None), **named, registrationId=OTHER_REGISTRATION_ID)
+            ).status == 200
 
     @pytest.mark.parametrize("query", [{}, {"id": " "}, {"id": "a", "externalCourseActivityId": "b"}])
-    @pytest.mark.parametrize("use_case", [find(None), find(Assignment), activities.delete_activity])
+    @pytest.mark.parametrize(
+        "use_case", [activities.find(None), activities.find(Assignment), activities.delete_activity]
+    )
     async def test_neither_id_or_both_say_nothing(
         self, service: Service, use_case: UseCase, query: dict[str, str]
     ) -> None:
@@ -282,21 +285,21 @@ class TestFinding:
 
     async def test_names_of_the_query_have_any_case(self, service: Service) -> None:
         await service.put(assignment_request())
-        assert (await service.answer(find(None), EXTERNALCOURSEACTIVITYID=EXTERNAL_ID)).status == 200
+        assert (await service.answer(activities.find(None), EXTERNALCOURSEACTIVITYID=EXTERNAL_ID)).status == 200
 
     async def test_a_client_reads_only_the_providers_that_it_may_write_to(self, service: Service) -> None:
         service.defaults = replace(service.defaults, registration_ids_of_clients={"": frozenset()})
-        for use_case in (find(None), activities.delete_activity):
+        for use_case in (activities.find(None), activities.delete_activity):
             response = await service.answer(use_case, externalCourseActivityId=EXTERNAL_ID)
             assert_error(response, 403, "notAllowed")
 
     async def test_why_graph_cannot_tell_is_passed_on(self, service: Service) -> None:
         error = TransientError(ErrorCode.GRAPH_FAULT, "broken", retry_after_seconds=30)
         service.graph.arm("find", [Fault(error)])
-        response = await service.answer(find(None), externalCourseActivityId=EXTERNAL_ID)
+        response = await service.answer(activities.find(None), externalCourseActivityId=EXTERNAL_ID)
         assert_error(response, 502, "graphFault")
         service.graph.closed[REGISTRATION_ID] = TransientError(ErrorCode.THROTTLED, "later", retry_after_seconds=7)
-        response = await service.answer(find(None), id="a:b")
+        response = await service.answer(activities.find(None), id="a:b")
         assert_error(response, 429, "throttled")
 
 

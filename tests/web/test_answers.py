@@ -13,7 +13,7 @@ from activities.contract.models import Assignment, CourseActivity, SelfInitiated
 from activities.errors import ActivityError, ErrorCode, PermanentError, Problem, SettingsError, TransientError
 from activities.execution.decisions import Done
 from activities.health import Report
-from activities.web import activity_answers, answers, http
+from activities.web import activities, answers, http
 from tests.support.error_shape import TRANSIENT, assert_error
 from tests.support.records import KINDS, PROVIDER, parse, record, sample
 from tests.support.strategies import json_values
@@ -33,7 +33,7 @@ def creation(
 
 def flat(entity: dict[str, Any], kind: type[CourseActivity] = Assignment) -> dict[str, Any]:
     """Return the flat answer for an entity of Graph."""
-    answer: dict[str, Any] = json.loads(activity_answers.encode_flat(creation(entity, kind), REQUEST).body)
+    answer: dict[str, Any] = json.loads(activities.encode_flat(creation(entity, kind), REQUEST).body)
     return answer
 
 
@@ -97,14 +97,16 @@ def test_a_due_date_is_one_text_that_flows_can_compare(said: object, expected: s
 
 def test_the_other_answer_is_what_graph_said_without_a_change() -> None:
     entity = {**sample("assignment.response"), "somethingElse": [None, {"a": 1.5}], "text": "Prüfung 🎓\ud83d"}
-    assert json.loads(activity_answers.encode_graph(creation(entity), REQUEST).body) == entity
+    assert json.loads(activities.encode_graph(creation(entity), REQUEST).body) == entity
 
 
-@pytest.mark.parametrize("encode", [activity_answers.encode_graph, activity_answers.encode_flat])
-@pytest.mark.parametrize(("outcome", "status"), [(Outcome.CREATED, 201), (Outcome.UNCHANGED, 200)])
+@pytest.mark.parametrize("encode", [activities.encode_graph, activities.encode_flat])
+@pytest.mark.parametrize(("outcome", "status"), [(one, 201 if one is Outcome.CREATED else 200) for one in Outcome])
 def test_a_created_activity_answers_201_and_one_that_was_there_200(encode: Any, outcome: Outcome, status: int) -> None:
     response = encode(creation({"id": "a"}, outcome=outcome), REQUEST)
     assert response.status == status
+    said = response.headers.get("x-ms-outcome") or json.loads(response.body)["outcome"]
+    assert said == outcome
     assert response.headers.items() >= {"Content-Type": "application/json", "x-ms-request-id": "r-1"}.items()
 
 
@@ -168,7 +170,7 @@ def test_a_bug_answers_with_the_request_id_and_never_an_exceptions_text() -> Non
 @pytest.mark.parametrize("sent", ["0f8fad5b-d9cb-469f-a165-70867728950e", "my.id:1", "x" * 80])
 def test_a_callers_request_id_is_echoed(sent: str) -> None:
     request = http.Request(headers={"x-ms-client-request-id": sent})
-    for response in (answers.encode_bug(request), activity_answers.encode_graph(creation({}), request)):
+    for response in (answers.encode_bug(request), activities.encode_graph(creation({}), request)):
         assert response.headers["x-ms-client-request-id"] == sent
 
 
