@@ -5,7 +5,7 @@ from activities.contract.kinds import ODATA_TYPE, TYPE
 from activities.errors import ErrorCode
 from activities.graph.permissions import NEEDED_FOR
 from activities.web.http import LARGEST_PAGE
-from connector import erasure, publisher, schemas, selections
+from connector import activity_schemas, batch_schemas, erasure, publisher, schemas, selections
 from connector.schemas import Schema, flag, listing, number, record, ref, text
 
 _APP = f"https://{publisher.PLACEHOLDER_HOST}{publisher.BASE_PATH}"
@@ -23,10 +23,14 @@ def by_name() -> dict[str, Schema]:
         **{f"{name}Activity": schemas.request_of(kind, ODATA_TYPE) for name, kind in kinds.items()},
         **{f"{name}Record": schemas.request_of(kind, TYPE) for name, kind in kinds.items()},
         **{f"Created{name}": schemas.answer_of(kind) for name, kind in kinds.items()},
+        **{f"{name}Change": activity_schemas.change_of(kind) for name, kind in kinds.items()},
         "Activity": schemas.any_activity(),
-        "Record": schemas.any_record(),
+        "ActivityChange": activity_schemas.any_change(),
+        "DeletedActivity": activity_schemas.deleted(),
+        "Record": batch_schemas.any_record(),
+        "ChangeRecord": batch_schemas.change_record(),
         "LearningCourseActivity": schemas.entity(),
-        "Batch": schemas.batch(),
+        "Batch": batch_schemas.batch(),
         "BatchBody": {
             "title": "Body of a Batch",
             "description": "A batch, only its list of activities, or a single activity.",

@@ -7,7 +7,7 @@ from http import HTTPStatus
 
 from activities.contract.advice import ADVICE
 from activities.errors import ErrorCode
-from activities.web import repeating
+from activities.web import activities, repeating
 from connector import components, examples, publisher
 from connector.operation import CSV, HTML, JSON, Operation
 from connector.operations import OPERATIONS, TAGS
@@ -27,6 +27,11 @@ _HEADERS = {
         "Repeatability Result",
         "Whether the request was accepted or rejected, where it has Repeatability-Request-ID and -First-Sent.",
         "accepted",
+    ),
+    activities.OUTCOME: text(
+        "Outcome",
+        "What was done: created, updated, deleted; unchanged if it was so already; superseded if newer is known.",
+        "updated",
     ),
     "Location": text("Location", "Where the report is; it answers 202 until the batch is finished.", "/api/batches/1"),
     "Operation-Location": text("Operation Location", "Where the status is.", "/api/batches/1/status"),

@@ -7,12 +7,12 @@ from http import HTTPStatus
 from typing import Any
 
 from activities.contract.advice import ADVICE
-from connector import components, publisher, schemas
+from connector import batch_schemas, components, publisher
 from connector.captions import display_name
 from connector.operation import ADVANCED, IMPORTANT, JSON, Operation
 from connector.operations import OPERATIONS, TAGS
 from connector.parameters import Parameter
-from connector.refusals import NO_KEY, by_status
+from connector.refusals import by_status
 from connector.schemas import Schema
 from connector.served_routes import Route, served
 
@@ -23,6 +23,7 @@ _IMPORTANT = frozenset(
         "registrationId",
         "externalCourseActivityId",
         "completionPercentage",
+        "operation",
         "dueDateTime",
         "notes",
         "assignmentType",
@@ -43,6 +44,7 @@ _SECURITY: Schema = {
         "scopes": {},
     },
 }
+_NO_KEY = "The function key is missing or wrong, or nobody has signed in."
 # No format and no limit of an input: the platform would check them before the app can say in its own words what to do.
 _KEPT = ("type", "enum")
 _HINTS = {
@@ -133,7 +135,7 @@ def answer_schema(schema: Schema) -> Schema:
 
 
 def _definitions(shown: list[Operation]) -> Schema:
-    schema_of = {**components.by_name(), "Activity": schemas.flat_activity()}
+    schema_of = {**components.by_name(), "Activity": batch_schemas.flat_activity()}
     definitions: Schema = {}
     for operation in shown:
         if body := operation.connector_body or operation.body:
@@ -169,7 +171,7 @@ def _parameter(parameter: Parameter) -> Schema:
     del plain["example"]
     if parameter.required:
         said["x-ms-url-encoding"] = "single"
-    return {**said, **plain, "x-ms-visibility": IMPORTANT if parameter.required else ADVANCED}
+    return {**said, **plain, "x-ms-visibility": IMPORTANT if parameter.required or parameter.important else ADVANCED}
 
 
 def _responses(operation: Operation, route: Route) -> Schema:
@@ -177,10 +179,11 @@ def _responses(operation: Operation, route: Route) -> Schema:
     # The designer takes the outputs from 200, apps take them from the lowest status of success.
     good["200"]["schema"] = {"$ref": f"#/definitions/{operation.answers[HTTPStatus.OK].schema}"}
     bad = {
-        str(code): {"description": " ".join(ADVICE[one].meaning for one in codes)}
+        # In few words: no designer shows them, and the answer itself says it in full.
+        str(code): {"description": " ".join(f"{ADVICE[one].title}." for one in codes)}
         for code, codes in by_status(operation.codes).items()
     }
-    no_key = {"401": {"description": NO_KEY}} if route.needs_key else {}
+    no_key = {"401": {"description": _NO_KEY}} if route.needs_key else {}
     return dict(sorted({**good, **bad, **no_key, "default": {"description": "Any other error."}}.items()))
 
 
@@ -189,6 +192,7 @@ def _plain(schema: Schema) -> Schema:
     chosen = _first_of(schema)
     kinds = chosen.get("type", "object")
     said = {key: chosen[key] for key in _KEPT if key in chosen}
+    said |= {"enum": [one for one in said["enum"] if one is not None]} if "enum" in said else {}
     said["type"] = kinds[0] if isinstance(kinds, list) else kinds
     if "title" in schema:
         said["x-ms-summary"] = schema["title"]
@@ -213,4 +217,4 @@ def _example(schema: Schema, kind: str) -> Any:
 
 def _resolved(schema: Schema) -> Schema:
     """Return what the connector shows instead of a choice between two kinds."""
-    return schemas.flat_activity() if "$ref" in schema else schema
+    return batch_schemas.flat_activity() if "$ref" in schema else schema
