@@ -3,7 +3,7 @@
 from activities.contract.activity import Outcome
 from activities.contract.kinds import ODATA_TYPE, TYPE
 from activities.errors import ErrorCode
-from activities.graph.permissions import NEEDED_FOR
+from activities.graph.permissions import NEEDED_FOR, OPTIONAL_FOR
 from activities.web.http import LARGEST_PAGE
 from connector import activity_schemas, batch_schemas, erasure, publisher, schemas, selections
 from connector.schemas import Schema, flag, listing, number, record, ref, text
@@ -184,14 +184,9 @@ def _failure_page() -> Schema:
 
 
 def _health() -> Schema:
-    missing = record(
-        "Missing Permission",
-        "A permission that an admin can grant.",
-        {
-            "permission": text("Permission", "Its name.", next(iter(NEEDED_FOR))),
-            "neededFor": text("Needed For", "What it is needed for.", next(iter(NEEDED_FOR.values()))),
-        },
-    )
+    missing = _permission("Missing Permission", "A permission that an admin can grant.", NEEDED_FOR)
+    granted = flag("Granted", "Whether the app has it.", example=True)
+    optional = _permission("Optional Permission", "Not everybody needs it.", OPTIONAL_FOR, granted=granted)
     properties = {
         "status": text("Status", "Whether the app can do its work.", "healthy", enum=["healthy", "unhealthy"]),
         "checkedAt": text(
@@ -204,10 +199,24 @@ def _health() -> Schema:
             "create is enough to work.",
             missing,
         ),
+        "optionalPermissions": listing(
+            "Optional Permissions",
+            "For who names people or courses otherwise than by their ids; empty where the token does not tell.",
+            optional,
+        ),
         "error": _reason(),
     }
-    always = ("status", "checkedAt", "missingPermissions")
+    always = ("status", "checkedAt", "missingPermissions", "optionalPermissions")
     return record("Health", "Whether the app can do its work.", properties, required=always)
+
+
+def _permission(title: str, said: str, purposes: dict[str, str], **more: Schema) -> Schema:
+    permission, purpose = next(iter(purposes.items()))
+    properties = {
+        "permission": text("Permission", "Its name.", permission),
+        "neededFor": text("Needed For", "What it is needed for.", purpose),
+    }
+    return record(title, said, properties | more)
 
 
 def _error() -> Schema:

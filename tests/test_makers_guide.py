@@ -12,7 +12,8 @@ from activities.batches import failed_rows
 from activities.batches.results import Batch
 from activities.contract import values
 from activities.contract.activity import Outcome
-from activities.contract.advice import ADVICE, Actor
+from activities.contract.actors import Actor
+from activities.contract.advice import ADVICE
 from activities.contract.models import Assignment
 from activities.errors import ErrorCode
 from activities.execution.result import Result

@@ -195,11 +195,13 @@ def test_health_answers_200_or_503_with_the_error_that_a_caller_would_get() -> N
         "status": "healthy",
         "checkedAt": "2026-11-22T10:00:00+00:00",
         "missingPermissions": [],
+        "optionalPermissions": [],
     }
     failure: ActivityError = TransientError(ErrorCode.IDENTITY_UNAVAILABLE, "No token.", retry_after_seconds=30)
     unhealthy = answers.encode_health(Report(checked_at, failure), REQUEST)
     body = json.loads(unhealthy.body)
     assert (body.pop("status"), body.pop("checkedAt")) == ("unhealthy", "2026-11-22T10:00:00+00:00")
     assert body.pop("missingPermissions") == []
+    assert body.pop("optionalPermissions") == []
     same = http.Response(unhealthy.status, json.dumps(body).encode(), unhealthy.headers)
     assert_error(same, 503, "identityUnavailable")

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from activities.batches.results import Batch, Progress
 from activities.contract.activity import Outcome
-from activities.contract.advice import ADVICE, Actor, advice_on
+from activities.contract.actors import Actor
+from activities.contract.advice import ADVICE, advice_on
 from activities.errors import ErrorCode
 from activities.execution.result import Result
 from activities.web.page import frame, render
