@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from activities.contract.limits import LONGEST_NOTES, MOST_COLUMNS
 from activities.errors import ErrorCode, PermanentError
 
-DELIMITERS = (",", ";", "\t")
+DELIMITERS = (",", ";", "\t", "|")
 _LINE = re.compile(r"[^\r\n]*+(?:\r\n|\r|\n)|[^\r\n]++")
 _LARGEST_CELL = 2**30
 _LONGEST_HEADER = 100_000  # Characters; a row without an end would be taken apart once for each delimiter.
@@ -24,14 +24,14 @@ _FORMULA = re.compile("\\s*[=+\\-@\t\r\n\0\uff0b\uff0d\uff1d\uff20{]")
 # A spreadsheet makes another text of 0042, 2026-12-18, 1E5, 3/4 and of any number with more than 15 digits.
 _REWRITTEN = re.compile(r"\s*(?!(?:0|[1-9]\d{0,14})\Z)\.?\d[\d.,:/\s%eE+-]*", re.ASCII)
 # All delimiters, because the file may be opened where lists are separated by another one.
-_QUOTED = re.compile(r'["\r\n,;\t]')
+_QUOTED = re.compile(r'["\r\n,;\t|]')
 
 
 def decode(body: bytes) -> str:
     """Return the text of a file.
 
     Raises:
-        PermanentError: ``invalidRequest`` with how to save it.
+        PermanentError: ``invalidFile`` with how to save it.
     """
     if body.startswith(_ZIP):
         raise _invalid(f"The body is an Excel workbook or another packed file, not a CSV file. {_SAVE_AS}")
@@ -52,7 +52,7 @@ def headers(text: str) -> dict[str, list[str]]:
     """Return the first row as each delimiter would part it; a delimiter that it cannot have been is left out.
 
     Raises:
-        PermanentError: ``invalidRequest``: no delimiter makes a row of it.
+        PermanentError: ``invalidFile``: no delimiter makes a row of it.
     """
     if len(_first_line(text)) > _LONGEST_HEADER:
         raise _invalid("Row 1 of the CSV file is too long for the names of columns.")
@@ -72,7 +72,7 @@ def decode_rows(text: str, delimiter: str) -> Iterator[list[str]]:
     """Yield the cells of each row, line breaks and doubled quotes included; none of a row that is blank.
 
     Raises:
-        PermanentError: ``invalidRequest`` with the line in which a row begins: a quote is missing or one too many.
+        PermanentError: ``invalidFile`` with the line in which a row begins: a quote is missing or one too many.
     """
     # For the whole process, but nothing else in it reads CSV; a body is bounded before it comes here.
     csv.field_size_limit(_LARGEST_CELL)
@@ -146,4 +146,4 @@ def _lines(text: str) -> int:
 
 
 def _invalid(message: str) -> PermanentError:
-    return PermanentError(ErrorCode.INVALID_REQUEST, message)
+    return PermanentError(ErrorCode.INVALID_FILE, message)

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 
 from activities.batches.chunks import CHUNK, CHUNK_ROWS, Chunk, chunks_of, results_in, told, transactions_of
 from activities.batches.records import SentRecord
-from activities.batches.results import BATCH_ID, Batch, Progress, merged
+from activities.batches.results import BATCH_ID, Batch, Origin, Progress, merged
 from activities.execution.result import Result
 from activities.storage.table_bytes import LARGEST_TRANSACTION, Entity, Operation, Verb, packed, unpacked
 from activities.storage.tables import (
@@ -97,7 +97,7 @@ class BatchStore:
                 "Name": batch.name,
                 "Total": batch.total,
                 "CreatedAt": batch.created_at,
-                "Delimiter": batch.delimiter,
+                **batch.origin.to_row(),
                 "ClientId": batch.client_id,
                 "Secret": batch.secret,
                 "PageSizes": json.dumps([len(page) for page in pages]),
@@ -114,9 +114,9 @@ class BatchStore:
             row = await self._table.get(batch_id, _BATCH)
         except EntityMissingError:
             return None
-        # Batches of an earlier version do not say who sent them, and have no secret.
-        later = row.get("ClientId", ""), row.get("Secret", b"")
-        batch = Batch(batch_id, row["Total"], row["CreatedAt"], row["Name"], row["Delimiter"], *later)
+        # Batches of an earlier version do not say who sent them and in what file, and have no secret.
+        later = Origin.from_row(row), row.get("ClientId", ""), row.get("Secret", b"")
+        batch = Batch(batch_id, row["Total"], row["CreatedAt"], row["Name"], *later)
         return batch, chunks_of(batch_id, json.loads(row["PageSizes"]))
 
     async def unfinished(self, chunks: Mapping[Chunk, int]) -> list[Chunk]:

@@ -35,6 +35,7 @@ ROLES: Mapping[str, frozenset[Role]] = {
     "create_assignment": frozenset({Role.WRITE}),
     "create_self_initiated_course": frozenset({Role.WRITE}),
     "create_batch": frozenset({Role.WRITE}),
+    "send_file": frozenset({Role.WRITE}),
     "list_failures": frozenset({Role.MANAGE}),
     "replay_failures": frozenset({Role.MANAGE}),
     "erase_learner": frozenset({Role.MANAGE}),

@@ -171,6 +171,7 @@ def test_the_report_has_constant_keys_and_no_nulls() -> None:
         "succeededCount": 0,
         "failedCount": 0,
         "allSucceeded": False,
+        "remarks": [],
         "results": [
             {
                 "index": 0,
