@@ -61,7 +61,7 @@ class DateForm:
         pattern, named = "", set[str]()
         for letters in _TOKEN.findall(form[:_LONGEST_FORM]):
             part = _PARTS.get(letters) or (r"\s+" if letters.isspace() else re.escape(letters.strip("'") or letters))
-            name = part[3 : part.index(">")] if part.startswith("(?P<") else ""
+            name = part[4 : part.index(">")] if part.startswith("(?P<") else ""
             if name in named or (letters.isalpha() and letters not in _PARTS and letters not in "Tt"):
                 raise _no_form()
             named |= {name} if name else set()

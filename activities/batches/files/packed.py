@@ -58,7 +58,7 @@ def _check(entries: list[zipfile.ZipInfo]) -> None:
     for entry in entries:
         larger = entry.file_size > _SMALL and entry.file_size > MOST_TIMES_LARGER * max(entry.compress_size, 1)
         if larger or entry.flag_bits & 1:
-            raise PackedError("is packed in a way that no program does it" if larger else "is protected by a password")
+            raise PackedError("is packed more tightly than any list" if larger else "is protected by a password")
     if sum(entry.file_size for entry in entries) > MOST_BYTES:
         raise PackedError(f"has more than {MOST_BYTES // 2**20} MiB when it is unpacked")
 
