@@ -87,6 +87,11 @@ def _report() -> Schema:
         "succeededCount": number("Succeeded Count", "How many activities exist.", 1),
         "failedCount": number("Failed Count", "How many activities could not be created.", 1),
         "allSucceeded": flag("All Succeeded", "Whether all is done and nothing failed.", example=False),
+        "remarks": listing(
+            "Remarks",
+            "What to know about how a file was read, such as which columns are not used. It may be empty.",
+            text("Remark", "One of them, in a sentence.", "The file was read as an export of Moodle."),
+        ),
         "results": listing("Results", f"One result for each activity, up to {LARGEST_PAGE:,} on a page.", result),
     }
     own = tuple(properties)

@@ -12,10 +12,11 @@ NO_KEY = (
 
 # Which codes an operation can answer.
 OF_A_BODY = (Code.INVALID_JSON, Code.INVALID_REQUEST, Code.REQUEST_TOO_LARGE)
+OF_A_FILE = (Code.INVALID_FILE, Code.INVALID_REQUEST, Code.REQUEST_TOO_LARGE)
 OF_THE_APP = (Code.INTERNAL_ERROR,)
 OF_STORAGE = (Code.STORAGE_UNAVAILABLE,)
 OF_A_CALLER = (Code.NOT_ALLOWED,)
-OF_A_CREATE = tuple(code for code in Code if code not in {Code.NOT_FOUND, Code.UNAUTHENTICATED})
+OF_A_CREATE = tuple(code for code in Code if code not in {Code.INVALID_FILE, Code.NOT_FOUND, Code.UNAUTHENTICATED})
 
 
 def by_status(codes: Iterable[Code]) -> dict[int, list[Code]]:
