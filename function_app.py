@@ -33,13 +33,14 @@ async def create_self_initiated_course(req: func.HttpRequest, context: func.Cont
     return await _answer(req, context, create(kind=SelfInitiatedCourse))
 
 
-@app.route("health", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+# HEAD as GET, for gateways and monitors; the host sends it to no function that does not say so.
+@app.route("health", methods=["GET", "HEAD"], auth_level=func.AuthLevel.ANONYMOUS)
 async def get_health(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
     """Say whether the app can work."""
     return await _answer(req, context, about.get_health)
 
 
-@app.route("openapi.json", methods=["GET"])
+@app.route("openapi.json", methods=["GET", "HEAD"])
 async def get_openapi(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
     """Describe the API; needs the key, so that a connection can be tested with it."""
     return await _answer(req, context, about.get_openapi)
@@ -63,6 +64,12 @@ async def erase_learner(req: func.HttpRequest, context: func.Context) -> func.Ht
     return await _answer(req, context, learners.erase_learner)
 
 
+@app.route("failures/discard", methods=["POST"])
+async def discard_failures(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    """Throw failures away for good."""
+    return await _answer(req, context, failures.discard_failures)
+
+
 @app.route("batches", methods=["POST"])
 async def create_batch(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
     """Create many activities; small batches are answered at once, others with the address of their report."""
@@ -80,7 +87,7 @@ async def send_file(req: func.HttpRequest, context: func.Context) -> func.HttpRe
 
 
 # Anonymous: flows follow a Location without a key, and the id cannot be guessed.
-@app.route("batches/{batchId}", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+@app.route("batches/{batchId}", methods=["GET", "HEAD"], auth_level=func.AuthLevel.ANONYMOUS)
 async def get_batch(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
     """Report on a batch: JSON for flows, a page for people."""
     from activities.web import batches
@@ -94,6 +101,14 @@ async def get_batch_status(req: func.HttpRequest, context: func.Context) -> func
     from activities.web import batches
 
     return await _answer(req, context, batches.get_batch_status)
+
+
+@app.route("batches/{batchId}", methods=["DELETE"])
+async def delete_batch(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    """Stop a batch, and delete what is kept of it."""
+    from activities.web import batches
+
+    return await _answer(req, context, batches.delete_batch)
 
 
 # As bytes: of a text, the host would let the body's properties hide the message's own id and times.
@@ -129,7 +144,8 @@ def _delivery(msg: func.QueueMessage) -> Delivery:
 
 async def _answer(req: func.HttpRequest, context: func.Context, use_case: UseCase) -> func.HttpResponse:
     # Whoever sends a body with a GET, to routes that need no key, too, finds no reader.
-    body = b"" if req.method == "GET" else req.get_body()
+    body = b"" if req.method in {"GET", "HEAD"} else req.get_body()
     sent = (body, req.headers, req.url, req.params, req.route_params)
     response = await runtime.answer(Request(*sent, context.invocation_id, context.function_name), use_case)
-    return func.HttpResponse(response.body, status_code=response.status, headers=response.headers)
+    said = b"" if req.method == "HEAD" else response.body
+    return func.HttpResponse(said, status_code=response.status, headers=response.headers)

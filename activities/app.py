@@ -68,6 +68,7 @@ def open_store(settings: Settings, defaults: Defaults, graph: GraphGateway, cred
     """
     from activities.batches.accepting import BatchAcceptor
     from activities.batches.erasing import BatchRetention
+    from activities.batches.requests import records_of_file
     from activities.batches.store import TABLE as BATCH_TABLE
     from activities.batches.store import BatchStore
     from activities.batches.worker import BatchWorker
@@ -120,7 +121,7 @@ def open_store(settings: Settings, defaults: Defaults, graph: GraphGateway, cred
     return Store(
         ledger,
         failures,
-        QueueWorker(defaults, graph, ledger, queue, failures, signing_key, results),
+        QueueWorker(defaults, graph, ledger, queue, failures, signing_key, results, read_file=records_of_file),
         batches,
         batch_queue,
         batch_worker,

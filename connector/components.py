@@ -1,11 +1,11 @@
 """The schemas of what the app answers beside activities, and the list of all components."""
 
 from activities.contract.activity import Outcome
-from activities.contract.validation import ODATA_TYPE, TYPE
+from activities.contract.kinds import ODATA_TYPE, TYPE
 from activities.errors import ErrorCode
 from activities.graph.permissions import NEEDED_FOR
 from activities.web.http import LARGEST_PAGE
-from connector import erasure, publisher, schemas
+from connector import erasure, publisher, schemas, selections
 from connector.schemas import Schema, flag, listing, number, record, ref, text
 
 _APP = f"https://{publisher.PLACEHOLDER_HOST}{publisher.BASE_PATH}"
@@ -38,9 +38,11 @@ def by_name() -> dict[str, Schema]:
         },
         "BatchReport": _report(),
         "BatchStatus": _status(),
+        "DeletedBatch": _deleted_batch(),
         "FailurePage": _failure_page(),
-        "Selection": _selection(),
-        "Replayed": _replayed(),
+        "Selection": selections.selection(),
+        "Replayed": selections.replayed(),
+        "Discarded": selections.discarded(),
         "LearnerSelection": erasure.selection(),
         "ErasedLearner": erasure.answer(),
         "Health": _health(),
@@ -125,12 +127,24 @@ def _status() -> Schema:
     return record("Batch Status", "How far the batch is.", properties, required=own)
 
 
+def _deleted_batch() -> Schema:
+    properties = {
+        "batchId": text("Batch ID", "The long random ID that the batch had.", _BATCH_ID),
+        "notSentCount": number(
+            "Not Sent Count", "How many activities had come to no end, and are not sent any more.", 420
+        ),
+    }
+    return record("Deleted Batch", "What was stopped.", properties)
+
+
 def _failure_page() -> Schema:
     failure = record(
         "Failure",
         "What could not be created from the queue, and why.",
         {
-            "id": text("Failure ID", "The ID of the failure, to replay it.", "5db4f7926ca010edbf92504b390fe31b"),
+            "id": text(
+                "Failure ID", "The ID of the failure, to replay or discard it.", "5db4f7926ca010edbf92504b390fe31b"
+            ),
             "code": text("Error Code", "Why it failed, in one word.", "invalidRequest"),
             "message": text("Error Message", "Why it failed, and what to do about it.", "status is required."),
             "details": listing("Details", "Every single problem. It may be empty.", _problem()),
@@ -145,38 +159,18 @@ def _failure_page() -> Schema:
             "bodyBase64": text(
                 "Body in Base64", "The message itself, only if no activity could be read from it.", "bm8gSlNPTg=="
             ),
+            "bodyText": text(
+                "Body Text", "How the message begins, only if no activity could be read from it.", "no JSON"
+            ),
         },
     )
-    failure["required"].remove("bodyBase64")
+    for name in ("bodyBase64", "bodyText"):
+        failure["required"].remove(name)
     properties = {
         "failures": listing("Failures", "The failures, newest first.", failure),
         "nextLink": text("Next Link", _NEXT, f"{_APP}/failures?after=at-1"),
     }
     return record("Failures", "One page of failures.", properties, required=("failures",))
-
-
-def _selection() -> Schema:
-    code = text("Error Code", "Replays only the failures with this error code.", "contentNotOwnedByProvider")
-    failure_id = text("Failure ID", "The ID of a failure.", "5db4f7926ca010edbf92504b390fe31b")
-    ids = listing("Failure IDs", "Replays only the failures with these IDs.", failure_id, minItems=1)
-    return record(
-        "Selection",
-        "Which failures to replay: without a property all of them, otherwise send one of the two.",
-        {"code": code, "ids": ids},
-        required=(),
-        maxProperties=1,
-        additionalProperties=False,
-    )
-
-
-def _replayed() -> Schema:
-    properties = {
-        "replayedCount": number("Replayed Count", "How many failures were put back into the queue.", 12),
-        "moreToReplay": flag(
-            "More To Replay", "Whether time was up before all were replayed; then replay again.", example=False
-        ),
-    }
-    return record("Replayed", "What was put back into the queue.", properties)
 
 
 def _health() -> Schema:

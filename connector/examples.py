@@ -7,8 +7,9 @@ from typing import Any
 from activities.batches.results import Batch, Progress
 from activities.contract.activity import Outcome, StoredActivity
 from activities.contract.advice import ADVICE
+from activities.contract.kinds import ODATA_TYPE, TYPE
 from activities.contract.models import Assignment, CourseActivity, Defaults, SelfInitiatedCourse
-from activities.contract.validation import ODATA_TYPE, TYPE, parse_activity
+from activities.contract.validation import parse_activity
 from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
 from activities.execution.decisions import Done
 from activities.execution.result import Result
@@ -60,11 +61,13 @@ def of_answers() -> dict[str, Examples]:
         "BatchStatus": _one(
             _body(batch_answers.encode_status(_progress(), None, _REQUEST, url=_batch_url(), now=_NOW))
         ),
+        "DeletedBatch": _one({"batchId": report()["batchId"], "notSentCount": 420}),
         "FailurePage": _one(_body(answers.encode_failures([failure()], "", _REQUEST))),
         "Replayed": _one({"replayedCount": 12, "moreToReplay": False}),
         "ErasedLearner": _one(
             {"batchCount": 3, "failureCount": 1, "queueCount": 1, "ledgerCount": 12, "moreToErase": False}
         ),
+        "Discarded": _one({"discardedCount": 12, "moreToDiscard": False}),
         "Health": _one(_body(answers.encode_health(Report(_NOW), _REQUEST))),
         "ApiDescription": _one(
             {"openapi": "3.1.0", "info": {"title": publisher.TITLE, "version": publisher.version()}}

@@ -6,7 +6,7 @@ from typing import get_args
 
 from activities.batches.files import choices, headings
 from activities.contract.activity import Operation as Verb
-from activities.contract.models import AssignmentType, Status
+from activities.contract.forms import AssignmentType, Status
 from activities.errors import ErrorCode
 from connector import parameters, schemas
 from connector.operation import FILE, IMPORTANT, Answer, Operation

@@ -13,7 +13,7 @@ from connector.refusals import OF_A_BODY, OF_A_CALLER, OF_A_CREATE, OF_STORAGE, 
 TAGS = {
     "Activities": "Creates one activity.",
     "Batches": "Creates many activities in one call, and reports on them.",
-    "Failures": "What could not be created from the queue.",
+    "Failures": "What could not be created from the queue: put back, or thrown away.",
     "Learners": "What the app keeps about people.",
     "App": "The app itself.",
 }
@@ -111,6 +111,7 @@ OPERATIONS = (
             *OF_A_CALLER,
             *OF_THE_APP,
             *OF_STORAGE,
+            ErrorCode.NOT_FOUND,
             ErrorCode.FIRST_SENT_TOO_OLD,
             ErrorCode.CREATE_IN_PROGRESS,
         ),
@@ -151,6 +152,19 @@ OPERATIONS = (
         codes=(ErrorCode.NOT_FOUND, *OF_THE_APP, *OF_STORAGE),
     ),
     Operation(
+        function="delete_batch",
+        id="DeleteBatch",
+        visibility=ADVANCED,
+        tag="Batches",
+        summary="Delete a batch",
+        description="Stops what has not been sent of a batch, and deletes its activities and its report from the app. "
+        "What was created in Viva Learning stays there.",
+        more="After that, the address of the report answers 404, and so does deleting the batch again.",
+        parameters=(parameters.BATCH_ID,),
+        answers={200: Answer("How many activities of the batch had come to no end.", "DeletedBatch")},
+        codes=(ErrorCode.NOT_FOUND, *OF_A_CALLER, *OF_THE_APP, *OF_STORAGE),
+    ),
+    Operation(
         function="list_failures",
         id="ListFailures",
         visibility=ADVANCED,
@@ -172,6 +186,18 @@ OPERATIONS = (
         "code, or those with the IDs that you give.",
         body="Selection",
         answers={200: Answer("How many failures were put back.", "Replayed")},
+        codes=(*OF_A_BODY, *OF_A_CALLER, *OF_THE_APP, *OF_STORAGE),
+    ),
+    Operation(
+        function="discard_failures",
+        id="DiscardFailures",
+        visibility=ADVANCED,
+        tag="Failures",
+        summary="Discard failures of the queue",
+        description="Throws failures away that nobody needs any more: all of them, those with an error code, or those "
+        "with the IDs that you give. They cannot be replayed after that.",
+        body="Selection",
+        answers={200: Answer("How many failures were thrown away.", "Discarded")},
         codes=(*OF_A_BODY, *OF_A_CALLER, *OF_THE_APP, *OF_STORAGE),
     ),
     Operation(

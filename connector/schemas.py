@@ -8,8 +8,8 @@ from typing import Any
 
 from activities.contract import limits
 from activities.contract.activity import Outcome
+from activities.contract.kinds import ODATA_TYPE, TYPE
 from activities.contract.models import Assignment, CourseActivity, SelfInitiatedCourse
-from activities.contract.validation import ODATA_TYPE, TYPE
 from connector.captions import caption
 
 type Schema = dict[str, Any]
@@ -117,7 +117,7 @@ def answer_of(kind: type[CourseActivity]) -> Schema:
     own: Schema = {
         "outcome": text(
             "Outcome",
-            "What it did: created, updated, deleted; unchanged if it was so already; superseded if something newer is known.",
+            "What it did: created, updated or deleted; unchanged if it was so; superseded if something newer is known.",
             "created",
             enum=[str(one) for one in Outcome if one is not Outcome.FAILED],
         ),

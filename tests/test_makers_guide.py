@@ -11,10 +11,11 @@ import pytest
 from activities.batches import failed_rows
 from activities.batches.results import Batch, Origin
 from activities.contract import values
+from activities.contract.activity import Outcome
 from activities.contract.advice import ADVICE, Actor
 from activities.contract.models import Assignment
 from activities.errors import ErrorCode
-from activities.execution.result import Outcome, Result
+from activities.execution.result import Result
 from activities.web import answers, http
 from local.lifecycle import ROOT
 from tests.end_to_end.flow_engine import FlowEngine

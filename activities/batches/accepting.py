@@ -65,7 +65,7 @@ class BatchAcceptor:
             client_id: The application that sent it, where Microsoft Entra ID says so.
 
         Raises:
-            PermanentError: ``invalidRequest``: the key was used for another batch.
+            PermanentError: ``invalidRequest``: the key was used for another batch. ``notFound``: its batch was deleted.
             TransientError: ``createInProgress``: the same request is being accepted. ``storageUnavailable``.
         """
         batch_id, total, now = secrets.token_hex(16), len(wanted.records), datetime.now(UTC)
@@ -106,6 +106,12 @@ class BatchAcceptor:
             return batch_id
         found = await self.store.get(named.batch_id)
         if found is None:
+            if await self.store.was_deleted(named.batch_id):
+                message = (
+                    "The batch of this Repeatability-Request-ID (or Idempotency-Key) was deleted, and is not begun "
+                    "again. To send it nevertheless, send a new one."
+                )
+                raise PermanentError(ErrorCode.NOT_FOUND, message, target="Repeatability-Request-ID")
             if datetime.now(UTC) - named.since < timedelta(seconds=ACCEPTING_SECONDS):
                 message = "The same batch is being accepted by another request at the moment. Send it again in a while."
                 raise TransientError(ErrorCode.CREATE_IN_PROGRESS, message, retry_after_seconds=5.0)

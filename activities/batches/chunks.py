@@ -17,7 +17,13 @@ PAGE = 100
 LARGEST_PAGE_BYTES = 600_000
 # The service takes 4 MiB, but from 1 MiB on aiohttp warns that sending blocks.
 LARGEST_TRANSACTION_BYTES = 900_000
+BATCH_ROW = "batch"
 CHUNK_ROWS = "chunk-"
+
+
+def page_row(number: int) -> str:
+    """Return the row of a page of records; rows sort like the records."""
+    return f"page-{number:05}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +85,11 @@ def told(results: Sequence[Result], *, now: datetime, waiting_until: datetime | 
 def results_in(row: Mapping[str, Any]) -> list[Result]:
     """Return the results that a result record holds."""
     return [Result.from_json(said) for said in unpacked("Results", row)]
+
+
+def key_of(partition: str, row: str) -> Entity:
+    """Return the key of a row."""
+    return {"PartitionKey": partition, "RowKey": row}
 
 
 def _grouped[T](sized: Iterable[tuple[T, int]], *, most: int, largest_bytes: int) -> list[list[T]]:

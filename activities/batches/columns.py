@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from activities.batches import csv_text
-from activities.contract import json_text, values
+from activities.contract import json_text, made_by_machines, values
 from activities.contract.instructions import NAMES
+from activities.contract.kinds import ODATA_TYPE, TYPE, kind_named
 from activities.contract.models import Assignment, CourseActivity, SelfInitiatedCourse
 from activities.contract.problems import closest
-from activities.contract.validation import ODATA_TYPE, TYPE, kind_named
 from activities.errors import PermanentError, Problem
 
 BATCH_ID, INDEX, TOKEN, ROW = "batchId", "index", "rowToken", "row"
@@ -30,6 +30,11 @@ _SUGGESTED = (*PROPERTIES, TYPE)
 _UNREAD = frozenset({"", ROW, *ERRORS})
 _FRAMED = frozenset({"dueDateTime", "notes"})  # Properties that can be an object.
 _MOST_VALUES_OF_FRAME = 20  # It has two parts. Ten thousand cells with more could be more than a body may hold.
+_ALL = f"{', '.join(_SUGGESTED[:-1])} or {_SUGGESTED[-1]}"
+_TIME_ZONE = (
+    "it seems to say in which time zone the times of another column are meant. Keep it: write the offset behind those "
+    "times instead, such as 2026-12-18T17:00:00-08:00, or else they mean another moment."
+)
 
 
 def parse_row(cells: Sequence[str], names: Sequence[str], *, guarded: bool) -> dict[str, Any]:
@@ -66,8 +71,16 @@ def _object_or_text(cell: str) -> Any:
 
 def unknown(heading: str, column: int) -> Problem:
     """Return what is wrong with a column whose heading nobody knows."""
+    character, before = made_by_machines.hidden(heading)
     close = closest(heading, _SUGGESTED)
-    what_to_do = f'did you mean "{close}"?' if close else "no property has this name; remove the column."
+    if character:
+        what_to_do = f'after "{values.shown(before)}" it holds {character}, which cannot be seen: write it without it.'
+    elif "timezone" in heading.casefold().replace(" ", ""):
+        what_to_do = _TIME_ZONE
+    elif close:
+        what_to_do = f'did you mean "{close}"?'
+    else:
+        what_to_do = f"its values would not be sent. Give it the name of what it holds: {_ALL}."
     shown = values.shown(heading)
     return Problem("unknownProperty", f'Column {csv_text.letter(column)}, "{shown}", is not known: {what_to_do}', shown)
 
@@ -75,5 +88,5 @@ def unknown(heading: str, column: int) -> Problem:
 def twice(name: str, first: int, column: int) -> Problem:
     """Return what is wrong with two columns for one property."""
     both = f"{csv_text.letter(first)} and {csv_text.letter(column)}"
-    message = f'Columns {both} of the file both hold "{name}": keep one of them.'
+    message = f'Columns {both} of the file both hold "{name}": put what they hold into one of them.'
     return Problem("contradiction", message, name)

@@ -17,8 +17,9 @@ from activities.batches.files.file_table import FIRST_ROW
 from activities.batches.records import Resent, SentRecord
 from activities.batches.results import Batch
 from activities.contract import values
+from activities.contract.kinds import TYPE, TYPES
 from activities.contract.models import Defaults
-from activities.contract.validation import EXTERNAL_ID, EXTERNAL_ID_OF_METADATA, PROVIDER, TYPE, TYPES
+from activities.contract.validation import EXTERNAL_ID, EXTERNAL_ID_OF_METADATA, PROVIDER
 from activities.errors import ErrorCode, PermanentError
 from activities.execution.result import Result
 

@@ -77,7 +77,7 @@ async def keep(
     return ends
 
 
-async def quietly(event: str, work: Awaitable[None]) -> bool:
+async def quietly(event: str, work: Awaitable[object]) -> bool:
     """Tell whether storage did some work; its failure is logged, and must not undo what was done before."""
     try:
         await work

@@ -1,10 +1,16 @@
 """One activity: what can be done with it, as somebody asks for that, as Microsoft Graph tells it, and the outcomes."""
 
+import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 
 from activities.contract.models import CourseActivity, Json
+
+# "<learner's id>:<guid>": https://learn.microsoft.com/graph/api/employeeexperienceuser-post-learningcourseactivities
+_LEARNER_IN_ID = re.compile(
+    r"(?:.*:|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}[^0-9a-z]+)", re.ASCII | re.IGNORECASE | re.DOTALL
+)
 
 
 class Operation(StrEnum):
@@ -76,3 +82,9 @@ class StoredActivity:
         """Graph's opaque ID; it can hold the learner's ID, so it belongs in no log."""
         graph_id = self.entity.get("id")
         return graph_id if isinstance(graph_id, str) else ""
+
+
+def id_without_learner(graph_id: str) -> str:
+    """Return Graph's id of an activity without the learner's id that it begins with."""
+    begin = _LEARNER_IN_ID.match(graph_id)
+    return graph_id[begin.end() :] if begin else graph_id

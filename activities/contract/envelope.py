@@ -9,9 +9,10 @@ from typing import Any
 
 from activities.contract import instructions, values
 from activities.contract.instructions import OPERATION
+from activities.contract.kinds import TYPES
 from activities.contract.limits import LONGEST_BATCH_NAME
 from activities.contract.problems import CONTRADICTION, INVALID, REQUIRED, UNKNOWN, closest, refusal
-from activities.contract.validation import ALL_NAMES, EXTERNAL_ID_OF_METADATA, PROVIDER, TYPES
+from activities.contract.validation import ALL_NAMES, EXTERNAL_ID_OF_METADATA, PROVIDER
 from activities.errors import Problem
 
 ACTIVITIES, NAME = "activities", "name"

@@ -9,9 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import Enum
 
-from activities.contract.activity import ActivityRequest, Operation, Outcome, StoredActivity
+from activities.contract.activity import ActivityRequest, Operation, Outcome, StoredActivity, id_without_learner
 from activities.contract.models import Json, SelfInitiatedCourse
-from activities.contract.values import id_without_learner
 from activities.errors import ActivityError, ErrorCode, PermanentError
 from activities.execution.gateway import Write
 from activities.execution.sameness import KIND, changeable_state, content_hash, differences, fixed_in, kind_of

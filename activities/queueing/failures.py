@@ -1,4 +1,4 @@
-"""What could not be created from the queues: kept in a table, told on a queue, put back once the cause is repaired.
+"""What could not be created from the queues: kept in a table, told on a queue, put back or thrown away.
 
 Two entities for a failure: one under its id, so that a message that is delivered twice fails once, and one under its
 time, newest first, so that pages can be read. Storage Queues can show only their first 32 messages.
@@ -6,6 +6,7 @@ time, newest first, so that pages can be read. Storage Queues can show only thei
 
 import base64
 import re
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -95,16 +96,29 @@ class Failures:
             PermanentError: ``requestTooLarge``: it fits into no message.
             TransientError: ``storageUnavailable``.
         """
-        by_id = f"id-{failure.id}"
-        try:
-            known = await self._table.get(PARTITION, by_id)
-        except EntityMissingError:
+        known = await self._known(failure)
+        if known is None:
             return
         await self._queue.put(await self._again(failure))
-        if known["MessageId"]:
-            await self._failed_queue.take_back(Receipt(known["MessageId"], known["PopReceipt"]))
-        for row in (known["At"], by_id):
-            await self._forget(row)
+        await self._forget(known)
+
+    async def discard(self, failure: Failure) -> bool:
+        """Forget a failure for good, also on the failed queue; return whether it was still there.
+
+        Raises:
+            TransientError: ``storageUnavailable``; to be discarded again then.
+        """
+        known = await self._known(failure)
+        if known is None:
+            return False
+        await self._forget(known)
+        return True
+
+    async def _known(self, failure: Failure) -> Entity | None:
+        try:
+            return await self._table.get(PARTITION, f"id-{failure.id}")
+        except EntityMissingError:
+            return None
 
     async def _again(self, failure: Failure) -> str:
         if failure.record is None:
@@ -113,11 +127,13 @@ class Failures:
         again = replace(failure.record, attempts=0, replays=failure.record.replays + 1, deadline=deadline)
         return encode(again, key=await self._signing_key.get())
 
-    async def _forget(self, row: str) -> None:
-        try:
-            await self._table.do(Operation(Verb.DELETE, _key(row), ANY_VERSION))
-        except EntityMissingError:
-            return
+    async def _forget(self, known: Entity) -> None:
+        if known["MessageId"]:
+            await self._failed_queue.take_back(Receipt(known["MessageId"], known["PopReceipt"]))
+        # Its id goes last: with it, the rest is found again.
+        for row in (known["At"], known["RowKey"]):
+            with suppress(EntityMissingError):
+                await self._table.do(Operation(Verb.DELETE, _key(row), ANY_VERSION))
 
 
 def text_of(body: bytes) -> str:

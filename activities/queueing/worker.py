@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import Any
 
 from activities import telemetry
 from activities.contract.activity import ActivityRequest
@@ -25,7 +26,7 @@ from activities.execution.patience import PATIENCE
 from activities.execution.result import Result
 from activities.execution.sending import FOR_A_MESSAGE, Sender
 from activities.queueing.failures import Failures, text_of
-from activities.queueing.messages import Delivery, Failure, decode
+from activities.queueing.messages import Delivery, Failure, decode, no_file
 from activities.queueing.put_back import Record, encode, split
 from activities.queueing.result_queue import ResultQueue
 from activities.queueing.signing_key import SigningKey
@@ -52,6 +53,7 @@ class QueueWorker:
         results: Where it is told what became of each record, if somebody wants to know.
         now: The clock.
         jitter: A random number from 0 to 1, so that what was put back together does not come back together.
+        read_file: Returns the records of a sheet in a message.
     """
 
     defaults: Defaults
@@ -63,6 +65,7 @@ class QueueWorker:
     results: ResultQueue | None = None
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     jitter: patience.Jitter = patience.random_jitter
+    read_file: Callable[[bytes], list[Any] | None] = no_file
 
     async def handle(self, delivery: Delivery) -> None:
         """Bring every record of a message to one of its three ends; one bad record does not stop the others.
@@ -73,7 +76,7 @@ class QueueWorker:
         """
         key = await self.signing_key.get() if delivery.says_put_back else None
         try:
-            records = decode(delivery, now=self.now(), patience=PATIENCE, key=key)
+            records = decode(delivery, now=self.now(), patience=PATIENCE, key=key, read_file=self.read_file)
         except PermanentError as error:
             await self._refuse(delivery, error)
             return

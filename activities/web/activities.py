@@ -29,7 +29,8 @@ def create(kind: type[CourseActivity] | None) -> UseCase:
 
     def parse(app: App, request: http.Request) -> ActivityRequest:
         defaults = replace(app.defaults, client_id=request.client_id)
-        return parse_activity(json_text.decode(request.body), kind=kind, defaults=defaults, operation=Operation.CREATE)
+        body = json_text.decode(request.body, content_type=request.headers.get("content-type", ""))
+        return parse_activity(body, kind=kind, defaults=defaults, operation=Operation.CREATE)
 
     async def operation(app: App, request: http.Request) -> http.Response:
         key = repeating.key_of(request, now=datetime.now(UTC), remembered=app.remembered)

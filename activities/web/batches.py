@@ -1,12 +1,14 @@
-"""The routes of batches: take one in, tell how far it is."""
+"""The routes of batches: take one in, tell how far it is, delete it."""
 
 import asyncio
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from activities import telemetry
 from activities.app import App, Store
 from activities.batches import failed_rows, requests
 from activities.batches.accepting import RequestKey
@@ -26,7 +28,13 @@ _INDEX = re.compile(r"\d{1,7}", re.ASCII)  # A sheet has up to 2**20 rows.
 async def create_batch(app: App, request: http.Request) -> http.Response:
     """Create many activities: at once if there are up to twenty, else from the queue of batches."""
     # In a thread, as all that grows with a batch: 16 MiB take a second in which others want to be answered.
-    read = partial(requests.parse, request.body, media_type=http.media_type(request), query=request.query)
+    read = partial(
+        requests.parse,
+        request.body,
+        media_type=http.media_type(request),
+        query=request.query,
+        content_type=request.headers.get("content-type", ""),
+    )
     return await _accept(app, request, read, url=_url(request))
 
 
@@ -82,6 +90,26 @@ async def get_batch_status(app: App, request: http.Request) -> http.Response:
         first = await anext(store.batches.results_after(batch.id, -1, failed_only=True), None)
     url = _url(request).removesuffix("/status")
     return batch_answers.encode_status(progress, first, request, url=url, now=datetime.now(UTC))
+
+
+async def delete_batch(app: App, request: http.Request) -> http.Response:
+    """Stop what has not been sent of a batch, and delete what is kept of it."""
+    store = app.store
+    batch = await _find(request, store)
+    # Its records can be for any provider, but a client's own are for those that it may write to.
+    limited = request.client_id in app.defaults.registration_ids_of_clients
+    if batch and limited and batch.client_id != request.client_id:
+        message = (
+            "The application that you signed in with may write only to some learning providers "
+            "(CLIENT_APPLICATION_PROVIDERS), so it may delete only batches that it has sent itself."
+        )
+        raise PermanentError(ErrorCode.NOT_ALLOWED, message)
+    batch_id = request.route.get("batchId", "")
+    not_sent = await store.batches.delete(batch_id)
+    if not_sent is None:
+        raise _unknown()
+    telemetry.event("batchDeleted", batch=telemetry.digest(batch_id), notSent=not_sent)
+    return http.respond(HTTPStatus.OK, {"batchId": batch_id, "notSentCount": not_sent}, request)
 
 
 def _sent(request: http.Request) -> bytes:
@@ -151,6 +179,6 @@ def _url(request: http.Request) -> str:
 def _unknown() -> PermanentError:
     return PermanentError(
         ErrorCode.NOT_FOUND,
-        "There is no batch with this id. It was mistyped, or the batch is so old that it is not kept any more.",
+        "There is no batch with this id. It was mistyped, or the batch was deleted, by somebody or because it was old.",
         target="batchId",
     )

@@ -36,9 +36,11 @@ ROLES: Mapping[str, frozenset[Role]] = {
     "create_self_initiated_course": frozenset({Role.WRITE}),
     "create_batch": frozenset({Role.WRITE}),
     "send_file": frozenset({Role.WRITE}),
+    "delete_batch": frozenset({Role.WRITE}),
     "list_failures": frozenset({Role.MANAGE}),
     "replay_failures": frozenset({Role.MANAGE}),
     "erase_learner": frozenset({Role.MANAGE}),
+    "discard_failures": frozenset({Role.MANAGE}),
     "get_openapi": frozenset(Role),  # With it, everybody tries whether a connection works.
 }
 FOR_ANYONE = frozenset({"get_batch", "get_batch_status", "get_health"})

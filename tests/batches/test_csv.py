@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from activities.batches.columns import PROPERTIES
 from activities.batches.csv_text import DELIMITERS
 from activities.batches.records import Resent, SentRecord
 from activities.batches.results import Origin
@@ -118,11 +119,12 @@ class TestHeader:
 
     def test_all_problems_are_told_at_once(self) -> None:
         error = refused("lernerUserId;status;Status;what;;notes\n1;2;3;4;5;6\n")
+        known = f"{', '.join(PROPERTIES)} or type."
         assert [problem.message for problem in error.problems] == [
             'Column A, "lernerUserId", is not known: did you mean "learnerUserId"?',
-            'Columns B and C of the file both hold "status": keep one of them.',
-            'Column D, "what", is not known: no property has this name; remove the column.',
-            "Column E of the CSV file has a value in row 2, but no name in row 1: give it one or clear the column.",
+            'Columns B and C of the file both hold "status": put what they hold into one of them.',
+            'Column D, "what", is not known: its values would not be sent. Give it the name of what it holds: ' + known,
+            "Column E of the CSV file has a value in row 2, but no name in row 1: write its property's name there.",
         ]
 
     def test_both_headings_of_the_type_are_the_same_column(self) -> None:
@@ -196,7 +198,7 @@ class TestRows:
         assert [sent.problem is None for sent in request.records] == [False, True]
         assert problem_of("status,notes\n1,Please, soon\n") == (
             "Row 2 has a value in column C, but the last column with a name in row 1 is B. Probably a text that holds "
-            "a comma is not in quotes; otherwise clear the cell."
+            "a comma is not in quotes; otherwise write the name of its property into row 1."
         )
 
     @pytest.mark.parametrize("name", ["dueDateTime", "notes"])

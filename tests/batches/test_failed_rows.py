@@ -15,10 +15,11 @@ from activities.batches.csv_text import DELIMITERS, letter
 from activities.batches.failed_rows import WITHHELD, Earlier, asks_for, completed, encode_failed, proves
 from activities.batches.records import Resent, SentRecord
 from activities.batches.results import NO_FILE, Batch, Origin
+from activities.contract.activity import Outcome
 from activities.contract.models import Assignment, Json, SelfInitiatedCourse
 from activities.contract.validation import parse_activity
 from activities.contract.values import is_blank
-from activities.execution.result import Outcome, Result
+from activities.execution.result import Result
 from tests.support.records import DEFAULTS, LEARNER, record, sample
 from tests.support.sheets import contents, read
 from tests.support.strategies import kinds_and_records

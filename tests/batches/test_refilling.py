@@ -14,8 +14,9 @@ from activities.batches.records import Resent, SentRecord
 from activities.batches.refilling import refill
 from activities.batches.requests import BatchRequest
 from activities.batches.store import BatchStore
+from activities.contract.activity import Outcome
 from activities.errors import ErrorCode, PermanentError
-from activities.execution.result import Outcome, Result
+from activities.execution.result import Result
 from tests.support.batch_stage import ASSIGNER, LEARNER, Ports, Stage, batch_stage, course, sent
 from tests.support.fakes import OTHER_REGISTRATION_ID, REGISTRATION_ID, Fault
 from tests.support.sheets import read, sheet_of

@@ -167,7 +167,7 @@ class TestProblems:
     def test_a_batch_of_nothing_is_refused(self, value: object) -> None:
         assert problems_of(value)["activities"][0] == "required"
 
-    @pytest.mark.parametrize("value", [5, True, None, '"text"'])
+    @pytest.mark.parametrize("value", [5, True, None])
     def test_what_is_neither_object_nor_list_is_refused(self, value: object) -> None:
         assert problems_of(value)[""][1] == 'The body must be {"activities": […]} or a list of activities.'
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from activities.batches.chunks import Chunk, chunks_of, results_in, told
 from activities.batches.results import Batch, Progress, merged
-from activities.execution.result import Outcome, Result
+from activities.contract.activity import Outcome
+from activities.execution.result import Result
 from activities.storage.table_bytes import Entity
 from tests.support.batch_stage import Ports, Stage, batch_stage
 
@@ -112,6 +113,7 @@ async def test_in_storage_nothing_is_lost_and_nothing_counts_twice_also_if_many_
     chunks, reports = drawn
     batch = Batch(next(iter(chunks)).batch_id, sum(chunks.values()), NOW)
     async with batch_stage(storage_ports) as stage:
+        await stage.batches.keep(batch, [], {})
         seen: list[Result] = []
         for some in batched(reports, together, strict=False):
             await asyncio.gather(*(stage.batches.tell(chunk, results) for chunk, results in some))
@@ -129,6 +131,7 @@ class TestTelling:
     BATCH = Batch(CHUNK.batch_id, 2, NOW)
 
     async def _told(self, stage: Stage, *results: Result, waiting_until: datetime | None = None) -> Progress:
+        await stage.batches.keep(self.BATCH, [], {})
         await stage.batches.tell(self.CHUNK, results, waiting_until=waiting_until)
         return await stage.batches.progress(self.BATCH)
 
@@ -152,6 +155,7 @@ class TestTelling:
     async def test_many_who_tell_of_one_chunk_at_once_lose_nothing(self, storage_ports: Ports) -> None:
         batch = replace(self.BATCH, total=8)
         async with batch_stage(storage_ports) as stage:
+            await stage.batches.keep(self.BATCH, [], {})
             await asyncio.gather(
                 *(stage.batches.tell(self.CHUNK, [Result(index, Outcome.CREATED)]) for index in range(8))
             )

@@ -14,8 +14,9 @@ import pytest_asyncio
 from activities.batches.chunks import Chunk, pages_of
 from activities.batches.results import Batch, Origin
 from activities.batches.store import BatchStore
+from activities.contract.activity import Outcome
 from activities.errors import ErrorCode, TransientError
-from activities.execution.result import Outcome, Result
+from activities.execution.result import Result
 from activities.settings import Storage
 from activities.storage import tables
 from activities.storage.tables import Table

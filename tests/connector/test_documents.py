@@ -142,6 +142,8 @@ def test_the_connector_hides_what_makers_do_not_need() -> None:
         "GetBatchStatus": "internal",
         "ListFailures": "advanced",
         "ReplayFailures": "advanced",
+        "DeleteBatch": "advanced",
+        "DiscardFailures": "advanced",
         "TestConnection": "internal",
     }
 

@@ -137,6 +137,16 @@ def replays_failures(caller: Caller) -> None:
     assert caller.outputs("ReplayFailures", body={"ids": [failed(caller)]})["replayedCount"] == 1
 
 
+def discards_failures(caller: Caller) -> None:
+    assert caller.outputs("DiscardFailures", body={"ids": [failed(caller)]})["discardedCount"] == 1
+
+
+def deletes_a_batch(caller: Caller) -> None:
+    report = caller.outputs("CreateBatch", body={"activities": rows(caller, 2)})
+    deleted = caller.outputs("DeleteBatch", batchId=report["batchId"])
+    assert deleted == {"batchId": report["batchId"], "notSentCount": 0}
+
+
 def makes_a_connection(caller: Caller) -> None:
     said = caller.connection.connector.definition["x-ms-capabilities"]["testConnection"]
     assert said["parameters"] == {}
@@ -151,6 +161,8 @@ ACTIONS: dict[str, Callable[[Caller], object]] = {
     "GetBatchStatus": gets_the_status,
     "ListFailures": lists_failures,
     "ReplayFailures": replays_failures,
+    "DeleteBatch": deletes_a_batch,
+    "DiscardFailures": discards_failures,
     "TestConnection": makes_a_connection,
 }
 

@@ -54,14 +54,16 @@ def test_the_worker_finds_exactly_the_functions_of_the_contract() -> None:
     }
     assert routes == {
         "create_batch": ("httpTrigger", "batches", ["POST"], "FUNCTION"),
-        "get_batch": ("httpTrigger", "batches/{batchId}", ["GET"], "ANONYMOUS"),
+        "get_batch": ("httpTrigger", "batches/{batchId}", ["GET", "HEAD"], "ANONYMOUS"),
         "get_batch_status": ("httpTrigger", "batches/{batchId}/status", ["GET"], "ANONYMOUS"),
         "create_activity": ("httpTrigger", "activities", ["POST"], "FUNCTION"),
         "create_assignment": ("httpTrigger", "assignments", ["POST"], "FUNCTION"),
         "create_self_initiated_course": ("httpTrigger", "self-initiated-courses", ["POST"], "FUNCTION"),
-        "get_openapi": ("httpTrigger", "openapi.json", ["GET"], "FUNCTION"),
+        "get_openapi": ("httpTrigger", "openapi.json", ["GET", "HEAD"], "FUNCTION"),
         "list_failures": ("httpTrigger", "failures", ["GET"], "FUNCTION"),
         "replay_failures": ("httpTrigger", "failures/replay", ["POST"], "FUNCTION"),
         "erase_learner": ("httpTrigger", "learners/erase", ["POST"], "FUNCTION"),
-        "get_health": ("httpTrigger", "health", ["GET"], "ANONYMOUS"),
+        "discard_failures": ("httpTrigger", "failures/discard", ["POST"], "FUNCTION"),
+        "delete_batch": ("httpTrigger", "batches/{batchId}", ["DELETE"], "FUNCTION"),
+        "get_health": ("httpTrigger", "health", ["GET", "HEAD"], "ANONYMOUS"),
     }

@@ -14,11 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from activities import app
+from activities.contract.activity import Outcome
 from activities.contract.limits import LARGEST_MESSAGE_BYTES
 from activities.contract.models import Defaults
 from activities.errors import ErrorCode, PermanentError, TransientError
 from activities.execution.patience import PATIENCE
-from activities.execution.result import Outcome, Result
+from activities.execution.result import Result
 from activities.identity import managed_identity
 from activities.queueing.messages import Delivery, decode
 from activities.queueing.put_back import Record

@@ -11,7 +11,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from activities.batches.results import Batch, Origin, Progress
-from activities.execution.result import Outcome, Result
+from activities.contract.activity import Outcome
+from activities.execution.result import Result
 from activities.graph.translation import translate
 from activities.web.page import render
 from tests.support.browser import find_browser, running_browser

@@ -131,6 +131,10 @@ class FakeFailures(Failures):
             await self._queue.put(await self._again(failure))
             del self.kept[failure.id]
 
+    async def discard(self, failure: Failure) -> bool:
+        """Forget a failure. See ``Failures``."""
+        return self.kept.pop(failure.id, None) is not None
+
 
 def _place(failure: Failure) -> str:
     return f"{10**14 - int(failure.failed_at.timestamp() * 1000):015}-{failure.id}"

@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass, field
 
+from activities.batches.requests import records_of_file
 from activities.contract.models import Defaults, Json
 from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
 from activities.execution.patience import PATIENCE
@@ -86,6 +87,7 @@ class Stage:
             ResultQueue(self.results),
             now=self.queue.now,
             jitter=lambda: self.jitter,
+            read_file=records_of_file,
         )
 
     def fail(self, error: ActivityError | None) -> None:

@@ -68,7 +68,7 @@ def _write(sheet: Worksheet, row: int, place: int, cell: Cell, formats: Mapping[
         case datetime():
             sheet.write_datetime(row, place, cell, formats[datetime])
         case date():
-            sheet.write_datetime(row, place, cell)
+            sheet.write_datetime(row, place, datetime(cell.year, cell.month, cell.day))  # noqa: DTZ001 (as cells are)
         case _:
             sheet.write(row, place, cell)
 

@@ -149,10 +149,12 @@ class TestWhatTheyMay:
             "create_assignment",
             "create_self_initiated_course",
             "create_batch",
+            "delete_batch",
         }
         assert {name for name in ROLES if ROLES[name] == {Role.MANAGE}} == {
             "list_failures",
             "replay_failures",
+            "discard_failures",
             "erase_learner",
         }
 

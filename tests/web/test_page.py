@@ -14,9 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from activities.batches.results import NO_FILE, Batch, Progress
+from activities.contract.activity import Outcome
 from activities.contract.advice import ADVICE, Actor, advice_on
 from activities.errors import ErrorCode
-from activities.execution.result import Outcome, Result
+from activities.execution.result import Result
 from activities.web.page import frame, render
 from tests.support.batch_pages import (
     ALL_SUCCEEDED,

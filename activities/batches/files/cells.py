@@ -6,6 +6,7 @@ What cannot be understood stays as it is: then the record says what is wrong wit
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC
 from typing import Any
 
 from activities.batches.files import exports, headings, moments, words
@@ -14,9 +15,10 @@ from activities.batches.files.headings import COMPLETED, DATES, DUE, PERCENTAGE,
 from activities.batches.files.layouts import Layout
 from activities.batches.files.moments import DateForm
 from activities.contract import dates, values
+from activities.contract.dates import InvalidDateError
+from activities.contract.kinds import ODATA_TYPE, TYPES
 from activities.contract.models import Assignment, SelfInitiatedCourse
 from activities.contract.problems import INVALID
-from activities.contract.validation import ODATA_TYPE, TYPES
 from activities.errors import Problem
 
 _MAILTO = re.compile(r"mailto:", re.IGNORECASE)
@@ -97,11 +99,8 @@ class Reader:
         if not said and self.choices.date_form:
             message = f'{name} is "{values.shown(text)}", but dateFormat says {self.choices.date_form.said}.'
             problems.append(Problem(INVALID, message, name))
-        elif not said and _DAY_MONTH_ORDER.fullmatch(text.strip()):
-            message = (
-                f'{name} is "{values.shown(text)}", which can be read in more than one way: say with dateFormat how '
-                "the file writes dates, such as dd.MM.yyyy or M/d/yyyy."
-            )
+        elif not said and _DAY_MONTH_ORDER.fullmatch(text.strip()) and (why := _why_no_date(name, text)):
+            message = f"{name} {why}; or say with dateFormat how the file writes dates, such as dd.MM.yyyy or M/d/yyyy."
             problems.append(Problem(INVALID, message, name))
         zone = dates.find_zone(zones.get(name, "")) or self.choices.zone
         if zone is None and self.layout.export and self.layout.export.zone:
@@ -114,6 +113,20 @@ class Reader:
         if self.layout.export and alone and record.get(STATUS) == words.NOT_STARTED:
             message = "This row is not sent: a course that nobody assigned and nobody has begun is no activity."
             problems.append(Problem(INVALID, message, STATUS))
+
+
+def _why_no_date(name: str, text: str) -> str:
+    """Return what is wrong with a date, as a record would tell it; "" for one that tools write for none."""
+    if dates.means_no_date(text):
+        return ""
+    try:
+        if name == DUE:
+            values.due_date_time(text, zone=UTC)
+        else:
+            values.date_time_offset(text, zone=UTC)
+    except (values.InvalidValueError, InvalidDateError) as error:
+        return str(error)
+    return ""
 
 
 def _complete(record: dict[str, Any], name: str) -> None:

@@ -9,8 +9,8 @@ from activities.batches.files import headings, words
 from activities.batches.files.headings import NOT_USED, key
 from activities.batches.files.moments import DateForm
 from activities.contract import dates, values
+from activities.contract.kinds import ODATA_TYPE, TYPE, TYPES
 from activities.contract.problems import INVALID, closest
-from activities.contract.validation import ODATA_TYPE, TYPE, TYPES
 from activities.errors import Problem
 
 SHEET, DATE_FORMAT, TIME_ZONE, COLUMNS = "sheet", "dateFormat", "timeZone", "columns"

@@ -7,8 +7,9 @@ import unicodedata
 
 from activities.batches import columns
 from activities.contract.instructions import AS_OF
+from activities.contract.kinds import ODATA_TYPE, TYPE
 from activities.contract.models import Assignment, CourseActivity, SelfInitiatedCourse
-from activities.contract.validation import EXTERNAL_ID, ODATA_TYPE, TYPE
+from activities.contract.validation import EXTERNAL_ID
 
 EMPLOYEE_ID, CONTENT_EXTERNAL_ID = "learnerEmployeeId", "learningContentExternalId"
 LEARNER, CONTENT, STATUS, PERCENTAGE = "learnerUserId", "learningContentId", "status", "completionPercentage"

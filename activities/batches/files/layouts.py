@@ -9,8 +9,8 @@ from activities.batches import columns
 from activities.batches.files import exports, headings
 from activities.batches.files.exports import Export
 from activities.batches.files.headings import NOT_USED
-from activities.contract import values
-from activities.contract.validation import ODATA_TYPE, TYPE
+from activities.contract import made_by_machines, values
+from activities.contract.kinds import ODATA_TYPE, TYPE
 from activities.errors import Problem
 
 _MOST_PROBLEMS = 20  # An answer is read by a person, and each suggestion costs time.
@@ -57,7 +57,7 @@ def understand(
         number: Which row of the file it is.
         what: What the file is called in a sentence.
     """
-    said = [cell.strip() for cell in row]
+    said = [made_by_machines.trimmed(cell) for cell in row]
     while said and not said[-1]:
         said.pop()
     export = exports.recognised(said)

@@ -17,7 +17,7 @@ from activities.batches.files.fractions import whole_percentages
 from activities.batches.files.layouts import Layout, understand
 from activities.batches.records import Resent, SentRecord
 from activities.batches.results import BATCH_ID
-from activities.contract import values
+from activities.contract import made_by_machines, values
 from activities.contract.limits import LARGEST_BATCH, MOST_CORRECTED_BATCHES, MOST_ROWS
 from activities.contract.problems import INVALID, REQUIRED, refusal
 from activities.errors import ErrorCode, PermanentError, Problem
@@ -61,12 +61,12 @@ def read(
     for number, sent in enumerate(table.rows, table.number + 1):
         if number > MOST_ROWS + 1:
             raise too_large(f"The {table.what} has more than {MOST_ROWS:,} rows, more than a spreadsheet can have.")
-        if not "".join(sent).strip():
+        if not made_by_machines.trimmed("".join(sent)):
             continue  # Spreadsheets write such rows below the last one.
         count += 1
         if count > LARGEST_BATCH or not layout.names:
             continue
-        cells = percentages(sent) if percentages else sent
+        cells = list(map(made_by_machines.cell, percentages(sent) if percentages else sent))
         for column in takewhile(len(cells).__gt__, unnamed):
             if cells[column].strip():
                 filled.setdefault(column, number)
@@ -74,7 +74,7 @@ def read(
     for column, number in islice(filled.items(), _MOST_PROBLEMS):
         message = (
             f"Column {csv_text.letter(column)} of the {table.what} has a value in row {number}, but no name in "
-            f"row {table.number}: give it one or clear the column."
+            f"row {table.number}: write its property's name there."
         )
         problems.append(Problem(REQUIRED, message))
     _check_corrections(records, table, problems)
@@ -97,10 +97,11 @@ def _record(
     said = columns.parse_row(cells, layout.names, guarded=not table.workbook)
     last = len(layout.names)
     if surplus := [column for column, cell in enumerate(cells[last:], last) if cell.strip()]:
-        quotes = f"Probably a text that holds {_SPOKEN[table.delimiter]} is not in quotes; otherwise clear the cell."
+        name_it = f"rite the name of its property into row {table.number}."
+        quotes = f"Probably a text that holds {_SPOKEN[table.delimiter]} is not in quotes; otherwise w{name_it}"
         message = (
             f"Row {number} has a value in column {csv_text.letter(surplus[0])}, but the last column with a name in row "
-            f"{table.number} is {csv_text.letter(last - 1)}. {'Clear the cell.' if table.workbook else quotes}"
+            f"{table.number} is {csv_text.letter(last - 1)}. {f'W{name_it}' if table.workbook else quotes}"
         )
         problems.append(Problem(INVALID, message))
     resends = _resent(said, number, problems)

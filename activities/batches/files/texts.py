@@ -18,7 +18,7 @@ _READ_AS_WINDOWS = (
 _LOOKED_AT = 64
 
 
-def decode(body: bytes) -> tuple[str, tuple[str, ...]]:
+def decode(body: bytes, *, content_type: str = "") -> tuple[str, tuple[str, ...]]:
     """Return the text of a file, and what its sender should know about how it was read.
 
     Raises:
@@ -26,9 +26,9 @@ def decode(body: bytes) -> tuple[str, tuple[str, ...]]:
     """
     body = _marked(body)
     try:
-        return csv_text.decode(body), ()
+        return csv_text.decode(body, content_type=content_type), ()
     except PermanentError:
-        if b"\0" in body or body.startswith((codecs.BOM_UTF8, b"PK\x03\x04")):
+        if b"\0" in body or body.startswith(codecs.BOM_UTF8):
             raise
         try:
             return body.decode(_OF_WINDOWS), (_READ_AS_WINDOWS,)

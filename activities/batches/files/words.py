@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 
 from activities.batches import columns
 from activities.batches.files.headings import STATUS, key
+from activities.contract.kinds import ODATA_TYPE
 from activities.contract.models import Assignment, SelfInitiatedCourse
-from activities.contract.validation import ODATA_TYPE
 
 NOT_STARTED, IN_PROGRESS, COMPLETED = "notStarted", "inProgress", "completed"
 # Due, and nobody says whether it was begun: what is said beside it decides.

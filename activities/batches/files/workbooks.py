@@ -11,6 +11,7 @@ from itertools import islice
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, PasswordError, SheetVisibleEnum
 
 from activities.batches.files import compound, moments, packed
+from activities.batches.files.choices import Choices
 from activities.batches.files.file_table import MOST_TITLE_ROWS, SHEET, Table, heading_row
 from activities.batches.files.packed import MOST_CELLS, PackedError
 from activities.contract import values
@@ -24,14 +25,13 @@ _SAVE_AS = "Save it again as an Excel workbook (.xlsx) or as CSV UTF-8."
 type Cell = str | float | bool | date | datetime | time | timedelta
 
 
-def open_table(body: bytes, *, is_packed: bool, sheet: str, chosen: Mapping[str, str]) -> Table:
+def open_table(body: bytes, choices: Choices, *, is_packed: bool) -> Table:
     """Return the table in a workbook.
 
     Args:
         body: The file.
+        choices: What its sender says about it.
         is_packed: Whether it is packed XML, .xlsx or .ods; else .xls.
-        sheet: The name of the sheet, in any case; "" for the first with a row of headings.
-        chosen: What the sender says of columns, by the headings' keys.
 
     Raises:
         PermanentError: ``invalidFile``.
@@ -42,7 +42,7 @@ def open_table(body: bytes, *, is_packed: bool, sheet: str, chosen: Mapping[str,
         else:
             compound.check(body)
         with CalamineWorkbook.from_filelike(io.BytesIO(body)) as workbook:
-            return _table(workbook, sheet, chosen)
+            return _table(workbook, choices.sheet, choices.columns)
     except PackedError as error:
         raise _refused(f"The workbook {error}.") from error
     except PasswordError as error:

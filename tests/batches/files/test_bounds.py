@@ -6,14 +6,15 @@ import struct
 import subprocess
 import sys
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from activities.batches.files import packed
-from activities.batches.requests import parse, parse_file
+from activities.batches.requests import BatchRequest, parse, parse_file
 from activities.contract.limits import LARGEST_BATCH
 from activities.errors import ErrorCode, PermanentError
 from tests.batches.files.corpus import CORPUS
@@ -164,10 +165,11 @@ def test_a_broken_file_is_a_batch_or_one_refusal(name: str, changes: list[tuple[
     for where, put in changes:
         place = int(where * len(body))
         body = body[:place] + put + body[place + len(put) :]
-    for read in (
-        lambda: parse(body, media_type=called, query=sample.query),
-        lambda: parse_file(body, query=sample.query),
-    ):
+    reads: list[Callable[[], BatchRequest]] = [
+        partial(parse, body, media_type=called, query=sample.query),
+        partial(parse_file, body, query=sample.query),
+    ]
+    for read in reads:
         try:
             assert read().records
         except PermanentError as error:
