@@ -137,6 +137,14 @@ async def create_batch(req: func.HttpRequest, context: func.Context) -> func.Htt
     return await _answer(req, context, batches.create_batch)
 
 
+@app.route("batches/file", methods=["POST"])
+async def send_file(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    """Create many activities from a file, whatever its content type says."""
+    from activities.web import batches
+
+    return await _answer(req, context, batches.send_file)
+
+
 # Anonymous: flows follow a Location without a key, and the id cannot be guessed.
 @app.route("batches/{batchId}", methods=["GET", "HEAD"], auth_level=func.AuthLevel.ANONYMOUS)
 async def get_batch(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:

@@ -91,6 +91,11 @@ def _report() -> Schema:
         "createdAt": text("Created At", "When the batch was accepted.", _MOMENT, format="date-time"),
         **_counts(),
         "allSucceeded": flag("All Succeeded", "Whether all is done and nothing failed.", example=False),
+        "remarks": listing(
+            "Remarks",
+            "What to know about how a file was read, such as which columns are not used. It may be empty.",
+            text("Remark", "One of them, in a sentence.", "The file was read as an export of Moodle."),
+        ),
         "results": listing("Results", f"One result for each activity, up to {LARGEST_PAGE:,} on a page.", result),
     }
     own = tuple(properties)

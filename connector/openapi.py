@@ -9,7 +9,7 @@ from activities.contract.advice import ADVICE
 from activities.errors import ErrorCode
 from activities.web import activities, repeating
 from connector import components, examples, publisher
-from connector.operation import CSV, HTML, JSON, Operation
+from connector.operation import BYTES, CSV, FILE, HTML, JSON, XLSX, Operation
 from connector.operations import OPERATIONS, TAGS
 from connector.parameters import CLIENT_REQUEST, Parameter
 from connector.refusals import NO_KEY, by_status
@@ -119,10 +119,13 @@ def _parameter(parameter: Parameter) -> Schema:
 
 
 def _content_of_request(component: str) -> Schema:
+    if component == FILE:
+        return {BYTES: {"schema": {}}}
     content: Schema = {JSON: {"schema": ref(component), "examples": examples.of_requests()[component]}}
     if component == "BatchBody":
         words = {"title": "Sheet", "description": "A CSV file with the properties' names in its first row."}
         content[CSV] = {"schema": {"type": "string", **words}, "example": _SHEET}
+        content[XLSX] = {"schema": {}}
     return content
 
 

@@ -5,9 +5,9 @@ Where each is served stands in the function app alone, and which status a code h
 
 from activities.errors import ErrorCode
 from activities.web import repeating
-from connector import parameters
+from connector import file_operation, parameters
 from connector.activity_operations import ACTIVITY_OPERATIONS, REPEATABLE
-from connector.operation import ADVANCED, CSV, HTML, IMPORTANT, INTERNAL, Answer, Operation
+from connector.operation import ADVANCED, CSV, HTML, IMPORTANT, INTERNAL, XLSX, Answer, Operation
 from connector.refusals import OF_A_BODY, OF_A_CALLER, OF_STORAGE, OF_THE_APP
 
 TAGS = {
@@ -17,11 +17,18 @@ TAGS = {
     "Learners": "What the app keeps about people.",
     "App": "The app itself.",
 }
+_FAILED = "The failed rows, to be corrected."
 _RUNNING = Answer(
     "The batch is still running; a flow asks again by itself.",
     "BatchReport",
     headers=("Location", "Operation-Location", "Retry-After", repeating.RESULT),
 )
+
+
+_ACCEPTED = {
+    200: Answer("The batch is finished; the results say what failed.", "BatchReport", headers=(repeating.RESULT,)),
+    202: _RUNNING,
+}
 
 
 OPERATIONS = (
@@ -36,19 +43,18 @@ OPERATIONS = (
         "answers with a report, which has one result for each. A flow waits until the batch is finished. Power Apps "
         "and Copilot Studio do not wait: there, use Get the report of a batch until Status is completed.",
         more="Up to 20 valid activities are answered at once with 200, more with 202 and the address of the report. "
-        "An activity that is wrong does not stop the others. Its kind is said in type or in @odata.type. A CSV "
-        "file has the names of the properties in its first row.",
-        parameters=(*REPEATABLE, parameters.PREFER, parameters.NAME, parameters.PROVIDER),
+        "An activity that is wrong does not stop the others. Its kind is said in type or in @odata.type. In "
+        "place of JSON, a CSV file or a workbook can be the body.",
+        parameters=(
+            *(*REPEATABLE, parameters.PREFER, parameters.NAME, parameters.PROVIDER),
+            *file_operation.not_in_connector((*file_operation.ABOUT_ROWS, *file_operation.ABOUT_FILE)),
+        ),
         body="BatchBody",
         connector_body="Batch",
-        answers={
-            200: Answer(
-                "The batch is finished; the results say what failed.", "BatchReport", headers=(repeating.RESULT,)
-            ),
-            202: _RUNNING,
-        },
+        answers=_ACCEPTED,
         codes=(
             *OF_A_BODY,
+            ErrorCode.INVALID_FILE,
             *OF_A_CALLER,
             *OF_THE_APP,
             *OF_STORAGE,
@@ -57,6 +63,7 @@ OPERATIONS = (
             ErrorCode.CREATE_IN_PROGRESS,
         ),
     ),
+    file_operation.send_file(REPEATABLE, _ACCEPTED),
     Operation(
         function="get_batch",
         id="GetBatch",
@@ -71,7 +78,7 @@ OPERATIONS = (
             200: Answer(
                 "The batch is finished, whatever has failed.",
                 "BatchReport",
-                {HTML: "A page with the progress and the failed rows.", CSV: "The failed rows, to be corrected."},
+                {HTML: "A page with the progress and the failed rows.", CSV: _FAILED, XLSX: _FAILED},
             ),
             202: _RUNNING,
         },

@@ -36,7 +36,7 @@ class Parameter:
 _PROVIDER = schemas.properties_of(schemas.KINDS[0])["registrationId"]
 _PROVIDER_ID = text(
     "Registration ID",
-    "The provider's registration ID, a GUID, for a CSV file or a bare list.",
+    "The provider's registration ID, a GUID, for a file or a bare list.",
     _PROVIDER["examples"][0],
     format="uuid",
 )
@@ -85,7 +85,7 @@ NAME = Parameter(
     "query",
     text(
         "Name",
-        "What the report is headed with, for a CSV file or a bare list.",
+        "What the report is headed with, for a file or a bare list.",
         "Safety training",
         maxLength=limits.LONGEST_BATCH_NAME,
     ),
@@ -130,7 +130,7 @@ AFTER_INDEX = Parameter(
 FORMAT = Parameter(
     "format",
     "query",
-    text("Format", "With csv, the failed ones come as a CSV file.", "csv", enum=["csv"]),
+    text("Format", "With csv or xlsx, the failed ones come as such a file.", "csv", enum=["csv", "xlsx"]),
     in_connector=False,
 )
 ERROR_CODE = Parameter(

@@ -12,11 +12,12 @@ NO_KEY = (
 
 # Which codes an operation can answer.
 OF_A_BODY = (Code.INVALID_JSON, Code.INVALID_REQUEST, Code.REQUEST_TOO_LARGE)
+OF_A_FILE = (Code.INVALID_FILE, Code.INVALID_REQUEST, Code.REQUEST_TOO_LARGE)
 OF_THE_APP = (Code.INTERNAL_ERROR,)
 OF_STORAGE = (Code.STORAGE_UNAVAILABLE,)
 OF_A_CALLER = (Code.NOT_ALLOWED,)
 # Nothing tells the two kinds of 401 apart in advance: the host's has no body.
-_OF_NO_ACTIVITY = {Code.NOT_FOUND, Code.UNAUTHENTICATED}
+_OF_NO_ACTIVITY = {Code.INVALID_FILE, Code.NOT_FOUND, Code.UNAUTHENTICATED}
 _OF_A_CHANGE = (Code.ACTIVITY_NOT_FOUND, Code.NOT_CHANGEABLE)
 OF_A_CREATE = tuple(code for code in Code if code not in {*_OF_NO_ACTIVITY, *_OF_A_CHANGE})
 OF_AN_UPSERT = (*OF_A_CREATE, Code.NOT_CHANGEABLE)

@@ -9,7 +9,7 @@ from typing import Any
 from activities.contract.advice import ADVICE
 from connector import batch_schemas, components, publisher
 from connector.captions import display_name
-from connector.operation import ADVANCED, IMPORTANT, JSON, Operation
+from connector.operation import ADVANCED, BYTES, FILE, IMPORTANT, JSON, Operation
 from connector.operations import OPERATIONS, TAGS
 from connector.parameters import Parameter
 from connector.refusals import by_status
@@ -53,6 +53,12 @@ _HINTS = {
     "integer": "In an expression, use null if there is none.",
 }
 _DEFAULTS = {"Assignment": {"status": "notStarted"}}
+_FILE: Schema = {
+    "type": "string",
+    "format": "binary",
+    "x-ms-summary": "File Content",
+    "description": "The content of the file, as actions such as Get file content give it.",
+}
 
 
 def build(*, sign_in: bool) -> Schema:
@@ -111,11 +117,7 @@ def request_schema(schema: Schema) -> Schema:
         said |= {"required": required} if required else {}
     elif said["type"] == "array":
         said["items"] = request_schema(_resolved(schema["items"]))
-    if "enum" in said:
-        shown = {one: display_name(one) for one in said["enum"]}
-        said["x-ms-enum-values"] = [{"value": one, "displayName": words} for one, words in shown.items()]
-        # The words are what a column of choices gives; the drop-down offers only the values above.
-        said["enum"] = list(dict.fromkeys([*shown, *shown.values()]))
+    said |= _drop_down(said)
     if hint := _HINTS.get(str(_first_of(schema).get("format", said["type"]))):
         said["description"] = f"{said['description']} {hint.format(said.get('example'))}"
     return said
@@ -138,7 +140,7 @@ def _definitions(shown: list[Operation]) -> Schema:
     schema_of = {**components.by_name(), "Activity": batch_schemas.flat_activity()}
     definitions: Schema = {}
     for operation in shown:
-        if body := operation.connector_body or operation.body:
+        if (body := operation.connector_body or operation.body) and body != FILE:
             definitions[body] = request_schema(schema_of[body])
             for name, value in _DEFAULTS.get(body, {}).items():
                 definitions[body]["properties"][name]["default"] = value
@@ -151,14 +153,15 @@ def _operation(operation: Operation, route: Route) -> Schema:
     parameters = [_parameter(one) for one in operation.parameters if one.in_connector]
     if body := operation.connector_body or operation.body:
         # Required even where every property is optional: then a flow sends {} instead of nothing.
-        parameters.append({"name": "body", "in": "body", "required": True, "schema": {"$ref": f"#/definitions/{body}"}})
+        schema = _FILE if body == FILE else {"$ref": f"#/definitions/{body}"}
+        parameters.append({"name": "body", "in": "body", "required": True, "schema": schema})
     return {
         "operationId": operation.connector_id or operation.id,
         "tags": [operation.tag],
         "summary": operation.summary,
         "description": operation.description,
         "x-ms-visibility": operation.visibility,
-        **({"consumes": [JSON]} if body else {}),
+        **({"consumes": [BYTES if body == FILE else JSON]} if body else {}),
         "produces": [JSON],
         "parameters": parameters,
         "responses": _responses(operation, route),
@@ -171,7 +174,18 @@ def _parameter(parameter: Parameter) -> Schema:
     del plain["example"]
     if parameter.required:
         said["x-ms-url-encoding"] = "single"
+    plain |= _drop_down(plain)
     return {**said, **plain, "x-ms-visibility": IMPORTANT if parameter.required or parameter.important else ADVANCED}
+
+
+def _drop_down(said: Schema) -> Schema:
+    """Return what a drop-down offers: words for the values of the wire."""
+    shown = {one: display_name(one) for one in said.get("enum", ())}
+    if not shown:
+        return {}
+    # The words are what a column of choices gives, too; the drop-down offers only the values.
+    words = [{"value": one, "displayName": name} for one, name in shown.items()]
+    return {"enum": list(dict.fromkeys([*shown, *shown.values()])), "x-ms-enum-values": words}
 
 
 def _responses(operation: Operation, route: Route) -> Schema:

@@ -47,8 +47,10 @@ OWNERS = {
     "azure.storage.queue": {"storage"},
     "kiota_abstractions": {"graph"},
     "msgraph": {"graph"},
+    "python_calamine": {"batches"},
     "os": {"app", "web"},  # For os.environ, and nothing else.
     "tzlocal": {"contract"},
+    "xlsxwriter": {"batches"},
     "yarl": {"graph"},  # aiohttp's addresses.
 }
 # The contract's own library.
@@ -64,6 +66,19 @@ PURE = {
     "batches.columns",
     "batches.csv_text",
     "batches.failed_rows",
+    "batches.files.cells",
+    "batches.files.choices",
+    "batches.files.compound",
+    "batches.files.exports",
+    "batches.files.file_table",
+    "batches.files.fractions",
+    "batches.files.headings",
+    "batches.files.file_kinds",
+    "batches.files.layouts",
+    "batches.files.moments",
+    "batches.files.rows",
+    "batches.files.texts",
+    "batches.files.words",
     "batches.requests",
     "batches.results",
     "batches.task",

@@ -21,6 +21,12 @@ ADVICE: Mapping[str, Advice] = {
         actor=Actor.SENDER,
         text="Correct what the message names, and send it again.",
     ),
+    ErrorCode.INVALID_FILE: Advice(
+        meaning="The file cannot be read as rows of cells; the message says what it is, or where it is broken.",
+        title="Not a file that can be read",
+        actor=Actor.SENDER,
+        text="Save it again as an Excel workbook (.xlsx) or as CSV UTF-8, and send that.",
+    ),
     ErrorCode.UNAUTHENTICATED: Advice(
         meaning="The caller has not signed in, where the app wants Microsoft Entra ID instead of a key.",
         title="Nobody has signed in",

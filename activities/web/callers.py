@@ -45,6 +45,7 @@ ROLES: Mapping[str, frozenset[Role]] = {
     "find_self_initiated_course": frozenset({Role.WRITE}),
     "delete_activity": frozenset({Role.WRITE}),
     "create_batch": frozenset({Role.WRITE}),
+    "send_file": frozenset({Role.WRITE}),
     "delete_batch": frozenset({Role.WRITE}),
     "list_failures": frozenset({Role.MANAGE}),
     "replay_failures": frozenset({Role.MANAGE}),

@@ -23,6 +23,7 @@ REPEATABLE = frozenset(
         ),
         "delete_activity",
         "create_batch",
+        "send_file",
     }
 )
 # Of the request's own name: nothing was tried, and nothing will be.
