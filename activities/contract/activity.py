@@ -6,6 +6,10 @@ from enum import StrEnum
 
 from activities.contract.models import CourseActivity, Json
 
+# The earliest moment that Table Storage knows; whatever is said to be older is as old.
+# Source: https://learn.microsoft.com/rest/api/storageservices/understanding-the-table-service-data-model
+LONG_AGO = datetime(1601, 1, 1, tzinfo=UTC)
+
 
 class Operation(StrEnum):
     """What a record asks for.
@@ -51,7 +55,7 @@ class ActivityRequest:
     @property
     def true_at(self) -> datetime:
         """When it was true: what is known to be newer is not overwritten."""
-        return self.as_of or self.arrived_at
+        return max(self.as_of or self.arrived_at, LONG_AGO)
 
     @property
     def external_id(self) -> str:
