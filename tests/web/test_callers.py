@@ -149,6 +149,7 @@ class TestWhatTheyMay:
             "create_assignment",
             "create_self_initiated_course",
             "create_batch",
+            "send_file",
             "delete_batch",
         }
         assert {name for name in ROLES if ROLES[name] == {Role.MANAGE}} == {
