@@ -13,8 +13,9 @@ from tests.connector.paconn_tool import SECRET, Maker
 from tests.connector.runtime import Connector, HostPolicy
 from tests.connector.runtime_callers import Caller, Way, activity, connected, rows
 from tests.end_to_end.keyed_stack import keyed_stack
-from tests.end_to_end.queue_stack import QueueStack, wait_until
+from tests.end_to_end.queue_stack import QueueStack, learner, wait_until
 from tests.support.principals import APPLICATION
+from tests.support.workbooks import xlsx
 
 type Json = dict[str, Any]
 
@@ -164,6 +165,13 @@ def sends_many(caller: Caller) -> None:
     caller.holds("CreateBatch", action.outputs)
 
 
+def sends_a_file(caller: Caller) -> None:
+    """As "Get file content" gives it, with what the file does not say among the options."""
+    sheet = xlsx({"List": [["User ID", "Learning content ID"], [learner(), f"content-{uuid4()}"]]})
+    report = caller.outputs("SendFile", body=sheet, name="Week 12", status="completed", type="Self initiated course")
+    assert (report["succeededCount"], report["name"]) == (1, "Week 12"), report
+
+
 def gets_the_report(caller: Caller) -> None:
     report = caller.outputs("CreateBatch", body={"activities": rows(caller, 2)})
     assert caller.outputs("GetBatch", batchId=report["batchId"])["allSucceeded"] is True
@@ -228,6 +236,7 @@ ACTIONS: dict[str, Callable[[Caller], object]] = {
     "CreateAssignment": assigns,
     "CreateSelfInitiatedCourse": records_a_course,
     "CreateBatch": sends_many,
+    "SendFile": sends_a_file,
     "GetBatch": gets_the_report,
     "GetBatchStatus": gets_the_status,
     "ListFailures": lists_failures,

@@ -1,4 +1,4 @@
-"""An LMS tells states, in any order, while everything goes wrong: Viva Learning shows the latest, and never goes back."""
+"""An LMS tells states in any order, while everything goes wrong: Viva Learning shows the latest and never goes back."""
 
 import json
 from contextlib import ExitStack
