@@ -22,12 +22,12 @@ def change_record() -> Schema:
     """Return one activity of a batch that is there, or that the batch says by its operation what is to be done with."""
     kinds = [properties_of(kind) for kind in KINDS]
     fields = {name: schemas.or_null(said) for name, said in {**kinds[0], **kinds[1]}.items()}
+    # Generated clients name types by titles.
     types = {
-        name: schemas.or_null(text("Activity Type", "Which kind it is.", values[0], enum=values))
-        for name, values in (
-            (ODATA_TYPE, [kind.odata_type for kind in KINDS]),
-            (TYPE, [kind.type_name for kind in KINDS]),
-        )
+        ODATA_TYPE: text(
+            "Graph Type", "Which kind it is.", KINDS[0].odata_type, enum=[one.odata_type for one in KINDS]
+        ),
+        TYPE: text("Activity Type", "Which kind it is.", KINDS[0].type_name, enum=[one.type_name for one in KINDS]),
     }
     words = "An activity that has an external ID, and as much of it as its operation needs."
     properties = {**types, **schemas.operation(), **fields, EXTERNAL_ID: kinds[0][EXTERNAL_ID], **schemas.as_of()}
