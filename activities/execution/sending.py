@@ -223,12 +223,12 @@ def _absent(error: ActivityError) -> ActivityError:
 
 
 def undecided(request: ActivityRequest, failure: ActivityError) -> TransientError:
-    """Return the error for a create that nobody knows the end of, because looking it up failed, too."""
+    """Return the error for what nobody knows the end of, because looking it up failed, too."""
     repairable = failure.code is ErrorCode.GRAPH_PERMISSION_MISSING
     seconds = failure.retry_after_seconds if isinstance(failure, TransientError) else 0.0
     return TransientError(
         ErrorCode.OUTCOME_UNKNOWN,
-        "Microsoft Graph did not say whether it created the activity, and looking it up did not tell either. "
+        "Microsoft Graph did not say what became of the activity, and looking it up did not tell either. "
         "Send the request again with the same externalCourseActivityId "
         f'"{request.activity.external_course_activity_id}".{f" {failure.message}" if repairable else ""}',
         retry_after_seconds=max(30.0, seconds),

@@ -156,6 +156,10 @@ class QueueStack:
         """Return what Graph received and executed."""
         return [one["received"] for one in self.activities()]
 
+    def states(self) -> dict[str, Json]:
+        """Return what Graph has at this moment, by external id."""
+        return {one["externalCourseActivityId"]: one for one in self._emulator("activities")["activities"]}
+
     def contents(self) -> Counter[str]:
         """Return the content of what was created, each with how often."""
         return Counter(one["learningContentId"] for one in self.created())

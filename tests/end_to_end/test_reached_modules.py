@@ -40,7 +40,9 @@ def test_the_list_of_packaged_modules_is_what_the_app_reaches(
         assert stack.graph_calls()[-3:] == ["get", "update", "delete"]
         stack.arm({"name": "learner-not-licensed"})
         assert post("activities", own_example("assignment.request")).status_code == 422
-        several = {"activities": [own_example("assignment.request"), own_example("self-initiated.request")]}
+        known = own_example("assignment.request")
+        gone = {"externalCourseActivityId": known["externalCourseActivityId"], "operation": "delete"}
+        several = {"activities": [known, own_example("self-initiated.request"), gone]}
         assert post("batches", several).status_code == 200
     if pytestconfig.getoption("write_reached"):
         write_reached_modules(reached)

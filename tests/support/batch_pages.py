@@ -48,10 +48,11 @@ FAILED = [
 FAILED.sort(key=lambda result: result.index)
 
 STARTED = Progress(BATCH)
-RUNNING = Progress(BATCH, succeeded=180, failed=12, changed_at=NOW - timedelta(seconds=2))
+ENDED = {Outcome.CREATED: 151, Outcome.UPDATED: 21, Outcome.UNCHANGED: 8, Outcome.FAILED: 12}
+RUNNING = Progress(BATCH, succeeded=180, failed=12, changed_at=NOW - timedelta(seconds=2), outcomes=ENDED)
 WAITING = replace(RUNNING, waiting_until=NOW + LONG_PAUSE)
-COMPLETED = replace(RUNNING, succeeded=188, changed_at=NOW)
-ALL_SUCCEEDED = replace(RUNNING, succeeded=200, failed=0, changed_at=NOW)
+COMPLETED = replace(RUNNING, succeeded=188, changed_at=NOW, outcomes={**ENDED, Outcome.CREATED: 159})
+ALL_SUCCEEDED = replace(RUNNING, succeeded=200, failed=0, changed_at=NOW, outcomes={Outcome.CREATED: 200})
 
 
 def take_picture(path: Path) -> None:

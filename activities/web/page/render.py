@@ -78,7 +78,9 @@ def render_unknown() -> bytes:
 def _successes(progress: Progress) -> str:
     """Return how many were created, updated and so on, of what there is any."""
     counts = {outcome: progress.outcomes.get(outcome, 0) for outcome in SUCCESSES}
-    return ", ".join(f"{count:,} {_WORDS.get(outcome, outcome)}" for outcome, count in counts.items() if count)
+    return ", ".join(
+        f"{count:,}\N{NO-BREAK SPACE}{_WORDS.get(outcome, outcome)}" for outcome, count in counts.items() if count
+    )
 
 
 def _left(progress: Progress) -> int:
