@@ -87,6 +87,7 @@ PURE = {
     "execution.gateway",
     "execution.ledger",
     "execution.sameness",
+    "execution.unwanted",
     "graph.delays",
     "graph.permissions",
     "graph.translation",
