@@ -109,6 +109,7 @@ PURE = {
     "execution.gateway",
     "execution.ledger",
     "execution.sameness",
+    "execution.unwanted",
     "graph.delays",
     "execution.unresolved",
     "graph.contents",

@@ -4,7 +4,6 @@ An activity has a state. To create, to bring to a state, to update and to delete
 which of them needs a call to Graph, which needs none, and which is refused, is decided here and nowhere else.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
@@ -18,7 +17,7 @@ from activities.contract.activity import (
     id_without_learner,
 )
 from activities.contract.models import Json, SelfInitiatedCourse
-from activities.errors import ActivityError, ErrorCode, PermanentError
+from activities.errors import ActivityError, PermanentError
 from activities.execution.gateway import Write
 from activities.execution.sameness import (
     KIND,
@@ -29,8 +28,7 @@ from activities.execution.sameness import (
     is_html,
     kind_of,
 )
-
-_EXTERNAL_ID = "externalCourseActivityId"
+from activities.execution.unwanted import cannot_be_not_started, not_found, not_that_one, taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +88,7 @@ def plan(request: ActivityRequest, known: Known | None) -> Plan:
     if known.entity is not None:
         return _with_state(request, known.entity, known)
     if known.contradicted and request.operation is not Operation.DELETE and not _is_older(request, known):
-        return _not_that_one(request, known.contradicted, "")
+        return not_that_one(request, known.contradicted, "")
     return Look.FIRST
 
 
@@ -191,7 +189,7 @@ def creation(request: ActivityRequest) -> Send:
 def contradiction(request: ActivityRequest, found: StoredActivity) -> PermanentError | None:
     """Return ``activityExists`` if what Graph has under the external id of a create is not what was asked for."""
     differing = differences(request.activity.to_graph(), found.entity)
-    return _taken(differing, id_without_learner(found.id)) if differing else None
+    return taken(differing, id_without_learner(found.id)) if differing else None
 
 
 def _without_activity(request: ActivityRequest, known: Known) -> Plan:
@@ -227,74 +225,22 @@ def _created_before(request: ActivityRequest, entity: Json, known: Known, differ
         return Done(Outcome.UNCHANGED, request, StoredActivity(entity))
     if request.as_of and _is_older(request, known):
         return Done(Outcome.SUPERSEDED, request, StoredActivity(entity))
-    return _taken(differing, id_without_learner(StoredActivity(entity).id))
+    return taken(differing, id_without_learner(StoredActivity(entity).id))
 
 
 def _changed(request: ActivityRequest, entity: Json, differing: list[str]) -> Plan:
     if fixed := fixed_in(differing, entity):
-        return _not_that_one(request, fixed, id_without_learner(StoredActivity(entity).id))
+        return not_that_one(request, fixed, id_without_learner(StoredActivity(entity).id))
     if not differing:
         return Done(Outcome.UNCHANGED, request, StoredActivity(entity))
     kind, sent = kind_of(entity), request.activity.to_graph()
     changed = {name: value for name, value in sent.items() if name in kind.changeable}
     state = changeable_state(entity, changed)
     if kind is SelfInitiatedCourse and state.get("status") == "notStarted":
-        return _cannot_be_not_started()
+        return cannot_be_not_started()
     write = Write(Operation.UPDATE, request.registration_id, state, StoredActivity(entity).id)
     return Send(write, {**entity, **changed})
 
 
 def _is_older(request: ActivityRequest, known: Known) -> bool:
     return request.true_at < known.as_of
-
-
-def not_found(request: ActivityRequest) -> PermanentError:
-    """Return ``activityNotFound``."""
-    if request.graph_id:
-        return PermanentError(
-            ErrorCode.ACTIVITY_NOT_FOUND,
-            "This learning provider has no such activity with this id. Send the whole id, as the answer to its create "
-            "had it (the report of a batch has only its end), and check the provider (and the kind).",
-            target="id",
-        )
-    return PermanentError(
-        ErrorCode.ACTIVITY_NOT_FOUND,
-        "This learning provider has no such activity with this externalCourseActivityId "
-        f'("{request.external_id}"). Check the id (and the kind), or create the activity first.',
-        target=_EXTERNAL_ID,
-    )
-
-
-def _not_that_one(request: ActivityRequest, names: Sequence[str], graph_id: str) -> PermanentError:
-    if request.operation is Operation.CREATE:
-        return _taken(names, graph_id)
-    return PermanentError(
-        ErrorCode.NOT_CHANGEABLE,
-        f"The activity with this externalCourseActivityId{_which(graph_id)} has another {', '.join(names)}, and "
-        "Microsoft Graph changes that in no activity. Send it as it is there; or delete the activity and create a new "
-        "one.",
-        target=names[0],
-    )
-
-
-def _taken(names: Sequence[str], graph_id: str) -> PermanentError:
-    return PermanentError(
-        ErrorCode.ACTIVITY_EXISTS,
-        f"An activity with this externalCourseActivityId exists already{_which(graph_id)}, with another "
-        f"{', '.join(names)}. Use another externalCourseActivityId for a new activity; to change this one, send it as "
-        "an upsert or an update.",
-        target=_EXTERNAL_ID,
-    )
-
-
-def _which(graph_id: str) -> str:
-    return f" (id {graph_id})" if graph_id else ""
-
-
-def _cannot_be_not_started() -> PermanentError:
-    return PermanentError(
-        ErrorCode.INVALID_REQUEST,
-        "status cannot become notStarted, nor stay so in an update: a self-initiated course was begun by its learner. "
-        "Send inProgress or completed.",
-        target="status",
-    )

@@ -14,8 +14,9 @@ from activities.contract.models import CourseActivity
 from activities.contract.validation import parse_activity
 from activities.errors import ActivityError
 from activities.execution import once
-from activities.execution.decisions import Done, creation, not_found
+from activities.execution.decisions import Done, creation
 from activities.execution.sending import FOR_A_CALLER, Sender
+from activities.execution.unwanted import not_found
 from activities.web import finding, http, repeating
 from activities.web.runtime import UseCase
 

@@ -8,10 +8,10 @@ from activities.contract.instructions import AS_OF
 from activities.contract.models import CourseActivity
 from activities.contract.validation import EXTERNAL_ID, parse_activity
 from activities.errors import ActivityError
-from activities.execution.decisions import not_found
 from activities.execution.gateway import ExternalKey
 from activities.execution.sameness import kind_of
 from activities.execution.sending import FOR_A_CALLER
+from activities.execution.unwanted import not_found
 from activities.web import http
 
 _NAMES = (EXTERNAL_ID, "id", "registrationId")

@@ -33,6 +33,9 @@ TOKENS = {
     "completedDateTime": "2026-11-20T16:40:00.0000000Z",
     "dueDateTime": "2026-12-18",
     "notes": None,
+    "status": "In progress",
+    "completionPercentage": 40,
+    "asOfDateTime": "2026-11-10T12:00:00Z",
     "externalCourseActivityId": "training-list-42",
 }
 KIND_OF: dict[str, type[CourseActivity]] = {
