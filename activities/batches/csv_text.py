@@ -93,11 +93,16 @@ def decode_rows(text: str, delimiter: str) -> Iterator[list[str]]:
     start, skipped = (declared.end(), 1) if declared else (0, 0)
     begin, columns = 1 + skipped, 0
 
+    row: list[str] = []
+
     def lines() -> Iterator[str]:
         # Before they are a row: one without an end would be all of the file.
         nonlocal columns
         for number, line in enumerate(_LINE.finditer(text, start), 1 + skipped):
             columns += line[0].count(delimiter)
+            if number == begin:
+                row.clear()
+            row.append(line[0])
             if columns > MOST_COLUMNS or number - begin > LONGEST_NOTES:
                 raise _invalid(
                     f"The row that begins in line {begin} of the CSV file has more columns or lines than a spreadsheet "
@@ -114,8 +119,8 @@ def decode_rows(text: str, delimiter: str) -> Iterator[list[str]]:
             begin, columns = reader.line_num + skipped + 1, 0
     except csv.Error as error:
         raise _invalid(
-            f"The quotes in line {begin} of the CSV file do not match: a cell that begins "
-            'with a quote has to end with one, and a quote inside such a cell is written twice ("").'
+            f"The quotes in line {begin}, column {_broken(''.join(row), delimiter)}, of the CSV file do not match: "
+            'a cell that begins with a quote has to end with one, and a quote inside such a cell is written twice ("").'
         ) from error
 
 
@@ -147,6 +152,21 @@ def letter(column: int) -> str:
 
 def _needs_guard(text: str) -> bool:
     return bool(_FORMULA.match(text) or _REWRITTEN.fullmatch(text))
+
+
+def _broken(row: str, delimiter: str) -> str:
+    """Return the column in which a quote is missing or one too many: behind it, no other cell and no line begins."""
+    column = end = 0
+    while end < len(row):
+        quoted = re.compile(r' *"(?:[^"]|"")*+(?:"(?=[\r\n]|\Z|' + re.escape(delimiter) + "))?").match(row, end)
+        if quoted and not (quoted[0].endswith('"') and len(quoted[0].strip()) > 1):
+            break
+        place = quoted.end() if quoted else end
+        following = row.find(delimiter, place)
+        if following < 0:
+            break
+        column, end = column + 1, following + 1
+    return letter(column)
 
 
 def _quoted(cell: str) -> str:

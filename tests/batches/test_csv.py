@@ -187,11 +187,14 @@ class TestRows:
             {"status": "3"},
         ]
 
-    @pytest.mark.parametrize("line", ['1;"a', '1;"a"b', '"1" ;2', '1;"a""'])
-    def test_broken_quotes_are_refused_with_the_line(self, line: str) -> None:
+    @pytest.mark.parametrize(
+        ("line", "column"),
+        [('1;"a', "B"), ('1;"a"b', "B"), ('"1" ;2', "A"), ('1;"a""', "B"), ('"a;b";"";"x;""y";"b" c;4', "D")],
+    )
+    def test_broken_quotes_are_refused_with_their_line_and_column(self, line: str, column: str) -> None:
         error = refused(f'status;notes\n1;"two\nlines"\n{line}\n3;4\n')
         assert error.code is ErrorCode.INVALID_FILE
-        assert error.message.startswith("The quotes in line 4 of the CSV file do not match: ")
+        assert error.message.startswith(f"The quotes in line 4, column {column}, of the CSV file do not match: ")
 
     def test_a_row_with_more_cells_than_the_header_is_its_own_failure(self) -> None:
         request = read("status,notes\n1,Please, soon\n2,ok\n")

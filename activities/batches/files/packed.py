@@ -10,12 +10,12 @@ import zipfile
 import zlib
 from xml.parsers import expat
 
-MOST_BYTES = 48 * 2**20  # 10,000 rows of a hundred cells.
+MOST_BYTES = 32 * 2**20  # 10,000 rows of eighty cells.
 MOST_ENTRIES = 2_000
 # Text of a sheet's XML is packed to a tenth, blank rows to a hundredth: more is a bomb.
 MOST_TIMES_LARGER = 250
 _SMALL = 2**20
-MOST_CELLS = 2_000_000  # Of 24 to 32 bytes each; 10,000 rows of two hundred columns.
+MOST_CELLS = 800_000  # 10,000 rows of eighty columns; each takes two hundred bytes on its way.
 MOST_DEPTH = 100
 _FAR = 2**31
 _BLOCK = 2**16
