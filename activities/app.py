@@ -17,7 +17,7 @@ from activities.execution.gateway import GraphGateway
 from activities.graph.client import MicrosoftGraph
 from activities.graph.throttling import ThrottledGraph
 from activities.health import Health, Reachable
-from activities.identity import PatientCredential, managed_identity
+from activities.identity.managed_identity import PatientCredential, managed_identity
 from activities.settings import Settings, SignIn
 from activities.storage.outages import storage_unavailable
 
@@ -50,6 +50,31 @@ class Store:
         """Close every connection."""
         for close in self.closing:
             await close()
+
+
+def open_graph(settings: Settings) -> tuple[GraphGateway, PatientCredential]:
+    """Return the way to Graph, as the managed identity or as an application, and the managed identity's credential."""
+    base_url, application = settings.graph_base_url, settings.application
+    if application is None:
+        microsoft_graph = MicrosoftGraph(base_url=base_url, client_id=settings.azure_client_id)
+        return ThrottledGraph(microsoft_graph), microsoft_graph.credential
+    from activities.graph.tenants import TenantsGraph
+    from activities.identity.federated_identity import federated_identity
+
+    identity = managed_identity(settings.azure_client_id)
+
+    def open_tenant(tenant_id: str | None) -> GraphGateway:
+        credential = federated_identity(application, tenant_id, identity)
+        return ThrottledGraph(MicrosoftGraph(base_url=base_url, credential=credential))
+
+    tenants = TenantsGraph(
+        open_tenant,
+        home_tenant_id=application.tenant_id,
+        tenant_ids=application.tenant_ids,
+        default_registration_id=settings.learning_provider_id or "",
+        closing=identity.close,
+    )
+    return tenants, identity
 
 
 def open_store(settings: Settings, defaults: Defaults, graph: GraphGateway, credential: PatientCredential) -> Store:
@@ -176,8 +201,7 @@ def build() -> App:
     """
     settings = Settings.from_environ(os.environ)
     telemetry.quieten_libraries()
-    microsoft_graph = MicrosoftGraph(base_url=settings.graph_base_url, client_id=settings.azure_client_id)
-    graph = ThrottledGraph(microsoft_graph)
+    graph, identity = open_graph(settings)
     defaults = Defaults(
         registration_id=settings.learning_provider_id,
         allowed_registration_ids=settings.allowed_learning_provider_ids,
@@ -193,6 +217,6 @@ def build() -> App:
         sign_in=settings.sign_in,
         public_base_url=settings.public_base_url or "",
         remembered=timedelta(days=settings.batch_retention_days),
-        open_store=lambda: open_store(settings, defaults, graph, microsoft_graph.credential),
+        open_store=lambda: open_store(settings, defaults, graph, identity),
     )
     return app

@@ -13,7 +13,7 @@ FIRST_CREATE = """
 import asyncio, json, sys
 import function_app
 from azure.core.credentials import AccessToken
-from activities import identity
+from activities.identity import managed_identity as identity
 from activities.graph import sdk
 from activities.graph.sdk import Answer
 from activities.web import activities, http

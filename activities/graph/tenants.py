@@ -1,0 +1,85 @@
+"""The way to Graph where providers are in several tenants: each request goes to the tenant of its provider.
+
+Knows only gateways: each tenant's has its own token, its own throttling and its own memory of what Graph takes there.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+from activities.contract.models import ActivityRequest, StoredActivity
+from activities.errors import ActivityError
+from activities.execution.gateway import GraphGateway
+
+
+class TenantsGraph:
+    """The gateway that parts requests by the tenants of their providers, and sends the parts side by side.
+
+    Args:
+        open_tenant: Opens the gateway to a tenant; called once for each.
+        home_tenant_id: The tenant of providers that are not listed; None means the app's own.
+        tenant_ids: Of the other tenants, by the registration ids of their providers in small letters.
+        default_registration_id: The provider whose tenant the check of the identity is about.
+        closing: Closes what the tenants' gateways share.
+    """
+
+    def __init__(
+        self,
+        open_tenant: Callable[[str | None], GraphGateway],
+        *,
+        home_tenant_id: str | None,
+        tenant_ids: Mapping[str, str],
+        default_registration_id: str,
+        closing: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._home_tenant_id = home_tenant_id
+        self._tenant_ids = tenant_ids
+        self._tenants = {one: open_tenant(one) for one in {home_tenant_id, *tenant_ids.values()}}
+        self._default_registration_id = default_registration_id
+        self._closing = closing
+
+    async def create(
+        self, requests: Sequence[ActivityRequest], *, timeout_seconds: float
+    ) -> list[StoredActivity | ActivityError]:
+        """Send creates. See ``GraphGateway``."""
+        return await self._send(requests, lambda tenant, some: tenant.create(some, timeout_seconds=timeout_seconds))
+
+    async def find(
+        self, requests: Sequence[ActivityRequest], *, timeout_seconds: float
+    ) -> list[StoredActivity | ActivityError | None]:
+        """Look activities up. See ``GraphGateway``."""
+        return await self._send(requests, lambda tenant, some: tenant.find(some, timeout_seconds=timeout_seconds))
+
+    def check_open(self, registration_id: str) -> None:
+        """Refuse while a provider is throttled. See ``GraphGateway``."""
+        self._tenant_of(registration_id).check_open(registration_id)
+
+    async def check_identity(self) -> frozenset[str] | None:
+        """Get a token for the tenant of the default provider. See ``GraphGateway``."""
+        return await self._tenant_of(self._default_registration_id).check_identity()
+
+    async def close(self) -> None:
+        """Close the connections to all tenants."""
+        for tenant in self._tenants.values():
+            await tenant.close()
+        await self._closing()
+
+    def _tenant_of(self, registration_id: str) -> GraphGateway:
+        return self._tenants[self._tenant_ids.get(registration_id.casefold(), self._home_tenant_id)]
+
+    async def _send[Answer](
+        self,
+        requests: Sequence[ActivityRequest],
+        send: Callable[[GraphGateway, Sequence[ActivityRequest]], Awaitable[list[Answer]]],
+    ) -> list[Answer]:
+        places: dict[GraphGateway, list[int]] = {}
+        for place, request in enumerate(requests):
+            places.setdefault(self._tenant_of(request.registration_id), []).append(place)
+        parts = await asyncio.gather(
+            *(send(tenant, [requests[place] for place in some]) for tenant, some in places.items())
+        )
+        ends = {
+            place: end
+            for some, part in zip(places.values(), parts, strict=True)
+            for place, end in zip(some, part, strict=True)
+        }
+        return [ends[place] for place in range(len(requests))]
