@@ -282,6 +282,18 @@ def test_a_gateway_has_any_plain_address(url: str) -> None:
     assert Settings.from_environ({"PUBLIC_BASE_URL": f"{url}/"}).public_base_url == url
 
 
+def test_providers_in_other_tenants_need_an_application() -> None:
+    environ = {"PROVIDER_TENANTS": f'{{"{PROVIDER}": "{OTHER_PROVIDER}"}}'}
+    with pytest.raises(SettingsError, match=r"PROVIDER_TENANTS .* GRAPH_CLIENT_ID"):
+        Settings.from_environ(environ)
+    application = Settings.from_environ({**environ, "GRAPH_CLIENT_ID": PROVIDER}).application
+    assert application == Application(PROVIDER, None, "https://login.microsoftonline.com", {PROVIDER: OTHER_PROVIDER})
+
+
+def test_without_an_application_the_app_is_its_managed_identity() -> None:
+    assert Settings.from_environ({"GRAPH_TENANT_ID": PROVIDER}).application is None
+
+
 def test_all_problems_are_told_at_once() -> None:
     assert sorted(problem_targets(dict.fromkeys(NAMES, "not usable"))) == sorted(NAMES)
 

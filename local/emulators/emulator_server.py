@@ -6,7 +6,6 @@ It makes real what the core only describes: waiting, hanging, breaking a connect
 import argparse
 import asyncio
 import os
-import socket
 import ssl
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,14 +26,13 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         StartError: a port is taken.
     """
-    listeners: list[tuple[socket.socket, ssl.SSLContext | None]] = [(listen(arguments.port), None)]
-    if arguments.https:
-        listeners.append((listen(arguments.https_port), _tls(*arguments.https)))
+    plain = (listen(arguments.port), None)
+    secure = [(listen(arguments.https_port), _tls(*arguments.https))] if arguments.https else []
     core = Emulator(
         identity_header=os.environ.get("IDENTITY_HEADER", IDENTITY_HEADER), latency_seconds=arguments.latency_seconds
     )
     server = EmulatorServer(core)
-    asyncio.run(serve(server.answer, *listeners, lifeline=arguments.lifeline, cancel_when_client_leaves=True))
+    asyncio.run(serve(server.answer, plain, *secure, lifeline=arguments.lifeline, cancel_when_client_leaves=True))
     return 0
 
 

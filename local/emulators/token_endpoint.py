@@ -42,14 +42,10 @@ def answer(request: Request, identity: Identity, applications: Mapping[str, Appl
     form = dict(parse_qsl(request.body.decode(errors="replace")))
     client_id = form.get("client_id", "").lower()
     try:
-        for name, value in _REQUIRED.items():
-            if form.get(name) != value:
-                raise _RefusedError("invalid_request", 900144, f"The request body must contain: '{name}' ({value}).")
+        _check_form(form)
         application = _application_in(tenant_id, client_id, applications)
         _check_assertion(identity.grants.get(form.get("client_assertion", "")), application, request)
-        roles = application.tenants[tenant_id]
-        if roles is None:
-            raise _RefusedError("invalid_grant", 65001, f"Nobody has consented to the application '{client_id}'.")
+        roles = _roles_in(tenant_id, application)
     except _RefusedError as refusal:
         return _refused(refusal, request)
     expires_on = int(request.now.timestamp()) + TOKEN_LIFETIME_SECONDS
@@ -58,6 +54,12 @@ def answer(request: Request, identity: Identity, applications: Mapping[str, Appl
     return json_response(
         200, {"token_type": "Bearer", "expires_in": seconds, "ext_expires_in": seconds, "access_token": token}
     )
+
+
+def _check_form(form: Mapping[str, str]) -> None:
+    for name, value in _REQUIRED.items():
+        if form.get(name) != value:
+            raise _RefusedError("invalid_request", 900144, f"The request body must contain: '{name}' ({value}).")
 
 
 def _application_in(tenant_id: str, client_id: str, applications: Mapping[str, Application]) -> Application:
@@ -97,6 +99,13 @@ def _check_assertion(assertion: Grant | None, application: Application, request:
     if (assertion.issuer, assertion.subject) not in application.trusted:
         words = f"{no_match} for presented assertion subject '{assertion.subject}'."
         raise _RefusedError("invalid_client", 700213, words)
+
+
+def _roles_in(tenant_id: str, application: Application) -> tuple[str, ...]:
+    roles = application.tenants[tenant_id]
+    if roles is None:
+        raise _RefusedError("invalid_grant", 65001, "Nobody has consented to the application.")
+    return roles
 
 
 def _refused(refusal: _RefusedError, request: Request) -> Response:
