@@ -4,11 +4,31 @@ Data that a test can change, as a whole; it decides nothing but which providers 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
-from local.emulators.identity_endpoint import TENANT_ID, Grant
+from local.emulators.identity_endpoint import SYSTEM_ASSIGNED_CLIENT_ID, TENANT_ID, Grant, principal_id_of
 from local.emulators.tenant import Tenant
+from local.environment import CLIENT_ID, GRAPH_CLIENT_ID
+
+# The application of `local.environment`, for which either of the app's identities may vouch at home.
+READY: Mapping[str, Any] = {
+    "applications": {
+        GRAPH_CLIENT_ID: {
+            "homeTenantId": TENANT_ID,
+            "federatedCredentials": [
+                {
+                    "issuer": f"https://login.microsoftonline.com/{TENANT_ID}/v2.0",
+                    "subject": principal_id_of(identity),
+                }
+                for identity in (SYSTEM_ASSIGNED_CLIENT_ID, CLIENT_ID)
+            ],
+            "tenants": {TENANT_ID: Tenant().roles},
+            "enabled": True,
+        }
+    },
+    "providers": {},
+}
 
 
 class ApplicationsError(ValueError):
@@ -36,10 +56,10 @@ class Applications:
     A provider of which nothing is said is in the tenant of the app's identity, and anybody's. All ids are lower case.
     """
 
-    by_client_id: Mapping[str, Application] = field(default_factory=dict)
-    registered_by: Mapping[str, str] = field(default_factory=dict)
-    provider_tenants: Mapping[str, str] = field(default_factory=dict)
-    said: Mapping[str, Any] = field(default_factory=lambda: {"applications": {}, "providers": {}})
+    by_client_id: Mapping[str, Application]
+    registered_by: Mapping[str, str]
+    provider_tenants: Mapping[str, str]
+    said: Mapping[str, Any]
 
     @classmethod
     def from_json(cls, said: Any) -> "Applications":

@@ -14,7 +14,7 @@ import json
 from collections import Counter
 from typing import Any
 
-from local.emulators.applications import Applications, ApplicationsError
+from local.emulators.applications import READY, Applications, ApplicationsError
 from local.emulators.exchange import Request, Response, json_response
 from local.emulators.fault_catalogue import READY_MADE
 from local.emulators.faults import OPERATIONS, FaultError
@@ -77,7 +77,7 @@ class Control:
         return self._applications(request)
 
     def _reset_applications(self, request: Request) -> dict[str, Any]:
-        self._emulator.applications = Applications()
+        self._emulator.applications = Applications.from_json(READY)
         return self._applications(request)
 
     def _faults(self, _: Request) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from local.emulators import json_batch, token_endpoint
-from local.emulators.applications import Applications
+from local.emulators.applications import READY, Applications
 from local.emulators.exchange import Ending, GraphError, Request, Response, json_response
 from local.emulators.faults import Faults
 from local.emulators.identity_endpoint import Identity
@@ -76,7 +76,7 @@ class Emulator:
 
     def __init__(self, *, identity_header: str = IDENTITY_HEADER, latency_seconds: float = 0) -> None:
         self.tenant = Tenant()
-        self.applications = Applications()
+        self.applications = Applications.from_json(READY)
         self.activities = CourseActivities()
         self.faults = Faults()
         self.calls: list[Call] = []

@@ -120,11 +120,16 @@ def test_a_provider_of_another_tenant_is_known_there_alone(graph: Graph) -> None
     assert (create(graph, home).status, create(graph, other).status) == (400, 201)
 
 
-def test_what_is_said_of_applications_is_shown_and_can_be_forgotten(graph: Graph) -> None:
-    said = application()
+def test_what_is_said_of_applications_is_shown(graph: Graph) -> None:
+    put(graph, enabled=False)
     shown = graph.call("GET", "/_emulator/applications").json
-    assert shown["applications"].keys() == said["applications"].keys()
-    assert graph.call("DELETE", "/_emulator/applications").json == {"applications": {}, "providers": {}}
+    assert shown["applications"][GRAPH_CLIENT_ID]["enabled"] is False
+
+
+def test_at_the_start_the_application_of_the_settings_is_ready(graph: Graph) -> None:
+    put(graph, enabled=False)
+    assert graph.call("DELETE", "/_emulator/applications").json["providers"] == {}
+    assert create(graph, ask(graph, assertion(graph)).json["access_token"]).status == 201
 
 
 @pytest.mark.parametrize("said", [[], {}, {"applications": {}}, {"applications": {"a": {}}, "providers": {}}])
