@@ -58,21 +58,14 @@ def open_graph(settings: Settings) -> tuple[GraphGateway, PatientCredential]:
     if application is None:
         microsoft_graph = MicrosoftGraph(base_url=base_url, client_id=settings.azure_client_id)
         return ThrottledGraph(microsoft_graph), microsoft_graph.credential
-    from activities.graph.tenants import TenantsGraph
-    from activities.identity.federated_identity import federated_identity
+    from activities.graph.tenants import open_tenants
 
     identity = managed_identity(settings.azure_client_id)
-
-    def open_tenant(tenant_id: str | None) -> GraphGateway:
-        credential = federated_identity(application, tenant_id, identity)
-        return ThrottledGraph(MicrosoftGraph(base_url=base_url, credential=credential))
-
-    tenants = TenantsGraph(
-        open_tenant,
-        home_tenant_id=application.tenant_id,
-        tenant_ids=application.tenant_ids,
+    tenants = open_tenants(
+        application,
+        identity,
+        lambda credential: ThrottledGraph(MicrosoftGraph(base_url=base_url, credential=credential)),
         default_registration_id=settings.learning_provider_id or "",
-        closing=identity.close,
     )
     return tenants, identity
 

@@ -1,6 +1,6 @@
 """The way to Graph where providers are in several tenants: each request goes to the tenant of its provider.
 
-Knows only gateways: each tenant's has its own token, its own throttling and its own memory of what Graph takes there.
+Each tenant's gateway has its own token, its own throttling and its own memory of what Graph takes there.
 """
 
 import asyncio
@@ -9,6 +9,33 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from activities.contract.models import ActivityRequest, StoredActivity
 from activities.errors import ActivityError
 from activities.execution.gateway import GraphGateway
+from activities.identity.federated_identity import federated_identity
+from activities.identity.managed_identity import PatientCredential
+from activities.settings import Application
+
+
+def open_tenants(
+    application: Application,
+    identity: PatientCredential,
+    open_graph: Callable[[PatientCredential], GraphGateway],
+    *,
+    default_registration_id: str,
+) -> "TenantsGraph":
+    """Return the way to the tenants in which an application acts; it closes the identity, too.
+
+    Args:
+        application: As whom the app acts, and where.
+        identity: The managed identity that vouches for the application.
+        open_graph: Opens the gateway for who has a credential.
+        default_registration_id: The provider whose tenant the check of the identity is about.
+    """
+    return TenantsGraph(
+        lambda tenant_id: open_graph(federated_identity(application, tenant_id, identity)),
+        home_tenant_id=application.tenant_id,
+        tenant_ids=application.tenant_ids,
+        default_registration_id=default_registration_id,
+        closing=identity.close,
+    )
 
 
 class TenantsGraph:
