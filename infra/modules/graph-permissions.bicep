@@ -3,7 +3,7 @@
 // https://learn.microsoft.com/graph/templates/bicep/reference/approleassignedto
 extension microsoftGraphV1
 
-@description('Object id of the app\'s identity.')
+@description('Object id of whom the app is in Microsoft Graph: its identity, or its application.')
 param identityPrincipalId string
 
 // By name, with the ids of https://learn.microsoft.com/graph/permissions-reference

@@ -12,7 +12,8 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import unquote
 
-from local.emulators import json_batch
+from local.emulators import json_batch, token_endpoint
+from local.emulators.applications import READY, Applications
 from local.emulators.exchange import Ending, GraphError, Request, Response, json_response
 from local.emulators.faults import Faults
 from local.emulators.identity_endpoint import Identity
@@ -66,7 +67,7 @@ class _Operation:
 
 
 class Emulator:
-    """Graph and identity of one tenant.
+    """Graph and identity of one tenant, and of its applications in others.
 
     Args:
         identity_header: what the app must send for a token, as IDENTITY_HEADER tells it.
@@ -75,6 +76,7 @@ class Emulator:
 
     def __init__(self, *, identity_header: str = IDENTITY_HEADER, latency_seconds: float = 0) -> None:
         self.tenant = Tenant()
+        self.applications = Applications.from_json(READY)
         self.activities = CourseActivities()
         self.faults = Faults()
         self.calls: list[Call] = []
@@ -112,7 +114,7 @@ class Emulator:
     def _operation(self, request: Request) -> _Operation:
         # Split first, decode then: an external id may contain an encoded slash.
         match request.method, [unquote(segment) for segment in request.path.split("/")]:
-            case "GET", ["", "msi", "token"]:
+            case ("GET", ["", "msi", "token"]) | ("POST", ["", _, "oauth2", "v2.0", "token"]):
                 return _Operation("token", "", lambda: self._token(request))
             case "POST", ["", "v1.0", "$batch"] if not request.batched:
                 return _Operation("batch", "", lambda: self._batch(request))
@@ -140,35 +142,44 @@ class Emulator:
         return _Operation("", "", lambda: _error(request, _WRONG_PATH))
 
     def _token(self, request: Request) -> Response:
+        if request.method == "POST":
+            return token_endpoint.answer(request, self.identity, self.applications.by_client_id)
         return self.identity.answer(request, self.tenant.roles, self.tenant.identities)
+
+    def _tenant_seen_in(self, request: Request) -> Tenant:
+        """Return the tenant as whoever sent this sees it. Raises ``GraphError`` for what is no token."""
+        caller = self.identity.grant_of(request.headers.get("authorization", ""), request.now)
+        return self.applications.tenant_seen_by(caller, self.tenant)
 
     def _create(self, request: Request, registration_id: str) -> Response:
         def create(roles: frozenset[str]) -> dict[str, Any]:
-            return self.activities.create(registration_id, request, tenant=self.tenant, roles=roles)
+            return self.activities.create(registration_id, request, tenant=self._tenant_seen_in(request), roles=roles)
 
         return self._authorized(request, 201, create)
 
     def _update(self, request: Request, registration_id: str, graph_id: str) -> Response:
         def update(roles: frozenset[str]) -> None:
-            self.activities.update(registration_id, graph_id, request, tenant=self.tenant, roles=roles)
+            self.activities.update(
+                registration_id, graph_id, request, tenant=self._tenant_seen_in(request), roles=roles
+            )
 
         return self._authorized(request, 204, update)
 
     def _delete(self, request: Request, registration_id: str, graph_id: str) -> Response:
         def delete(roles: frozenset[str]) -> None:
-            self.activities.delete(registration_id, graph_id, tenant=self.tenant, roles=roles)
+            self.activities.delete(registration_id, graph_id, tenant=self._tenant_seen_in(request), roles=roles)
 
         return self._authorized(request, 204, delete)
 
     def _get(self, request: Request, graph_id: str) -> Response:
         def get(roles: frozenset[str]) -> dict[str, Any]:
-            return self.activities.get(graph_id, tenant=self.tenant, roles=roles)
+            return self.activities.get(graph_id, tenant=self._tenant_seen_in(request), roles=roles)
 
         return self._authorized(request, 200, get)
 
     def _find(self, request: Request, registration_id: str, external_id: str) -> Response:
         def find(roles: frozenset[str]) -> dict[str, Any]:
-            return self.activities.find(registration_id, external_id, tenant=self.tenant, roles=roles)
+            return self.activities.find(registration_id, external_id, tenant=self._tenant_seen_in(request), roles=roles)
 
         return self._authorized(request, 200, find)
 
