@@ -65,7 +65,7 @@ def _report() -> Schema:
             ),
             "id": text(
                 "ID",
-                "Microsoft Graph's ID of the activity, without the learner's ID in front.",
+                "Microsoft Graph's ID of the activity, without the learner's ID in front; empty if there is none.",
                 "749c8786-99bb-4b3b-8d5d-586428f6aaa3",
             ),
             "externalCourseActivityId": text("External ID", "Your own ID of the activity.", "safety-2026-0042"),
@@ -85,9 +85,7 @@ def _report() -> Schema:
             "Status", "Whether the batch is running or completed.", "completed", enum=["running", "completed"]
         ),
         "createdAt": text("Created At", "When the batch was accepted.", _MOMENT, format="date-time"),
-        "total": number("Total", "How many activities the batch has.", 2),
-        "succeededCount": number("Succeeded Count", "How many activities exist.", 1),
-        "failedCount": number("Failed Count", "How many activities could not be created.", 1),
+        **_counts(),
         "allSucceeded": flag("All Succeeded", "Whether all is done and nothing failed.", example=False),
         "results": listing("Results", f"One result for each activity, up to {LARGEST_PAGE:,} on a page.", result),
     }
@@ -98,27 +96,40 @@ def _report() -> Schema:
     )
 
 
+def _counts() -> dict[str, Schema]:
+    return {
+        "total": number("Total", "How many activities the batch has.", 2),
+        "succeededCount": number("Succeeded Count", "How many have come to their end and not failed.", 1),
+        "failedCount": number("Failed Count", "How many failed.", 1),
+        "createdCount": number("Created Count", "How many were created.", 1),
+        "updatedCount": number("Updated Count", "How many were updated.", 0),
+        "unchangedCount": number("Unchanged Count", "How many were already as they were sent.", 0),
+        "deletedCount": number("Deleted Count", "How many were deleted.", 0),
+        "supersededCount": number(
+            "Superseded Count", "How many were older than what is known, and changed nothing.", 0
+        ),
+    }
+
+
 def _status() -> Schema:
     properties = {
         "id": text("Batch ID", "The long random ID of the batch.", _BATCH_ID),
         "status": text(
-            "Status",
-            "How far the batch is: Running, Succeeded, or Failed if nothing at all could be created.",
-            "Succeeded",
-            enum=["Running", "Succeeded", "Failed"],
+            "Status", "Failed only if nothing at all succeeded.", "Succeeded", enum=["Running", "Succeeded", "Failed"]
         ),
         "createdDateTime": text("Created At", "When the batch was accepted.", _MOMENT, format="date-time"),
         "lastActionDateTime": text("Changed At", "When the last result came in.", _MOMENT, format="date-time"),
         "percentComplete": number("Percent Complete", "How much of the batch is done.", 100),
         "resourceLocation": text("Report Address", "Where the report is.", _APP),
+        **_counts(),
     }
     own = tuple(properties)
     reason = {
         "code": text("Code", "The first reason, in one word.", "learnerNotLicensed"),
-        "message": text("Message", "The first reason, in a sentence.", "Nothing was created."),
+        "message": text("Message", "The first reason, in a sentence.", "No activity succeeded."),
         "target": text("Target", "Where the report is.", _APP),
     }
-    properties["error"] = record("Error", "Why nothing could be created. It is missing otherwise.", reason)
+    properties["error"] = record("Error", "Why nothing succeeded. It is missing otherwise.", reason)
     return record("Batch Status", "How far the batch is.", properties, required=own)
 
 
@@ -135,7 +146,7 @@ def _deleted_batch() -> Schema:
 def _failure_page() -> Schema:
     failure = record(
         "Failure",
-        "What could not be created from the queue, and why.",
+        "What could not be carried out from the queue, and why.",
         {
             "id": text(
                 "Failure ID", "The ID of the failure, to replay or discard it.", "5db4f7926ca010edbf92504b390fe31b"

@@ -38,7 +38,7 @@ def _envelope() -> Schema:
         "Envelope",
         "Activities of one provider.",
         {
-            ACTIVITIES: listing("Activities", "The activities to create.", _ref("Record"), minItems=1),
+            ACTIVITIES: listing("Activities", "The activities.", _ref("Record"), minItems=1),
             **dict.fromkeys(PROVIDER, said),
         },
         required=(ACTIVITIES,),

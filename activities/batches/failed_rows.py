@@ -16,6 +16,8 @@ from activities.batches.records import Resent, SentRecord
 from activities.batches.requests import FIRST_ROW
 from activities.batches.results import Batch
 from activities.contract import values
+from activities.contract.activity import Operation
+from activities.contract.instructions import operation_in
 from activities.contract.kinds import TYPE, TYPES
 from activities.contract.models import Defaults
 from activities.contract.validation import EXTERNAL_ID, EXTERNAL_ID_OF_METADATA, PROVIDER
@@ -50,9 +52,10 @@ def encode_failed(batch: Batch, rows: Iterable[tuple[Result, Mapping[str, Any]]]
 
 
 def asks_for(record: SentRecord) -> Resent | None:
-    """Return whose withheld cells a row wants; those of nobody, if it fills in any of them itself."""
-    blank = all(values.is_blank(record.content.get(name)) for name in WITHHELD) if record.resends else False
-    return record.resends if blank else None
+    """Return whose withheld cells a row wants; those of nobody, if it fills in any of them itself or needs none."""
+    if record.resends is None or operation_in(record.content) == Operation.DELETE:
+        return None
+    return record.resends if all(values.is_blank(record.content.get(name)) for name in WITHHELD) else None
 
 
 def proves(resent: Resent, batch: Batch) -> bool:
@@ -83,20 +86,28 @@ def completed(record: SentRecord, resent: Resent, earlier: Earlier | None, *, de
 
 def _original(record: SentRecord, resent: Resent, earlier: Earlier | None, defaults: Defaults) -> Any:
     if earlier is None:
-        raise _refused("The batch that this row comes from is not kept any more")
+        raise _refused("The batch that this row comes from is not kept any more", record)
     if not proves(resent, earlier.batch):
-        raise _refused(f"{columns.TOKEN} is not as it was in the downloaded file, in the row with this {columns.INDEX}")
+        raise _refused(
+            f"{columns.TOKEN} is not as it was in the downloaded file, in the row with this {columns.INDEX}", record
+        )
     if earlier.batch.client_id != defaults.client_id:
-        raise _refused("The batch that this row comes from was sent by another application")
+        raise _refused("The batch that this row comes from was sent by another application", record)
     if resent.index not in earlier.failed:
-        raise _refused("The record that this row comes from has not failed")
+        raise _refused("The record that this row comes from has not failed", record)
     original = earlier.failed[resent.index]
     if _provider(record.content, defaults) != _provider(original, defaults):
-        raise _refused("The record that this row comes from was sent for another learning provider")
+        raise _refused("The record that this row comes from was sent for another learning provider", record)
     return original
 
 
-def _refused(why: str) -> PermanentError:
+def _refused(why: str, record: SentRecord) -> PermanentError:
+    if operation_in(record.content) == Operation.UPDATE:
+        message = (
+            f"{why}, so its empty cells are not filled in: write the notes into the row if they are to be changed, or "
+            f"clear {columns.BATCH_ID}, {columns.INDEX} and {columns.TOKEN} if they are not."
+        )
+        return PermanentError(ErrorCode.INVALID_REQUEST, message, target="notes")
     message = (
         f"{why}, so its empty cells are not filled in: write the learnerUserId (and assignerUserId and notes, if there "
         "were any) into the row."

@@ -164,7 +164,7 @@ def of_rows(
         problems.append(Problem(REQUIRED, message))
     _check_corrections(records, problems)
     if not count_of_rows and names:
-        problems.append(Problem(REQUIRED, "The CSV file has no rows below row 1: there is nothing to create."))
+        problems.append(Problem(REQUIRED, "The CSV file has no rows below row 1: there is nothing to do."))
     if problems:
         raise refusal(problems)
     _check_count(count_of_rows, "rows")
@@ -190,11 +190,11 @@ def _of_row(index: int, cells: list[str], names: list[str], delimiter: str, opti
     elif batch_id or place or token:
         message = (
             f"{row}: {' and '.join(names_of_ours)} say which failed row this one corrects, but they are not as they "
-            "were in the downloaded file: copy all three from there, or clear all three to create a new activity."
+            "were in the downloaded file: copy all three from there, or clear all three to send it as a row of its own."
         )
         problems.append(Problem(INVALID, message, columns.BATCH_ID))
     problem = refusal(problems) if problems else None
-    return SentRecord(index, options.given_to(said), problem, resends)
+    return SentRecord(index, options.given_to(said), problem, resends, of_file=True)
 
 
 def _check_corrections(records: Iterable[SentRecord], problems: list[Problem]) -> None:

@@ -6,7 +6,7 @@ finished twice, late, or again after a crash can only improve its own record, ne
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,8 +16,10 @@ from activities.execution.result import Result
 
 BATCH_ID = re.compile(r"[0-9a-f]{32}")
 RUNNING, COMPLETED = "running", "completed"
-
-
+# How a record can come to its end without having failed, in the order in which people are told.
+SUCCESSES = (Outcome.CREATED, Outcome.UPDATED, Outcome.UNCHANGED, Outcome.DELETED, Outcome.SUPERSEDED)
+_COUNT_OF = {outcome: outcome.value.capitalize() for outcome in Outcome}
+COUNTS_AND_TIMES = ["Succeeded", *_COUNT_OF.values(), "ToldAt", "WaitingUntil"]
 _FINALITY = {outcome: rank for rank, outcome in enumerate(Outcome)}
 
 
@@ -60,6 +62,7 @@ class Progress:
     Args:
         changed_at: When the last result came in; when the batch was accepted, if none has yet.
         waiting_until: When Graph wants to be asked again, if it throttles.
+        outcomes: How many came to which end; what an earlier version has told is only known to have succeeded.
     """
 
     batch: Batch
@@ -67,6 +70,7 @@ class Progress:
     failed: int = 0
     changed_at: datetime | None = None
     waiting_until: datetime | None = None
+    outcomes: Mapping[Outcome, int] = field(default_factory=dict)
 
     @property
     def done(self) -> int:
@@ -88,6 +92,15 @@ class Progress:
         """How long the batch took until the last result came in."""
         return (self.changed_at or self.batch.created_at) - self.batch.created_at
 
+    def counts(self) -> dict[str, int]:
+        """Return how many records there are, and how many came to which end, by their names in the report."""
+        return {
+            "total": self.batch.total,
+            "succeededCount": self.succeeded,
+            "failedCount": self.failed,
+            **{f"{outcome}Count": self.outcomes.get(outcome, 0) for outcome in SUCCESSES},
+        }
+
     def to_json(self, results: Iterable[Result]) -> dict[str, Any]:
         """Return the report with some of its results."""
         return {
@@ -95,12 +108,32 @@ class Progress:
             "name": self.batch.name,
             "status": COMPLETED if self.completed else RUNNING,
             "createdAt": self.batch.created_at.isoformat(timespec="seconds"),
-            "total": self.batch.total,
-            "succeededCount": self.succeeded,
-            "failedCount": self.failed,
+            **self.counts(),
             "allSucceeded": self.completed and not self.failed,
             "results": [result.to_json() for result in results],
         }
+
+
+def added_up(batch: Batch, rows: Iterable[Mapping[str, Any]]) -> Progress:
+    """Return how far a batch is, from the result records of its chunks."""
+    succeeded, counts, told_at, waiting_until = 0, Counter[Outcome](), list[datetime](), list[datetime]()
+    for row in rows:
+        succeeded += row["Succeeded"]
+        # What an earlier version has told does not say everything.
+        counts.update({outcome: row.get(name) or 0 for outcome, name in _COUNT_OF.items()})
+        told_at.append(row["ToldAt"])
+        waiting_until += [row["WaitingUntil"]] if row.get("WaitingUntil") else []
+    latest = max(told_at, default=None), max(waiting_until, default=None)
+    return Progress(batch, succeeded, counts[Outcome.FAILED], *latest, counts)
+
+
+def counts_of(results: Sequence[Result]) -> dict[str, int]:
+    """Return the properties of a chunk's result record that ``added_up`` reads, so that it opens no results."""
+    counts = outcomes(results)
+    return {
+        "Succeeded": len(results) - counts[Outcome.FAILED],
+        **{name: counts[outcome] for outcome, name in _COUNT_OF.items()},
+    }
 
 
 def outcomes(results: Iterable[Result]) -> Counter[Outcome]:

@@ -31,9 +31,9 @@ class Outcome(StrEnum):
     FAILED = "failed"
     SUPERSEDED = "superseded"
     UNCHANGED = "unchanged"
+    DELETED = "deleted"
     UPDATED = "updated"
     CREATED = "created"
-    DELETED = "deleted"
 
 
 @dataclass(frozen=True, slots=True)

@@ -180,7 +180,7 @@ ADVICE: Mapping[str, Advice] = {
         in_reports="Microsoft Graph failed again and again. Send the record again in a while.",
     ),
     ErrorCode.GRAPH_UNAVAILABLE: Advice(
-        meaning="Graph cannot be reached or says it is not available; nothing was created.",
+        meaning="Graph cannot be reached or says it is not available; nothing was done.",
         title="Microsoft Graph was not available",
         actor=Actor.NOBODY,
         text="Send it again in a while, as it is.",
@@ -194,10 +194,10 @@ ADVICE: Mapping[str, Advice] = {
         then_admin=True,
     ),
     ErrorCode.CREATE_IN_PROGRESS: Advice(
-        meaning="Another request is creating the same activity at this moment.",
-        title="Somebody else was creating the same activity",
+        meaning="Another request is at the same activity at this moment.",
+        title="Somebody else was at the same activity",
         actor=Actor.NOBODY,
-        text="Send it again as it is, to see what became of it: with the same external id, nothing is created twice.",
+        text="Send it again as it is, to see what became of it: with the same external id, nothing is done twice.",
     ),
     ErrorCode.IDENTITY_UNAVAILABLE: Advice(
         meaning="The app got no token, or none that Graph takes; the message says what an admin checks.",
@@ -210,7 +210,7 @@ ADVICE: Mapping[str, Advice] = {
         meaning="Sent, no answer, and looking it up did not tell. Repeat with the same external id.",
         title="Microsoft Graph did not say whether it worked",
         actor=Actor.NOBODY,
-        text="Send it again as it is: with the same external id, nothing is created twice.",
+        text="Send it again as it is: with the same external id, nothing is done twice.",
     ),
     ErrorCode.INTERNAL_ERROR: Advice(
         meaning="A bug, or a setting that cannot be used (the message names it).",
@@ -222,7 +222,7 @@ ADVICE: Mapping[str, Advice] = {
 # A record can carry a code that this version does not know: another version wrote it while the app was updated.
 _OTHER = Advice(
     meaning="An error that another version of the app knows.",
-    title="It could not be created",
+    title="It could not be carried out",
     actor=Actor.SENDER,
     text="Read the message, correct what it names, and send it again. If that fails, too, show it to the admin of the "
     "app.",

@@ -45,6 +45,14 @@ def operation_named(said: object, problems: list[Problem]) -> Operation:
         return Operation.CREATE
 
 
+def operation_in(record: object) -> str:
+    """Return the operation that a record asks for, whatever else it says; "" if it says none that there is."""
+    said = record.get(OPERATION) if isinstance(record, Mapping) else None
+    problems: list[Problem] = []
+    operation = Operation.CREATE if values.is_blank(said) else operation_named(said, problems)
+    return "" if problems or not isinstance(record, Mapping) else operation.value
+
+
 def as_of(said: object, *, zone: tzinfo, problems: list[Problem]) -> datetime | None:
     """Return the moment that a sender means, or None if none was said; add what is wrong with it."""
     if values.is_blank(said):

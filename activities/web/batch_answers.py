@@ -52,7 +52,7 @@ def encode_report(
 def encode_status(
     progress: Progress, first: Result | None, request: http.Request, *, url: str, now: datetime
 ) -> http.Response:
-    """Answer with the job: always 200; ``Failed`` only if nothing at all exists, with the ``first`` reason."""
+    """Answer with the job: always 200; ``Failed`` only if nothing at all succeeded, with the ``first`` reason."""
     batch = progress.batch
     said: dict[str, Any] = {
         "id": batch.id,
@@ -61,6 +61,7 @@ def encode_status(
         "lastActionDateTime": (progress.changed_at or batch.created_at).isoformat(timespec="seconds"),
         "percentComplete": progress.percent,
         "resourceLocation": url,
+        **progress.counts(),
     }
     if not progress.completed:
         return http.respond(HTTPStatus.OK, said, request, {"Retry-After": str(pause_seconds(progress, now=now))})

@@ -23,7 +23,7 @@ _INDEX = re.compile(r"\d{1,7}", re.ASCII)  # A sheet has up to 2**20 rows.
 
 
 async def create_batch(app: App, request: http.Request) -> http.Response:
-    """Create many activities: at once if there are up to twenty, else from the queue of batches."""
+    """Carry out many records: at once if there are up to twenty, else from the queue of batches."""
     named = repeating.key_of(request, now=datetime.now(UTC), remembered=app.remembered)
     # In a thread, as all that grows with a batch: 16 MiB take a second in which others want to be answered.
     wanted = await asyncio.to_thread(

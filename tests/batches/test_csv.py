@@ -42,7 +42,7 @@ class TestHowSheetsAreSaved:
         self, encoding: str, delimiter: str, line_end: str
     ) -> None:
         text = TEXT.replace(";", delimiter).replace("\r\n", line_end)
-        assert read(text.encode(encoding)) == BatchRequest((SentRecord(0, RECORD),), delimiter=delimiter)
+        assert read(text.encode(encoding)) == BatchRequest((SentRecord(0, RECORD, of_file=True),), delimiter=delimiter)
 
     @pytest.mark.parametrize(
         "content_type",
@@ -144,7 +144,7 @@ class TestHeader:
 
     def test_a_header_without_rows_is_nothing_to_create(self) -> None:
         assert refused("status;notes\r\n;;\r\n").message == (
-            "The CSV file has no rows below row 1: there is nothing to create."
+            "The CSV file has no rows below row 1: there is nothing to do."
         )
 
     def test_a_header_without_end_is_refused_without_being_taken_apart(self) -> None:
@@ -254,11 +254,11 @@ class TestResending:
         (sent,) = read(
             f"batchId,index,rowToken,row,errorCode,errorMessage,errorTarget,status\n{BATCH_ID},7,t,9,a,b,c,done"
         ).records
-        assert sent == SentRecord(0, {"status": "done"}, resends=Resent(BATCH_ID, 7, "t"))
+        assert sent == SentRecord(0, {"status": "done"}, resends=Resent(BATCH_ID, 7, "t"), of_file=True)
 
     def test_a_row_without_them_is_a_record_of_its_own(self) -> None:
         (sent,) = read("batchId,index,status\n,,done").records
-        assert sent == SentRecord(0, {"status": "done"})
+        assert sent == SentRecord(0, {"status": "done"}, of_file=True)
 
     @pytest.mark.parametrize(
         ("batch_id", "index"),

@@ -137,7 +137,7 @@ class TestProblems:
 
     def test_a_property_that_resembles_nothing_is_told_with_what_there_can_be(self) -> None:
         (_, message) = problems_of({"activities": [COURSE], "x\ny": 1})["x?y"]
-        assert message == '"x?y" is not known: beside "activities" there can be "name" and "registrationId".'
+        assert message == '"x?y" is not known: beside "activities" there can be "name", "registrationId", "operation".'
 
     def test_of_very_many_unknown_properties_the_first_are_told_and_the_rest_counted(self) -> None:
         error = refused(json.dumps({"activities": [{}], **{f"x{number}": 0 for number in range(30)}}).encode())

@@ -145,6 +145,14 @@ class TestProgress:
             "Still to do": str(200 - progress.succeeded - progress.failed),
         }
 
+    def test_it_says_how_records_succeeded_where_there_are_any(self) -> None:
+        outcomes = {Outcome.SUPERSEDED: 2, Outcome.CREATED: 1_200, Outcome.DELETED: 1, Outcome.FAILED: 12}
+        [small] = rendered(replace(RUNNING, outcomes=outcomes)).all("small")
+        assert small.text == "1,200 created, 1 deleted, 2 superseded by something newer"
+        [small] = rendered(replace(RUNNING, outcomes={Outcome.UPDATED: 3, Outcome.UNCHANGED: 4})).all("small")
+        assert small.text == "3 updated, 4 unchanged"
+        assert [one.text for one in rendered(STARTED, []).all("small")] == [""]
+
     def test_the_bar_stands_where_the_batch_stands(self) -> None:
         bar = rendered().one("progress")
         assert (bar.attributes["value"], bar.attributes["max"], bar.text) == ("192", "200", "96 %")
@@ -352,7 +360,7 @@ class TestFailures:
     @pytest.mark.parametrize("code", ["", "ofTheNextVersion"])
     def test_an_unknown_code_has_advice_too(self, code: str) -> None:
         assert advice_on(code) not in ADVICE.values()
-        assert titles(rendered(failed=[failure(0, code, "So.")])) == ["It could not be created: 1 row"]
+        assert titles(rendered(failed=[failure(0, code, "So.")])) == ["It could not be carried out: 1 row"]
 
 
 class TestSafety:
