@@ -1,4 +1,4 @@
-"""The only door to Microsoft Graph: the managed identity, the official SDK's request builders, nothing of the use case.
+"""The only door to Microsoft Graph: the app's identity, the official SDK's request builders, nothing of the use case.
 
 Deviations from the SDK's defaults, each with its reason:
 
@@ -52,7 +52,7 @@ from msgraph.generated.employee_experience.learning_providers.learning_providers
 
 
 class MicrosoftGraph:
-    """Microsoft Graph as the app's managed identity sees it; one per process, used on one event loop, then closed.
+    """Microsoft Graph as one identity of the app sees it; one per process, used on one event loop, then closed.
 
     Args:
         base_url: Root of the API without a slash at the end; the token is sent to its host alone.
