@@ -3,9 +3,9 @@
 from activities.contract.activity import Outcome
 from activities.contract.kinds import ODATA_TYPE, TYPE
 from activities.errors import ErrorCode
-from activities.graph.permissions import NEEDED_FOR
+from activities.graph.permissions import NEEDED_FOR, OPTIONAL_FOR
 from activities.web.http import LARGEST_PAGE
-from connector import erasure, publisher, schemas, selections
+from connector import activity_schemas, batch_schemas, erasure, publisher, schemas, selections
 from connector.schemas import Schema, flag, listing, number, record, ref, text
 
 _APP = f"https://{publisher.PLACEHOLDER_HOST}{publisher.BASE_PATH}"
@@ -23,10 +23,14 @@ def by_name() -> dict[str, Schema]:
         **{f"{name}Activity": schemas.request_of(kind, ODATA_TYPE) for name, kind in kinds.items()},
         **{f"{name}Record": schemas.request_of(kind, TYPE) for name, kind in kinds.items()},
         **{f"Created{name}": schemas.answer_of(kind) for name, kind in kinds.items()},
+        **{f"{name}Change": activity_schemas.change_of(kind) for name, kind in kinds.items()},
         "Activity": schemas.any_activity(),
-        "Record": schemas.any_record(),
+        "ActivityChange": activity_schemas.any_change(),
+        "DeletedActivity": activity_schemas.deleted(),
+        "Record": batch_schemas.any_record(),
+        "ChangeRecord": batch_schemas.change_record(),
         "LearningCourseActivity": schemas.entity(),
-        "Batch": schemas.batch(),
+        "Batch": batch_schemas.batch(),
         "BatchBody": {
             "title": "Body of a Batch",
             "description": "A batch, only its list of activities, or a single activity.",
@@ -87,6 +91,11 @@ def _report() -> Schema:
         "createdAt": text("Created At", "When the batch was accepted.", _MOMENT, format="date-time"),
         **_counts(),
         "allSucceeded": flag("All Succeeded", "Whether all is done and nothing failed.", example=False),
+        "remarks": listing(
+            "Remarks",
+            "What to know about how a file was read, such as which columns are not used. It may be empty.",
+            text("Remark", "One of them, in a sentence.", "The file was read as an export of Moodle."),
+        ),
         "results": listing("Results", f"One result for each activity, up to {LARGEST_PAGE:,} on a page.", result),
     }
     own = tuple(properties)
@@ -180,14 +189,9 @@ def _failure_page() -> Schema:
 
 
 def _health() -> Schema:
-    missing = record(
-        "Missing Permission",
-        "A permission that an admin can grant.",
-        {
-            "permission": text("Permission", "Its name.", next(iter(NEEDED_FOR))),
-            "neededFor": text("Needed For", "What it is needed for.", next(iter(NEEDED_FOR.values()))),
-        },
-    )
+    missing = _permission("Missing Permission", "A permission that an admin can grant.", NEEDED_FOR)
+    granted = flag("Granted", "Whether the app has it.", example=True)
+    optional = _permission("Optional Permission", "Not everybody needs it.", OPTIONAL_FOR, granted=granted)
     properties = {
         "status": text("Status", "Whether the app can do its work.", "healthy", enum=["healthy", "unhealthy"]),
         "checkedAt": text(
@@ -200,10 +204,24 @@ def _health() -> Schema:
             "create is enough to work.",
             missing,
         ),
+        "optionalPermissions": listing(
+            "Optional Permissions",
+            "For who names people or courses otherwise than by their ids; empty where the token does not tell.",
+            optional,
+        ),
         "error": _reason(),
     }
-    always = ("status", "checkedAt", "missingPermissions")
+    always = ("status", "checkedAt", "missingPermissions", "optionalPermissions")
     return record("Health", "Whether the app can do its work.", properties, required=always)
+
+
+def _permission(title: str, said: str, purposes: dict[str, str], **more: Schema) -> Schema:
+    permission, purpose = next(iter(purposes.items()))
+    properties = {
+        "permission": text("Permission", "Its name.", permission),
+        "neededFor": text("Needed For", "What it is needed for.", purpose),
+    }
+    return record(title, said, properties | more)
 
 
 def _error() -> Schema:

@@ -129,6 +129,9 @@ param publicBaseUrl string = ''
 @description('Whether to grant the Microsoft Graph permissions; the deployer then has to be a Privileged Role Administrator.')
 param grantGraphPermissions bool = false
 
+@description('With grantGraphPermissions, what else to grant: people, employee-ids, courses, comma-separated.')
+param optionalGraphPermissions string = ''
+
 @description('Whether the app acts in Microsoft Graph as an application that its identity vouches for, which is made.')
 param graphApplication bool = false
 
@@ -209,6 +212,7 @@ var apiOwners = empty(apiOwnerPrincipalIds) ? [] : map(split(apiOwnerPrincipalId
 var networks = empty(callerNetworks) ? [] : map(split(callerNetworks, ','), one => trim(one))
 // The service tag of those who call GET /api/health.
 var testers = availabilityTest && !empty(networks) ? ['ApplicationInsightsAvailability'] : []
+var optionalKinds = empty(optionalGraphPermissions) ? [] : map(split(optionalGraphPermissions, ','), kind => trim(kind))
 var queueSenders = empty(queueSenderPrincipalIds) ? [] : map(split(queueSenderPrincipalIds, ','), id => trim(id))
 var queueReaders = empty(queueReaderPrincipalIds) ? [] : map(split(queueReaderPrincipalIds, ','), id => trim(id))
 
@@ -330,6 +334,7 @@ module graphApp 'modules/graph-application.bicep' = if (graphApplication) {
     name: functionAppName
     identityPrincipalId: identity.outputs.principalId
     ownerPrincipalIds: apiOwners
+    optionalKinds: optionalKinds
     inOtherTenants: !empty(tenantsOfProviders)
   }
 }
@@ -385,6 +390,7 @@ module graphPermissions 'modules/graph-permissions.bicep' = if (grantGraphPermis
   scope: resourceGroup(groupName)
   params: {
     identityPrincipalId: graphApplication ? graphApp!.outputs.principalId : identity.outputs.principalId
+    optionalKinds: optionalKinds
   }
 }
 

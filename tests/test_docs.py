@@ -10,7 +10,8 @@ from activities import settings
 from activities.batches import requests, store
 from activities.batches.results import Batch, Progress, outcomes
 from activities.contract import limits
-from activities.contract.advice import ADVICE, Actor
+from activities.contract.actors import Actor
+from activities.contract.advice import ADVICE
 from activities.contract.models import Assignment, Defaults, SelfInitiatedCourse
 from activities.contract.validation import parse_activity
 from activities.errors import ErrorCode

@@ -71,7 +71,7 @@ class BatchAcceptor:
         """
         batch_id, total, now = secrets.token_hex(16), len(wanted.records), datetime.now(UTC)
         secret = secrets.token_bytes(SECRET_BYTES)
-        batch = Batch(batch_id, total, now, wanted.name, wanted.delimiter, client_id, secret)
+        batch = Batch(batch_id, total, now, wanted.name, wanted.origin, client_id, secret)
         if key:
             known = await self._known(batch.id, key)
             if isinstance(known, Batch):

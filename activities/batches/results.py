@@ -9,10 +9,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Self
 
 from activities.contract.activity import Outcome
 from activities.execution.result import Result
+from activities.storage.table_bytes import Entity, packed, unpacked
 
 BATCH_ID = re.compile(r"[0-9a-f]{32}")
 RUNNING, COMPLETED = "running", "completed"
@@ -34,6 +35,36 @@ def merged(*results: Iterable[Result]) -> list[Result]:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """The file that a batch came as; nothing of JSON.
+
+    Args:
+        delimiter: What separated the columns of a CSV file, or would in its like.
+        workbook: Whether it was a workbook.
+        headings: The columns that are used, in order: each heading, and the property that it stands for.
+        remarks: What its sender should know about how it was read, in sentences.
+    """
+
+    delimiter: str = ""
+    workbook: bool = False
+    headings: tuple[tuple[str, str], ...] = ()
+    remarks: tuple[str, ...] = ()
+
+    def to_row(self) -> Entity:
+        """Return the properties that hold it; ``from_row`` reads them."""
+        return {"Delimiter": self.delimiter, **packed("Origin", [self.workbook, self.headings, self.remarks])}
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> Self:
+        """Read what was kept; of a batch of an earlier version, nothing but the delimiter."""
+        workbook, headings, remarks = unpacked("Origin", row) if "Origin0" in row else (False, (), ())
+        return cls(row["Delimiter"], workbook, tuple(map(tuple, headings)), tuple(remarks))
+
+
+NO_FILE = Origin()
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
     """A batch as it was accepted.
 
@@ -41,7 +72,7 @@ class Batch:
         id: 128 random bits in hexadecimal; whoever knows it may read the report.
         total: How many records there are to tell of.
         name: What the sender calls it; may be empty.
-        delimiter: What separated the columns, if it came as CSV, else empty. Then the first record stood in row 2.
+        origin: The file that it came as, if it did. Then the first record stood in row 2.
         client_id: The application that sent it, where Microsoft Entra ID says so, else empty.
         secret: What the tokens of its failed rows are made with; empty in a batch of an earlier version.
     """
@@ -50,7 +81,7 @@ class Batch:
     total: int
     created_at: datetime
     name: str = ""
-    delimiter: str = ""
+    origin: Origin = NO_FILE
     client_id: str = ""
     secret: bytes = field(default=b"", repr=False)
 
@@ -110,6 +141,7 @@ class Progress:
             "createdAt": self.batch.created_at.isoformat(timespec="seconds"),
             **self.counts(),
             "allSucceeded": self.completed and not self.failed,
+            "remarks": list(self.batch.origin.remarks),
             "results": [result.to_json() for result in results],
         }
 

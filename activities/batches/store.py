@@ -27,7 +27,7 @@ from activities.batches.chunks import (
     transactions_of,
 )
 from activities.batches.records import SentRecord
-from activities.batches.results import BATCH_ID, COUNTS_AND_TIMES, Batch, Progress, added_up, merged
+from activities.batches.results import BATCH_ID, COUNTS_AND_TIMES, Batch, Origin, Progress, added_up, merged
 from activities.execution.result import Result
 from activities.storage.table_bytes import ANY_VERSION, Entity, Operation, Verb, packed, unpacked
 from activities.storage.tables import EntityExistsError, EntityMissingError, Table, TransactionConflictError
@@ -104,7 +104,7 @@ class BatchStore:
                 "Name": batch.name,
                 "Total": batch.total,
                 "CreatedAt": batch.created_at,
-                "Delimiter": batch.delimiter,
+                **batch.origin.to_row(),
                 "ClientId": batch.client_id,
                 "Secret": batch.secret,
                 "PageSizes": json.dumps([len(page) for page in pages]),
@@ -122,9 +122,9 @@ class BatchStore:
             row = await self._table.get(batch_id, BATCH_ROW)
         except EntityMissingError:
             return None
-        # Batches of an earlier version do not say who sent them, and have no secret.
-        later = row.get("ClientId", ""), row.get("Secret", b"")
-        batch = Batch(batch_id, row["Total"], row["CreatedAt"], row["Name"], row["Delimiter"], *later)
+        # Batches of an earlier version do not say who sent them and in what file, and have no secret.
+        later = Origin.from_row(row), row.get("ClientId", ""), row.get("Secret", b"")
+        batch = Batch(batch_id, row["Total"], row["CreatedAt"], row["Name"], *later)
         return batch, chunks_of(batch_id, json.loads(row["PageSizes"]))
 
     async def unfinished(self, chunks: Mapping[Chunk, int]) -> list[Chunk]:

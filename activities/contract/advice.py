@@ -4,43 +4,9 @@ Written for people who build flows. Knows nothing of HTTP.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import StrEnum
 
+from activities.contract.actors import Actor, Advice
 from activities.errors import ErrorCode
-
-
-class Actor(StrEnum):
-    """Who has to act before the same thing can succeed, as the page of a batch says it."""
-
-    SENDER = "For the sender"
-    ADMIN = "For an admin"
-    NOBODY = "Nothing to correct"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Advice:
-    """What an error means and how to get rid of it.
-
-    Args:
-        meaning: In one sentence, for who reads documents.
-        title: In a few words, for who reads a report.
-        actor: Who acts first.
-        then_admin: Whether an admin has to act where that did not help.
-        waited_for: Whether it is the tenant or the app that an admin has to set up: a queue waits a little for that.
-        text: What they do, in one or two sentences.
-        in_reports: What reports say instead of the error's message, where that holds somebody else's words: whoever has
-            the address of a report can read it.
-    """
-
-    meaning: str
-    title: str
-    actor: Actor
-    text: str
-    then_admin: bool = False
-    waited_for: bool = False
-    in_reports: str = ""
-
 
 ADVICE: Mapping[str, Advice] = {
     ErrorCode.INVALID_JSON: Advice(
@@ -54,6 +20,12 @@ ADVICE: Mapping[str, Advice] = {
         title="Something is missing or wrong",
         actor=Actor.SENDER,
         text="Correct what the message names, and send it again.",
+    ),
+    ErrorCode.INVALID_FILE: Advice(
+        meaning="The file cannot be read as rows of cells; the message says what it is, or where it is broken.",
+        title="Not a file that can be read",
+        actor=Actor.SENDER,
+        text="Save it again as an Excel workbook (.xlsx) or as CSV UTF-8, and send that.",
     ),
     ErrorCode.UNAUTHENTICATED: Advice(
         meaning="The caller has not signed in, where the app wants Microsoft Entra ID instead of a key.",
@@ -122,6 +94,28 @@ ADVICE: Mapping[str, Advice] = {
         title="The content belongs to another provider",
         actor=Actor.SENDER,
         text="Use the id of learning content that belongs to your learning provider, and send it again.",
+    ),
+    ErrorCode.LEARNER_NOT_FOUND: Advice(
+        meaning="Nobody in the tenant has this address or employee id; the target says whether it is the learner's or "
+        "the assigner's.",
+        title="The person was not found",
+        actor=Actor.SENDER,
+        text="Check the address or employee id that the message speaks of, correct it or give the user's id, and send "
+        "it again.",
+    ),
+    ErrorCode.LEARNER_AMBIGUOUS: Advice(
+        meaning="More than one person has this address or employee id; the target says whether it is the learner's or "
+        "the assigner's.",
+        title="The person is not clear",
+        actor=Actor.SENDER,
+        text="Give the user's id instead of the address or employee id, and send it again.",
+    ),
+    ErrorCode.CONTENT_NOT_FOUND: Advice(
+        meaning="The provider has no learning content with this id of its own, or the content is not active.",
+        title="The course was not found",
+        actor=Actor.SENDER,
+        text="Check the id that the course has in the LMS, and that Viva Learning shows the course; then send it "
+        "again.",
     ),
     ErrorCode.REJECTED_BY_GRAPH: Advice(
         meaning="Graph refuses this record; the answer to a single request has its own words.",

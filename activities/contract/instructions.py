@@ -10,6 +10,8 @@ from activities.contract.problems import INVALID, NOT_ALLOWED
 from activities.errors import Problem
 
 OPERATION, AS_OF = NAMES = "operation", "asOfDateTime"
+# What the drop-down of a connector calls "upsert", a word of those who build services.
+_SPOKEN = {"createOrUpdate": Operation.UPSERT}
 # A clock that goes wrong by more would keep everything that comes later from being applied.
 _FARTHEST_AHEAD = timedelta(days=1)
 
@@ -39,7 +41,8 @@ def parse(
 def operation_named(said: object, problems: list[Problem]) -> Operation:
     """Return the operation that a sender means by a word, or add what is wrong with it."""
     try:
-        return Operation(values.choice(said, tuple(Operation)))
+        name = values.choice(said, (*Operation, *_SPOKEN))
+        return _SPOKEN.get(name) or Operation(name)
     except values.InvalidValueError as error:
         problems.append(Problem(INVALID, f"{OPERATION} {error}.", OPERATION))
         return Operation.CREATE

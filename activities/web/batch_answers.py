@@ -19,6 +19,10 @@ from activities.web.page import render
 
 LONGEST_PAUSE_SECONDS = 60
 LONGEST_THROTTLED_PAUSE_SECONDS = 300
+_SHEETS = {
+    "csv": "text/csv; charset=utf-8",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +92,11 @@ def encode_unknown(request: http.Request) -> http.Response:
     return http.respond_with(HTTPStatus.NOT_FOUND, render.render_unknown(), request, headers)
 
 
-def encode_sheet(batch_id: str, sheet: bytes, request: http.Request) -> http.Response:
-    """Answer with the failed rows, to be saved."""
+def encode_sheet(batch_id: str, sheet: bytes, request: http.Request, *, form: str) -> http.Response:
+    """Answer with the failed rows, to be saved: ``form`` is csv or xlsx."""
     headers = {
-        "Content-Type": "text/csv; charset=utf-8",
-        "Content-Disposition": f'attachment; filename="failed-rows-{batch_id[:8]}.csv"',
+        "Content-Type": _SHEETS[form],
+        "Content-Disposition": f'attachment; filename="failed-rows-{batch_id[:8]}.{form}"',
     }
     return http.respond_with(HTTPStatus.OK, sheet, request, headers)
 

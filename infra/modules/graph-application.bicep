@@ -12,6 +12,9 @@ param identityPrincipalId string
 @description('Object ids of owners beside whoever deploys this first.')
 param ownerPrincipalIds array
 
+@description('What those need who name people or courses otherwise than by their ids: people, employee-ids, courses.')
+param optionalKinds string[] = []
+
 @description('Whether other tenants can let the application in.')
 param inOtherTenants bool
 
@@ -22,6 +25,13 @@ var permissions = {
   'LearningAssignedCourse.Read.All': '535e6066-2894-49ef-ab33-e2c6d064bb81'
   'LearningSelfInitiatedCourse.Read.All': '467524fc-ed22-4356-a910-af61191e3503'
 }
+// Only on request, by what they are for.
+var optionalPermissions = {
+  people: { 'User.ReadBasic.All': '97235f07-e226-4f63-ace3-39588e11d3a1' }
+  'employee-ids': { 'User.Read.All': 'df021288-bdef-4463-88db-98f22de89214' }
+  courses: { 'LearningContent.Read.All': '8740813e-d8aa-4204-860e-2a0f8f84dbc8' }
+}
+var optional = map(optionalKinds, kind => items(optionalPermissions[kind])[0])
 // For the person who registers a learning provider, and only while they do.
 var scopes = {
   'LearningProvider.ReadWrite': '40c2eb57-abaf-49f5-9331-e90fd01f7130'
@@ -36,7 +46,7 @@ resource application 'Microsoft.Graph/applications@v1.0' = {
     {
       resourceAppId: '00000003-0000-0000-c000-000000000000'
       resourceAccess: concat(
-        map(items(permissions), permission => { id: permission.value, type: 'Role' }),
+        map(concat(items(permissions), optional), permission => { id: permission.value, type: 'Role' }),
         map(items(scopes), scope => { id: scope.value, type: 'Scope' })
       )
     }

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import unquote
 
-from local.emulators import json_batch, token_endpoint
+from local.emulators import course_catalogue, json_batch, people_emulator, token_endpoint
 from local.emulators.applications import READY, Applications
 from local.emulators.exchange import Ending, GraphError, Request, Response, json_response
 from local.emulators.faults import Faults
@@ -78,6 +78,8 @@ class Emulator:
         self.tenant = Tenant()
         self.applications = Applications.from_json(READY)
         self.activities = CourseActivities()
+        self.people = people_emulator.People()
+        self.courses = course_catalogue.Courses()
         self.faults = Faults()
         self.calls: list[Call] = []
         self.identity = Identity(identity_header)
@@ -124,7 +126,7 @@ class Emulator:
                 return _Operation("get", "", lambda: self._get(request, graph_id))
             case _, ["", "v1.0", "employeeExperience", "learningCourseActivities", _]:
                 return _Operation("", "", lambda: _error(request, _WRONG_METHOD))
-        return _Operation("", "", lambda: _error(request, _WRONG_PATH))
+        return self._look_up(request)
 
     def _of_provider(self, request: Request, method: str, provider: str, resource: list[str]) -> _Operation:
         match method, resource:
@@ -139,6 +141,19 @@ class Emulator:
                 return _Operation("find", provider, lambda: self._find(request, provider, external_id))
             case _, [addressed, *_] if _ACTIVITIES.fullmatch(addressed):
                 return _Operation("", provider, lambda: _error(request, _WRONG_METHOD))
+        return self._look_up(request)
+
+    def _look_up(self, request: Request) -> _Operation:
+        match request.method, [unquote(segment) for segment in request.path.split("/")]:
+            case "GET", ["", "v1.0", "employeeExperience", "learningProviders", provider, resource] if (
+                course_catalogue.is_about_contents(resource)
+            ):
+                registration_id = provider.lower()
+                return _Operation(
+                    "contents", registration_id, lambda: self._contents(request, registration_id, resource)
+                )
+            case "GET", _ if person := people_emulator.resource_in(request.path):
+                return _Operation("people", "", lambda: self._people(request, person))
         return _Operation("", "", lambda: _error(request, _WRONG_PATH))
 
     def _token(self, request: Request) -> Response:
@@ -146,42 +161,44 @@ class Emulator:
             return token_endpoint.answer(request, self.identity, self.applications.by_client_id)
         return self.identity.answer(request, self.tenant.roles, self.tenant.identities)
 
-    def _tenant_seen_in(self, request: Request) -> Tenant:
-        """Return the tenant as whoever sent this sees it. Raises ``GraphError`` for what is no token."""
-        caller = self.identity.grant_of(request.headers.get("authorization", ""), request.now)
-        return self.applications.tenant_seen_by(caller, self.tenant)
-
     def _create(self, request: Request, registration_id: str) -> Response:
-        def create(roles: frozenset[str]) -> dict[str, Any]:
-            return self.activities.create(registration_id, request, tenant=self._tenant_seen_in(request), roles=roles)
+        def create(tenant: Tenant, roles: frozenset[str]) -> dict[str, Any]:
+            return self.activities.create(registration_id, request, tenant=tenant, roles=roles)
 
         return self._authorized(request, 201, create)
 
     def _update(self, request: Request, registration_id: str, graph_id: str) -> Response:
-        def update(roles: frozenset[str]) -> None:
-            self.activities.update(
-                registration_id, graph_id, request, tenant=self._tenant_seen_in(request), roles=roles
-            )
+        def update(tenant: Tenant, roles: frozenset[str]) -> None:
+            self.activities.update(registration_id, graph_id, request, tenant=tenant, roles=roles)
 
         return self._authorized(request, 204, update)
 
     def _delete(self, request: Request, registration_id: str, graph_id: str) -> Response:
-        def delete(roles: frozenset[str]) -> None:
-            self.activities.delete(registration_id, graph_id, tenant=self._tenant_seen_in(request), roles=roles)
+        def delete(tenant: Tenant, roles: frozenset[str]) -> None:
+            self.activities.delete(registration_id, graph_id, tenant=tenant, roles=roles)
 
         return self._authorized(request, 204, delete)
 
     def _get(self, request: Request, graph_id: str) -> Response:
-        def get(roles: frozenset[str]) -> dict[str, Any]:
-            return self.activities.get(graph_id, tenant=self._tenant_seen_in(request), roles=roles)
+        def get(tenant: Tenant, roles: frozenset[str]) -> dict[str, Any]:
+            return self.activities.get(graph_id, tenant=tenant, roles=roles)
 
         return self._authorized(request, 200, get)
 
     def _find(self, request: Request, registration_id: str, external_id: str) -> Response:
-        def find(roles: frozenset[str]) -> dict[str, Any]:
-            return self.activities.find(registration_id, external_id, tenant=self._tenant_seen_in(request), roles=roles)
+        def find(tenant: Tenant, roles: frozenset[str]) -> dict[str, Any]:
+            return self.activities.find(registration_id, external_id, tenant=tenant, roles=roles)
 
         return self._authorized(request, 200, find)
+
+    def _people(self, request: Request, resource: str) -> Response:
+        return self._authorized(request, 200, lambda _, roles: self.people.answer(resource, request.query, roles))
+
+    def _contents(self, request: Request, registration_id: str, resource: str) -> Response:
+        def answer(tenant: Tenant, roles: frozenset[str]) -> dict[str, Any]:
+            return self.courses.answer(registration_id, resource, request, tenant=tenant, roles=roles)
+
+        return self._authorized(request, 200, answer)
 
     def _batch(self, request: Request) -> Response:
         try:
@@ -192,11 +209,11 @@ class Emulator:
         return json_batch.to_response({request_id: self.handle(one) for request_id, one in batched.items()})
 
     def _authorized(
-        self, request: Request, status: int, operation: Callable[[frozenset[str]], dict[str, Any] | None]
+        self, request: Request, status: int, operation: Callable[[Tenant, frozenset[str]], dict[str, Any] | None]
     ) -> Response:
         try:
-            roles = self.identity.roles_of(request.headers.get("authorization", ""), request.now)
-            content = operation(roles)
+            caller = self.identity.grant_of(request.headers.get("authorization", ""), request.now)
+            content = operation(self.applications.tenant_seen_by(caller, self.tenant), frozenset(caller.roles))
             return Response(status) if content is None else json_response(status, content)
         except GraphError as refusal:
             return _error(request, refusal)

@@ -18,7 +18,12 @@ from tests.support.strategies import bodies, json_values
 
 COURSE = sample("self-initiated.request")
 ENVELOPE_NAMES = ["activities", "registrationId", "learningProviderId", "name"]
-REFUSALS = {ErrorCode.INVALID_JSON: 400, ErrorCode.INVALID_REQUEST: 400, ErrorCode.REQUEST_TOO_LARGE: 413}
+REFUSALS = {
+    ErrorCode.INVALID_JSON: 400,
+    ErrorCode.INVALID_FILE: 400,
+    ErrorCode.INVALID_REQUEST: 400,
+    ErrorCode.REQUEST_TOO_LARGE: 413,
+}
 CONTENT_TYPES = [
     "",
     "application/json",

@@ -205,6 +205,7 @@ def test_the_report_has_constant_keys_and_no_nulls() -> None:
         "deletedCount": 0,
         "supersededCount": 0,
         "allSucceeded": False,
+        "remarks": [],
         "results": [
             {
                 "index": 0,

@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from activities.batches.results import Batch, Progress
+from activities.batches.results import NO_FILE, Batch, Progress
 from activities.contract.activity import Outcome
-from activities.contract.advice import ADVICE, Actor, advice_on
+from activities.contract.actors import Actor
+from activities.contract.advice import ADVICE, advice_on
 from activities.errors import ErrorCode
 from activities.execution.result import Result
 from activities.web.page import frame, render
@@ -293,7 +294,7 @@ class TestFailures:
         ]
 
     def test_a_batch_that_came_as_json_has_indexes_as_in_its_report(self) -> None:
-        reason = rendered(replace(RUNNING, batch=replace(BATCH, delimiter=""))).all(".reason")[1]
+        reason = rendered(replace(RUNNING, batch=replace(BATCH, origin=NO_FILE))).all(".reason")[1]
         assert reason.one("thead").all("th")[0].text == "Index"
         assert [row[0] for row in cells(reason)] == ["9", "31", "97"]
         assert reason.one("h3").text == "Something is missing or wrong: 3 records"
