@@ -16,7 +16,7 @@ from pathlib import Path
 from aiohttp import web
 from aiohttp.test_utils import RawTestServer
 from azure.core.credentials import AccessToken
-from activities import identity
+from activities.identity import managed_identity as identity
 from activities.web import activities, http
 from activities.web.runtime import runtime
 

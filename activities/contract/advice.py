@@ -131,7 +131,8 @@ ADVICE: Mapping[str, Advice] = {
         title="The learning provider is not switched on",
         actor=Actor.ADMIN,
         text="A Knowledge Administrator has to switch on course activities for the learning provider "
-        "(isCourseActivitySyncEnabled). Then send it again as it is.",
+        "(isCourseActivitySyncEnabled) or, if they are on, let the app act as the application that registered it. Then "
+        "send it again as it is.",
         waited_for=True,
     ),
     ErrorCode.PROVIDER_NOT_REGISTERED: Advice(
@@ -139,7 +140,8 @@ ADVICE: Mapping[str, Advice] = {
         title="The learning provider is not known",
         actor=Actor.SENDER,
         text="Check the registration id of the learning provider. If it is right, an admin has to register the "
-        "provider in your organization; then send it again.",
+        "provider in your organization or, if it is registered, let the app act as the application that did it; then "
+        "send it again.",
         then_admin=True,
         waited_for=True,
     ),
@@ -151,7 +153,7 @@ ADVICE: Mapping[str, Advice] = {
         waited_for=True,
     ),
     ErrorCode.GRAPH_PERMISSION_MISSING: Advice(
-        meaning="The app's identity lacks a Graph permission; the message says which.",
+        meaning="The app's identity lacks a Graph permission, or a tenant has not let it in; the message says which.",
         title="The app lacks a permission",
         actor=Actor.ADMIN,
         text="An admin has to grant the permission that the message names to the app. It can take up to 24 hours to "

@@ -332,8 +332,8 @@ MODULES_AFTER_FIRST_CREATE = """
 import asyncio, sys
 import httpx
 from azure.core.credentials import AccessToken
-from activities import identity
 from activities.execution.decisions import creation
+from activities.identity import managed_identity as identity
 from activities.graph import client
 from tests.support.fakes import activity_request
 from tests.support.over_httpx import OverHttpx

@@ -20,7 +20,7 @@ from activities.contract.models import Defaults
 from activities.errors import ErrorCode, PermanentError, TransientError
 from activities.execution.patience import PATIENCE
 from activities.execution.result import Result
-from activities.identity import managed_identity
+from activities.identity.managed_identity import managed_identity
 from activities.queueing.messages import Delivery, decode
 from activities.queueing.put_back import Record
 from activities.queueing.result_queue import RESULTS_KEPT_FOR, Answer, ResultQueue, encode
