@@ -19,6 +19,7 @@ MOST_CELLS = 800_000  # 10,000 rows of eighty columns; each takes two hundred by
 MOST_DEPTH = 100
 _FAR = 2**31
 _BLOCK = 2**16
+_LONGEST_TAG = 2**18  # And the text behind it: a cell has up to 32,767 characters.
 # What stands in a workbook beside its cells.
 _NOT_CELLS = re.compile(
     r"(?:xl/(?:media|drawings|charts|chartsheets|theme|pivot\w*|externalLinks|printerSettings|activeX|ctrlProps|"
@@ -26,6 +27,9 @@ _NOT_CELLS = re.compile(
     r"docProps|customXml|Thumbnails|Pictures|Object[^/]*|Configurations2|ObjectReplacements)\b"
 )
 _CELLS = re.compile(r"(?:\[Content_Types\]|.+)\.(?:xml|rels)|mimetype", re.IGNORECASE)
+# A cell with the error of a formula, which would be read as an empty one; as a text it is told.
+_ERROR = re.compile(rb"(<(?:\w+:)?c\s[^<>]*?\bt\s*=\s*[\"'])e(?=[\"'])")
+_MAY_BE_ERROR = re.compile(rb"[\"']e[\"']")
 _REFERENCE = re.compile(r"([A-Za-z]{1,7})(\d{1,9})", re.ASCII)
 
 
@@ -68,16 +72,26 @@ def _copied(packed: zipfile.ZipFile, entries: list[zipfile.ZipInfo]) -> bytes:
     copy = io.BytesIO()
     with zipfile.ZipFile(copy, "w", zipfile.ZIP_STORED) as stored:
         for entry in entries:
-            measured = _Measured(entry.filename)
+            measured, unfinished = _Measured(entry.filename), b""
             with packed.open(entry) as part, stored.open(entry.filename, "w") as whole:
                 while block := part.read(_BLOCK):
                     left -= len(block)
                     if left < 0:
                         raise PackedError(f"has more than {MOST_BYTES // 2**20} MiB when it is unpacked")
                     measured.feed(block)
-                    whole.write(block)
+                    text, unfinished = _up_to_tag(unfinished + block)
+                    whole.write(_ERROR.sub(rb"\1str", text) if _MAY_BE_ERROR.search(text) else text)
+                whole.write(unfinished)
             measured.close()
     return copy.getvalue()
+
+
+def _up_to_tag(text: bytes) -> tuple[bytes, bytes]:
+    """Part a text where its last tag begins, which may go on in the next block."""
+    begin = text.rfind(b"<")
+    if 0 <= begin < len(text) - _LONGEST_TAG:
+        raise PackedError("is broken: a part of it is no XML of a workbook")
+    return (text, b"") if begin < 0 else (text[:begin], text[begin:])
 
 
 class _Measured:

@@ -7,7 +7,7 @@ from activities.batches.files.moments import DateForm
 from activities.batches.requests import parse_file
 from activities.contract.values import InvalidValueError
 from activities.errors import PermanentError
-from tests.support.workbooks import Rows, xlsx
+from tests.support.workbooks import Formula, Rows, xlsx
 
 EXPORT = "Transcript Status,User Email,Email,Training Title\r\nCompleted,anna@contoso.com,other@contoso.com,Safety\r\n"
 
@@ -72,6 +72,12 @@ def test_a_number_that_excel_has_rounded_does_not_pass_for_an_id() -> None:
         xlsx({"List": [["Status", "Course ID"], ["completed", 1234567890123456789]]}), query={}
     ).records
     assert record.content["learningContentExternalId"] == "1.23456789012346E+18"
+
+
+def test_the_error_of_a_formula_is_no_empty_cell() -> None:
+    broken: Rows = [["completed", Formula("=1/0", "#DIV/0!")]] * 3000
+    records = parse_file(xlsx({"List": [["Status", "Course ID"], *broken]}), query={}).records
+    assert {record.content["learningContentExternalId"] for record in records} == {"#DIV/0!"}
 
 
 def test_no_two_properties_are_called_the_same() -> None:
