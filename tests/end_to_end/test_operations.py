@@ -83,7 +83,7 @@ def test_a_message_can_hold_all_four_and_each_is_told_with_its_operation(stack: 
 
 def test_what_waits_and_is_overtaken_ends_as_superseded(stack: QueueStack) -> None:
     activity = course()
-    stack.send(json.dumps(activity))
+    stack.send(json.dumps({**activity, "asOfDateTime": "2026-05-01T09:00:00Z"}))
     assert told(stack, 1) == [("create", "created")]
     stack.arm({"operation": "update", "status": 503, "headers": {"Retry-After": "3"}})
     stack.send(json.dumps(at(activity, 30, asOfDateTime="2026-05-01T10:00:00Z")))
