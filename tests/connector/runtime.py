@@ -227,6 +227,8 @@ def _converted(schema: Json, value: object, place: str) -> Any:
     try:
         if wanted in {"integer", "number"} and isinstance(value, str | int | float):
             return int(value) if wanted == "integer" else float(value)
+        if form == "binary" and isinstance(value, bytes):
+            return value
         valid = isinstance(value, CONVERSIONS.get(wanted, ()))
         if valid and wanted == "string" and form in FORMATS:
             valid = FORMATS[form](str(value)) is not None
