@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 # Who may call, what a key stands for, what machines write, the four operations and the ledger's rows among them.
-MOST_MODULES = 35
+MOST_MODULES = 37
 # The second create with an external id: the first one has imported and opened what is needed. The network and the
 # identity are not the product's, and everything else is.
 KEYED_CREATE = """

@@ -259,6 +259,7 @@ MODULES_BY_CALL = """
 import asyncio, json, sys
 import httpx
 from azure.core.credentials import AccessToken
+from activities.contract.activity import Operation
 from activities.identity import managed_identity as identity
 from activities.execution.gateway import Write
 from activities.execution.decisions import creation

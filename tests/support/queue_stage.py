@@ -47,6 +47,10 @@ SET_ASIDE = {
     ErrorCode.REQUEST_TOO_LARGE,
     ErrorCode.CONTENT_NOT_OWNED_BY_PROVIDER,
     ErrorCode.REJECTED_BY_GRAPH,
+    ErrorCode.INVALID_FILE,
+    ErrorCode.LEARNER_NOT_FOUND,
+    ErrorCode.LEARNER_AMBIGUOUS,
+    ErrorCode.CONTENT_NOT_FOUND,
 }
 ADMIN = {code for code, seconds in PUT_BACK_AFTER_SECONDS.items() if seconds == 300.0}
 TRANSIENT = set(PUT_BACK_AFTER_SECONDS) - ADMIN

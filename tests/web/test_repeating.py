@@ -137,7 +137,7 @@ class TestTheResult:
         assert result(replace(REPEATABLE_REQUEST, headers={"repeatability-request-id": "run-1"})) == {}
 
     def test_every_route_that_writes_activities_keeps_the_promise(self) -> None:
-        verbs = ("create_", "upsert_", "update_", "delete_activity")
+        verbs = ("create_", "upsert_", "update_", "delete_activity", "send_file")
         assert {name for name in served() if name.startswith(verbs)} == REPEATABLE
 
 
