@@ -1,5 +1,6 @@
 """What an operation comes to, given what is known: what is sent, what is told, what is remembered."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -105,7 +106,7 @@ OLDER = {
 }
 
 
-def cases(table: dict[str, tuple[str, ...]]) -> list[tuple[str, Operation, str]]:
+def cases(table: Mapping[str, tuple[str, ...]]) -> list[tuple[str, Operation, str]]:
     return [(name, *one) for name, row in table.items() for one in zip(Operation, row, strict=True)]
 
 
