@@ -114,7 +114,7 @@ class Process:
     dead: asyncio.Event = field(default_factory=asyncio.Event)
     # What the dead wait for. Theirs, because what nobody else knows of is collected.
     never: asyncio.Event = field(default_factory=asyncio.Event)
-    was_lucky: bool = True
+    mishaps_left: int = 20
 
     async def step[T](self, send: Callable[[], Awaitable[T]]) -> T:
         """Let others go on, send a request, or die before or after it."""
@@ -135,8 +135,9 @@ class Process:
         """Send a request to storage, on whatever way."""
 
         async def on_its_way() -> T:
-            way = WAYS[self.choose(len(WAYS))] if self.was_lucky else Way.STRAIGHT
-            self.was_lucky = way is Way.STRAIGHT  # A table that is never lucky goes on for ever.
+            # Storage that did what it says to have failed at, again and again, would be asked for ever.
+            way = WAYS[self.choose(len(WAYS))] if self.mishaps_left else Way.STRAIGHT
+            self.mishaps_left -= way is not Way.STRAIGHT
             if way is Way.REFUSED:
                 raise NO_STORAGE
             if way is Way.AGAIN:
