@@ -46,7 +46,8 @@ def test_each_activity_ends_completed_and_none_goes_backwards(tmp_path: Path, re
             # Slower than the lease: the host is killed after Graph has done its work, before it hears of that.
             stack.arm({**SLOW, "times": 1}, *FAULTS, *THROTTLING[: number % 2], *([BLIND] if number == 1 else []))
             send(stack, part)
-            wait_until(lambda: not _is_slow(stack) or stack.count() == 0, stack.tail)
+            # What somebody else is at is put back for half a minute.
+            wait_until(lambda: not _is_slow(stack) or stack.count() == 0, stack.tail, limit_seconds=180)
             kill(host)
             host = start(stack, running)
         send(stack, rest)

@@ -8,15 +8,20 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from random import Random
+from uuid import uuid4
 
-from hypothesis import given, settings
+import pytest
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from activities.contract.activity import Operation, Outcome
 from activities.errors import ActivityError, ErrorCode, TransientError
 from activities.execution.decisions import Done, End
 from activities.execution.sending import FOR_A_CALLER, FOR_A_CHUNK, FOR_A_MESSAGE, Effort
-from tests.support.lives import LEASE_SECONDS, Lives, Said, name_of
+from activities.settings import Storage
+from local.environment import storage_connection_string
+from tests.support.lives import LEASE_SECONDS, Lives, Said
 
 ACTIVITIES, PROCESSES, LATEST = 3, 3, 30
 REFUSED = {
@@ -64,7 +69,7 @@ rounds = st.builds(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(
     st.lists(said, min_size=1, max_size=12),
     st.lists(rounds, max_size=8),
@@ -76,18 +81,45 @@ def test_what_there_is_in_the_end_is_what_was_said_last(
     asyncio.run(_live_through(records, rounds, chance))
 
 
-async def _live_through(records: list[Said], rounds: list[Round], chance: list[int]) -> None:
+@pytest.mark.parametrize("seed", range(10))
+def test_a_sample_of_it_on_real_storage(storage_ports: tuple[int, int, int], seed: int) -> None:
+    """The ten are the same in every run, but for the activities, which nobody has had before."""
+    random, first = Random(seed), uuid4().int  # noqa: S311 - The same in every run.
+    records = [
+        Said(first + random.randrange(ACTIVITIES), operation, random.randrange(LATEST), random.random() < 0.5)
+        for operation in random.choices(list(Operation), k=10)
+    ]
+    rounds = [
+        Round(
+            [
+                Call(
+                    process,
+                    random.choices(range(100), k=4),
+                    random.choice([FOR_A_CALLER, FOR_A_CHUNK]),
+                    random.choice([None, *range(6)]),
+                    random.random() < 0.5,
+                )
+                for process in range(PROCESSES)
+            ],
+            leases_end=random.random() < 0.5,
+            forgotten=None,
+        )
+        for _ in range(5)
+    ]
+    storage = Storage(storage_connection_string(*storage_ports))
+    asyncio.run(_live_through(records, rounds, random.choices(range(1000), k=60), storage=storage))
+
+
+async def _live_through(
+    records: list[Said], rounds: list[Round], chance: list[int], *, storage: Storage | None = None
+) -> None:
     asyncio.get_running_loop().set_exception_handler(lambda *_: None)  # What belonged to the dead.
     luck = _luck(chance)
-    lives = Lives(choose=lambda count: next(luck) % count)
-    for one in rounds:
-        await _live_round(lives, records, one)
-    lives.choose = lambda _: 0
-    lives.ledgers.clear()
-    before = len(lives.ends)
-    for _ in range(2):
-        lives.time.pass_by(LEASE_SECONDS + 1)
-        await lives.run(0, records, FOR_A_CHUNK)
+    lives = Lives(choose=lambda count: next(luck) % count, storage=storage)
+    try:
+        before = await _live_in(lives, records, rounds)
+    finally:
+        await lives.close()
     _check_never(lives)
     ends = defaultdict[int, list[tuple[Said, End]]](list)
     for record, end in lives.ends:
@@ -99,6 +131,19 @@ async def _live_through(records: list[Said], rounds: list[Round], chance: list[i
         assert not isinstance(end, TransientError), record
         if isinstance(end, ActivityError):
             assert end.code in REFUSED[record.operation]
+
+
+async def _live_in(lives: Lives, records: list[Said], rounds: list[Round]) -> int:
+    """Let everything happen, then everything come to its end; return how many ends there were before that."""
+    for one in rounds:
+        await _live_round(lives, records, one)
+    lives.choose = lambda _: 0
+    lives.ledgers.clear()
+    before = len(lives.ends)
+    for _ in range(2):
+        lives.time.pass_by(LEASE_SECONDS + 1)
+        await lives.run(0, records, FOR_A_CHUNK)
+    return before
 
 
 async def _live_round(lives: Lives, records: list[Said], one: Round) -> None:
@@ -138,9 +183,10 @@ def model(ends: list[tuple[Said, End]]) -> set[int | None]:
 
 def _check_never(lives: Lives) -> None:
     """See that nothing exists twice, that no state went backwards, and that no create brought anything back."""
-    for activity in range(ACTIVITIES):
-        assert len(lives.entities(activity)) <= 1
-        percentages = [one["completionPercentage"] for one in lives.graph.written.get(name_of(activity), [])]
+    for states in lives.graph.written.values():
+        name = states[0]["externalCourseActivityId"]
+        assert sum(one.entity["externalCourseActivityId"] == name for _, one in lives.graph.stored) <= 1
+        percentages = [one["completionPercentage"] for one in states]
         assert [one for one in percentages[1:] if one >= 50] == []
         changes = [one for one in percentages if one < 50]
         assert changes == sorted(changes)

@@ -19,8 +19,10 @@ from activities.execution.gateway import ExternalKey, Write
 from activities.execution.sending import Effort, Sender
 from activities.graph import translation
 from activities.graph.throttling import ThrottledGraph
-from activities.storage.ledger import TableLedger
+from activities.settings import Storage
+from activities.storage.ledger import TABLE, TableLedger
 from activities.storage.ledger_rows import COMPLETED, forgotten, key_of
+from activities.storage.tables import Table
 from tests.support.fakes import LEARNER_ID, REGISTRATION_ID, FakeGraph, FakeTime, Fault
 from tests.support.ledgers import app_key
 from tests.support.memory_table import MemoryTable, Rows
@@ -110,6 +112,9 @@ class Process:
     left: int | None = None
     executes_last: bool = False
     dead: asyncio.Event = field(default_factory=asyncio.Event)
+    # What the dead wait for. Theirs, because what nobody else knows of is collected.
+    never: asyncio.Event = field(default_factory=asyncio.Event)
+    mishaps_left: int = 20
 
     async def step[T](self, send: Callable[[], Awaitable[T]]) -> T:
         """Let others go on, send a request, or die before or after it."""
@@ -119,28 +124,42 @@ class Process:
         if self.left == 0:
             self.dead.set()
         if self.dead.is_set():
-            await asyncio.Event().wait()
+            await self.never.wait()
         if self.left is not None:
             self.left -= 1
         answer = await send()
         await asyncio.sleep(0)
         return answer
 
-    async def to_storage(self, send: Callable[[], object]) -> object:
+    async def to_storage[T](self, send: Callable[[], Awaitable[T]]) -> T:
         """Send a request to storage, on whatever way."""
 
-        async def on_its_way() -> object:
-            way = WAYS[self.choose(len(WAYS))]
+        async def on_its_way() -> T:
+            # Storage that did what it says to have failed at, again and again, would be asked for ever.
+            way = WAYS[self.choose(len(WAYS))] if self.mishaps_left else Way.STRAIGHT
+            self.mishaps_left -= way is not Way.STRAIGHT
             if way is Way.REFUSED:
                 raise NO_STORAGE
             if way is Way.AGAIN:
-                send()
-            answer = send()
+                await send()
+            answer = await send()
             if way is Way.LOST:
                 raise NO_STORAGE
             return answer
 
         return await self.step(on_its_way)
+
+
+class MortalTable(Table):
+    """A real table, as one process reaches it."""
+
+    def __init__(self, storage: Storage, process: Process) -> None:
+        super().__init__(storage, TABLE, credential=None)
+        self._process = process
+
+    async def _call[T](self, send: Callable[[], Awaitable[T]]) -> T:
+        """Send one request. See ``Table``."""
+        return await self._process.to_storage(lambda: super(MortalTable, self)._call(send))
 
 
 @dataclass
@@ -169,14 +188,19 @@ class MortalGraph(FakeGraph):
 
 @dataclass
 class Lives:
-    """Everything that processes share, and the ends that their senders were told."""
+    """Everything that processes share, and the ends that their senders were told.
+
+    With a ``storage``, the ledger is there, and else in memory.
+    """
 
     choose: Choice
+    storage: Storage | None = None
     time: FakeTime = field(default_factory=FakeTime)
     rows: Rows = field(default_factory=Rows)
     graph: FakeGraph = field(default_factory=FakeGraph)
     ends: list[tuple[Said, End]] = field(default_factory=list)
     ledgers: dict[int, tuple[Process, TableLedger]] = field(default_factory=dict)
+    tables: list[Table] = field(default_factory=list)
 
     async def run(self, number: int, saids: Sequence[Said], effort: Effort) -> None:
         """Let a process carry out records; if it dies, another one takes its place."""
@@ -196,6 +220,14 @@ class Lives:
             return
         death.cancel()
         self.ends += zip(saids, work.result(), strict=True)
+
+    async def close(self) -> None:
+        """End what the dead have left, and close every connection."""
+        while left := asyncio.all_tasks() - {asyncio.current_task()}:  # Who waits in a line lets the next one go on.
+            for one in left:
+                one.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
+        await asyncio.gather(*(one.close() for one in self.tables))
 
     def kill(self, number: int, *, after: int, executes_last: bool) -> None:
         """Let a process die after so many more requests."""
@@ -217,7 +249,8 @@ class Lives:
     def _alive(self, number: int) -> tuple[Process, TableLedger]:
         if number not in self.ledgers or self.ledgers[number][0].dead.is_set():
             process = Process(self.choose)
-            table = MemoryTable(self.rows, process.to_storage)
+            table = MortalTable(self.storage, process) if self.storage else MemoryTable(self.rows, process.to_storage)
+            self.tables.append(table)
             now = lambda: BEGIN + timedelta(seconds=self.time.seconds)  # noqa: E731
             self.ledgers[number] = process, TableLedger(table, key=app_key, lease_seconds=LEASE_SECONDS, now=now)
         return self.ledgers[number]

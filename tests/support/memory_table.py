@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 from uuid import uuid4
 
 from azure.data.tables import TableEntity
@@ -18,7 +19,13 @@ from activities.storage.tables import (
 from tests.support.stores import NOWHERE
 
 type Key = tuple[str, str]
-type Way = Callable[[Callable[[], object]], Awaitable[object]]
+
+
+class Way(Protocol):
+    """Lets a request reach storage, or not, and its answer come back, or not."""
+
+    async def __call__[T](self, send: Callable[[], Awaitable[T]], /) -> T:
+        """Send a request."""
 
 
 @dataclass
@@ -59,28 +66,33 @@ class MemoryTable(Table):
 
     async def get(self, partition: str, row: str) -> TableEntity:
         """Return an entity. See ``Table``."""
-        entity = await self._way(lambda: self._rows.get((partition, row)))
-        assert isinstance(entity, TableEntity)
-        return entity
+
+        async def send() -> TableEntity:
+            return self._rows.get((partition, row))
+
+        return await self._way(send)
 
     async def do(self, operation: Operation) -> str:
         """Do one operation. See ``Table``."""
-        etags = await self._way(lambda: self._rows.transact([operation]))
-        assert isinstance(etags, list)
-        return str(etags[0])
+        (etag,) = await self._done([operation])
+        return etag
 
     async def transact(self, operations: Sequence[Operation]) -> Sequence[str]:
         """Do all operations or none. See ``Table``."""
         try:
-            etags = await self._way(lambda: self._rows.transact(operations))
+            return await self._done(operations)
         except (EntityChangedError, EntityExistsError, EntityMissingError) as error:
             raise TransactionConflictError from error
-        assert isinstance(etags, list)
-        return etags
+
+    async def _done(self, operations: Sequence[Operation]) -> list[str]:
+        async def send() -> list[str]:
+            return self._rows.transact(operations)
+
+        return await self._way(send)
 
 
-async def _straight(send: Callable[[], object]) -> object:
-    return send()
+async def _straight[T](send: Callable[[], Awaitable[T]]) -> T:
+    return await send()
 
 
 def _do(kept: dict[Key, tuple[Entity, str]], operation: Operation) -> str:
