@@ -221,7 +221,9 @@ def _with_state(request: ActivityRequest, entity: Json, known: Known) -> Plan:
 
 
 def _created_before(request: ActivityRequest, entity: Json, known: Known, differing: list[str]) -> End:
-    if not differing or known.created_as == content_hash(request):
+    # What was created as the same may have changed since, but for what no update changes.
+    same = known.created_as == content_hash(request) and not fixed_in(differing, entity)
+    if not differing or same:
         return Done(Outcome.UNCHANGED, request, StoredActivity(entity))
     if request.as_of and _is_older(request, known):
         return Done(Outcome.SUPERSEDED, request, StoredActivity(entity))
