@@ -7,8 +7,7 @@ import azure.functions as func
 
 from activities.contract.models import Assignment, SelfInitiatedCourse
 from activities.queueing.messages import Delivery
-from activities.web import about, failures, learners
-from activities.web.activities import create
+from activities.web import about, activities, failures, learners
 from activities.web.http import Request
 from activities.web.runtime import UseCase, asks_for_key, runtime
 
@@ -18,28 +17,89 @@ app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION if asks_for_key()
 @app.route("activities", methods=["POST"])
 async def create_activity(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
     """Create one activity; body and answer exactly as Microsoft Graph documents them."""
-    return await _answer(req, context, create(kind=None))
+    return await _answer(req, context, activities.create(None))
 
 
 @app.route("assignments", methods=["POST"])
 async def create_assignment(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
     """Create an assignment; a flat body without ``@odata.type``, a flat answer with constant keys."""
-    return await _answer(req, context, create(kind=Assignment))
+    return await _answer(req, context, activities.create(Assignment))
 
 
 @app.route("self-initiated-courses", methods=["POST"])
 async def create_self_initiated_course(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
     """Create a self-initiated course; a flat body without ``@odata.type``, a flat answer with constant keys."""
-    return await _answer(req, context, create(kind=SelfInitiatedCourse))
+    return await _answer(req, context, activities.create(SelfInitiatedCourse))
 
 
-@app.route("health", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+@app.route("activities", methods=["PUT"])
+async def upsert_activity(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    """Bring one activity to a state, creating it if there is none; bodies as Microsoft Graph documents them."""
+    return await _answer(req, context, activities.upsert(None))
+
+
+@app.route("assignments", methods=["PUT"])
+async def upsert_assignment(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    """Bring an assignment to a state, creating it if there is none."""
+    return await _answer(req, context, activities.upsert(Assignment))
+
+
+@app.route("self-initiated-courses", methods=["PUT"])
+async def upsert_self_initiated_course(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    """Bring a self-initiated course to a state, creating it if there is none."""
+    return await _answer(req, context, activities.upsert(SelfInitiatedCourse))
+
+
+@app.route("activities", methods=["PATCH"])
+async def update_activity(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    """Change parts of one activity; bodies as Microsoft Graph documents them."""
+    return await _answer(req, context, activities.update(None))
+
+
+@app.route("assignments", methods=["PATCH"])
+async def update_assignment(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    """Change parts of an assignment."""
+    return await _answer(req, context, activities.update(Assignment))
+
+
+@app.route("self-initiated-courses", methods=["PATCH"])
+async def update_self_initiated_course(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    """Change parts of a self-initiated course."""
+    return await _answer(req, context, activities.update(SelfInitiatedCourse))
+
+
+@app.route("activities", methods=["GET"])
+async def find_activity(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    """Find one activity by its external id or Graph's; as Microsoft Graph tells it."""
+    return await _answer(req, context, activities.find(None))
+
+
+@app.route("assignments", methods=["GET"])
+async def find_assignment(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    """Find an assignment by its external id or Graph's."""
+    return await _answer(req, context, activities.find(Assignment))
+
+
+@app.route("self-initiated-courses", methods=["GET"])
+async def find_self_initiated_course(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    """Find a self-initiated course by its external id or Graph's."""
+    return await _answer(req, context, activities.find(SelfInitiatedCourse))
+
+
+@app.route("activities", methods=["DELETE"])
+async def delete_activity(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    """Delete one activity."""
+    return await _answer(req, context, activities.delete_activity)
+
+
+# HEAD as GET, for gateways and monitors; the host sends it to no function that does not say so.
+@app.route("health", methods=["GET", "HEAD"], auth_level=func.AuthLevel.ANONYMOUS)
 async def get_health(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
     """Say whether the app can work."""
     return await _answer(req, context, about.get_health)
 
 
-@app.route("openapi.json", methods=["GET"])
+@app.route("openapi.json", methods=["GET", "HEAD"])
 async def get_openapi(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
     """Describe the API; needs the key, so that a connection can be tested with it."""
     return await _answer(req, context, about.get_openapi)
@@ -71,6 +131,12 @@ async def list_learning_contents(req: func.HttpRequest, context: func.Context) -
     return await _answer(req, context, courses.list_learning_contents)
 
 
+@app.route("failures/discard", methods=["POST"])
+async def discard_failures(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    """Throw failures away for good."""
+    return await _answer(req, context, failures.discard_failures)
+
+
 @app.route("batches", methods=["POST"])
 async def create_batch(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
     """Create many activities; small batches are answered at once, others with the address of their report."""
@@ -79,8 +145,16 @@ async def create_batch(req: func.HttpRequest, context: func.Context) -> func.Htt
     return await _answer(req, context, batches.create_batch)
 
 
+@app.route("batches/file", methods=["POST"])
+async def send_file(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    """Create many activities from a file, whatever its content type says."""
+    from activities.web import batches
+
+    return await _answer(req, context, batches.send_file)
+
+
 # Anonymous: flows follow a Location without a key, and the id cannot be guessed.
-@app.route("batches/{batchId}", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+@app.route("batches/{batchId}", methods=["GET", "HEAD"], auth_level=func.AuthLevel.ANONYMOUS)
 async def get_batch(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
     """Report on a batch: JSON for flows, a page for people."""
     from activities.web import batches
@@ -94,6 +168,14 @@ async def get_batch_status(req: func.HttpRequest, context: func.Context) -> func
     from activities.web import batches
 
     return await _answer(req, context, batches.get_batch_status)
+
+
+@app.route("batches/{batchId}", methods=["DELETE"])
+async def delete_batch(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    """Stop a batch, and delete what is kept of it."""
+    from activities.web import batches
+
+    return await _answer(req, context, batches.delete_batch)
 
 
 # As bytes: of a text, the host would let the body's properties hide the message's own id and times.
@@ -128,8 +210,9 @@ def _delivery(msg: func.QueueMessage) -> Delivery:
 
 
 async def _answer(req: func.HttpRequest, context: func.Context, use_case: UseCase) -> func.HttpResponse:
-    # Whoever sends a body with a GET, to routes that need no key, too, finds no reader.
-    body = b"" if req.method == "GET" else req.get_body()
+    # Whoever sends a body with a GET, to routes that need no key, too, or with a DELETE, finds no reader.
+    body = b"" if req.method in {"GET", "HEAD", "DELETE"} else req.get_body()
     sent = (body, req.headers, req.url, req.params, req.route_params)
     response = await runtime.answer(Request(*sent, context.invocation_id, context.function_name), use_case)
-    return func.HttpResponse(response.body, status_code=response.status, headers=response.headers)
+    said = b"" if req.method == "HEAD" else response.body
+    return func.HttpResponse(said, status_code=response.status, headers=response.headers)

@@ -1,1 +1,1 @@
-"""The product: Viva Learning course activities, created in Microsoft Graph as the function app's managed identity."""
+"""The product: Viva Learning course activities, created in Microsoft Graph by the function app's own identity."""

@@ -17,7 +17,7 @@ from activities.execution.gateway import GraphGateway
 from activities.graph.client import MicrosoftGraph
 from activities.graph.throttling import ThrottledGraph
 from activities.health import Health, Reachable
-from activities.identity import PatientCredential, managed_identity
+from activities.identity.managed_identity import PatientCredential, managed_identity
 from activities.settings import Settings, SignIn, superseded
 from activities.storage.outages import storage_unavailable
 
@@ -54,6 +54,24 @@ class Store:
             await close()
 
 
+def open_graph(settings: Settings) -> tuple[GraphGateway, PatientCredential]:
+    """Return the way to Graph, as the managed identity or as an application, and the managed identity's credential."""
+    base_url, application = settings.graph_base_url, settings.application
+    if application is None:
+        microsoft_graph = MicrosoftGraph(base_url=base_url, client_id=settings.azure_client_id)
+        return ThrottledGraph(microsoft_graph), microsoft_graph.credential
+    from activities.graph.tenants import open_tenants
+
+    identity = managed_identity(settings.azure_client_id)
+    tenants = open_tenants(
+        application,
+        identity,
+        lambda credential: ThrottledGraph(MicrosoftGraph(base_url=base_url, credential=credential)),
+        default_registration_id=settings.learning_provider_id or "",
+    )
+    return tenants, identity
+
+
 def open_store(settings: Settings, defaults: Defaults, graph: GraphGateway, credential: PatientCredential) -> Store:
     """Return the store in the settings' storage account.
 
@@ -68,6 +86,7 @@ def open_store(settings: Settings, defaults: Defaults, graph: GraphGateway, cred
     """
     from activities.batches.accepting import BatchAcceptor
     from activities.batches.erasing import BatchRetention
+    from activities.batches.requests import records_of_file
     from activities.batches.store import TABLE as BATCH_TABLE
     from activities.batches.store import BatchStore
     from activities.batches.worker import BatchWorker
@@ -120,7 +139,7 @@ def open_store(settings: Settings, defaults: Defaults, graph: GraphGateway, cred
     return Store(
         ledger,
         failures,
-        QueueWorker(defaults, graph, ledger, queue, failures, signing_key, results),
+        QueueWorker(defaults, graph, ledger, queue, failures, signing_key, results, read_file=records_of_file),
         batches,
         batch_queue,
         batch_worker,
@@ -198,8 +217,7 @@ def build() -> App:
     telemetry.quieten_libraries()
     for old, new in superseded(os.environ).items():
         telemetry.warning("settingSuperseded", setting=old, instead=new)
-    microsoft_graph = MicrosoftGraph(base_url=settings.graph_base_url, client_id=settings.azure_client_id)
-    graph = ThrottledGraph(microsoft_graph)
+    graph, identity = open_graph(settings)
     defaults = Defaults(
         registration_id=settings.learning_provider_id,
         allowed_registration_ids=settings.allowed_learning_provider_ids,
@@ -215,6 +233,6 @@ def build() -> App:
         sign_in=settings.sign_in,
         public_base_url=settings.public_base_url or "",
         remembered=timedelta(days=settings.retention_days),
-        open_store=lambda: open_store(settings, defaults, graph, microsoft_graph.credential),
+        open_store=lambda: open_store(settings, defaults, graph, identity),
     )
     return app

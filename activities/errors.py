@@ -18,6 +18,7 @@ class ErrorCode(StrEnum):
 
     INVALID_JSON = "invalidJson"
     INVALID_REQUEST = "invalidRequest"
+    INVALID_FILE = "invalidFile"
     UNAUTHENTICATED = "unauthenticated"
     NOT_ALLOWED = "notAllowed"
     NOT_FOUND = "notFound"

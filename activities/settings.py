@@ -8,8 +8,10 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo
 
 from activities.contract.setting_values import (
+    AUTHORITY_HOST,
     GRAPH_BASE_URL,
     Account,
+    AuthorityHost,
     ConnectionString,
     GraphUrl,
     Guid,
@@ -17,6 +19,7 @@ from activities.contract.setting_values import (
     ProvidersOfClients,
     PublicUrl,
     QueueName,
+    TenantsOfProviders,
     TimeZone,
     address,
     flag,
@@ -53,6 +56,23 @@ class SignIn:
     application_id: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Application:
+    """As which application the app acts in Microsoft Graph, in place of its managed identity.
+
+    Args:
+        client_id: Of the application.
+        tenant_id: Where it acts for providers that are not in ``tenant_ids``; None means the app's own tenant.
+        authority_host: Where Microsoft Entra ID is.
+        tenant_ids: Of the other tenants, by the registration ids of their providers in small letters.
+    """
+
+    client_id: str
+    tenant_id: str | None
+    authority_host: str
+    tenant_ids: Mapping[str, str]
+
+
 def _guarded(wanted: object, info: ValidationInfo) -> bool:
     """Let Microsoft Entra ID replace the function key only where the platform says that it checks who signed in.
 
@@ -79,6 +99,12 @@ def _allowed(provider: str | None, info: ValidationInfo) -> str | None:
     return provider
 
 
+def _with_application(tenants: Mapping[str, str], info: ValidationInfo) -> Mapping[str, str]:
+    if tenants and not info.data.get("graph_client_id"):
+        raise wrong("not be set without GRAPH_CLIENT_ID: a managed identity acts in its own tenant alone")
+    return tenants
+
+
 class Settings(BaseModel):
     """The settings by their meaning; README.md says what each is for. Later fields are checked knowing earlier ones."""
 
@@ -86,6 +112,12 @@ class Settings(BaseModel):
 
     azure_client_id: Guid | None = Field(None, alias="AZURE_CLIENT_ID")
     graph_base_url: GraphUrl = Field(GRAPH_BASE_URL, alias="GRAPH_BASE_URL")
+    graph_client_id: Guid | None = Field(None, alias="GRAPH_CLIENT_ID")
+    graph_tenant_id: Guid | None = Field(None, alias="GRAPH_TENANT_ID")
+    authority_host: AuthorityHost = Field(AUTHORITY_HOST, alias="AZURE_AUTHORITY_HOST")
+    provider_tenants: Annotated[TenantsOfProviders, AfterValidator(_with_application)] = Field(
+        default_factory=dict, alias="PROVIDER_TENANTS"
+    )
     allowed_learning_provider_ids: Ids = Field(frozenset(), alias="ALLOWED_LEARNING_PROVIDER_IDS")
     learning_provider_id: Annotated[Guid | None, AfterValidator(_allowed)] = Field(None, alias="LEARNING_PROVIDER_ID")
     default_time_zone: TimeZone = Field(UTC, alias="DEFAULT_TIME_ZONE")
@@ -136,6 +168,14 @@ class Settings(BaseModel):
         if not self.entra_auth:
             return None
         return SignIn(self.allowed_client_applications, (self.auth_client_id or "").casefold())
+
+    @property
+    def application(self) -> Application | None:
+        """As which application the app acts in Microsoft Graph; None where it acts as its managed identity."""
+        if self.graph_client_id is None:
+            return None
+        tenant_id = self.graph_tenant_id.casefold() if self.graph_tenant_id else None
+        return Application(self.graph_client_id, tenant_id, self.authority_host, self.provider_tenants)
 
     @property
     def storage(self) -> Storage | None:

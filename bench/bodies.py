@@ -5,16 +5,22 @@ and nothing besides: what they wait at most is the pause.
 """
 
 import http.client
+import io
 import json
 import threading
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from http import HTTPStatus
 from urllib.parse import urlsplit
 from uuid import uuid4
 
+from xlsxwriter import Workbook
+
+from activities.batches.files.packed import MOST_CELLS
 from activities.contract.limits import (
     LARGEST_BATCH,
     LARGEST_BATCH_BYTES,
@@ -34,14 +40,15 @@ _LOOK_SECONDS, _POLL_SECONDS = 0.002, 1.0
 class Sent:
     """One request; ``body`` is made when it is sent, because all of them together are large.
 
-    A batch that is ``followed`` is watched until its end, its report and its failed rows have been asked for.
+    A batch that is ``followed`` is watched until its end, its report and its failed rows, in the form that is named,
+    have been asked for.
     """
 
     path: str
     body: Callable[[], bytes]
     content_type: str = "application/json"
     method: str = "POST"
-    followed: bool = False
+    followed: str = ""
 
 
 def filled(unit: bytes, size: int = LARGEST_BATCH_BYTES) -> bytes:
@@ -62,8 +69,42 @@ def sheet(row: str, rows: int) -> bytes:
     return (head + f"{row}\n" * rows).encode()
 
 
+def workbook(status: str) -> bytes:
+    """Return an Excel workbook with as many rows as a batch may have, each with its own date and note."""
+    body = io.BytesIO()
+    with Workbook(body, {"in_memory": True}) as opened:
+        rows, day = opened.add_worksheet(), opened.add_format({"num_format": "dd.mm.yyyy"})
+        rows.write_row(
+            0, 0, ["Type", "Learner ID", "Learning Content ID", "Status", "Assignment Type", "Notes", "Due At"]
+        )
+        for number in range(1, LARGEST_BATCH + 1):
+            ids = EXAMPLE["learnerUserId"], EXAMPLE["learningContentId"]
+            rows.write_row(number, 0, ["assignment", *ids, status, "required", f"Please finish number {number}."])
+            rows.write_datetime(number, 6, datetime(2026, 12, 1 + number % 28), day)  # noqa: DTZ001 (as cells are)
+    return body.getvalue()
+
+
+def full_workbook() -> bytes:
+    """Return a workbook with as many cells as may be, which opens to almost as many bytes as may be."""
+    columns = MOST_CELLS // LARGEST_BATCH
+    head = "<c t='inlineStr'><is><t>status</t></is></c>"
+    numbers = iter(range(10**6, 10**6 + MOST_CELLS))
+    rows = ("".join(f"<c><v>{next(numbers)}</v></c>" for _ in range(columns)) for _ in range(LARGEST_BATCH - 1))
+    part = f"<sheetData><row>{head}</row>{''.join(f'<row>{row}</row>' for row in rows)}</sheetData>"
+    body = io.BytesIO()
+    with Workbook(body, {"in_memory": True}) as opened:
+        opened.add_worksheet()
+    full = io.BytesIO()
+    with zipfile.ZipFile(body) as small, zipfile.ZipFile(full, "w", zipfile.ZIP_DEFLATED) as large:
+        for name in small.namelist():
+            text = small.read(name)
+            large.writestr(name, text.replace(b"<sheetData/>", part.encode()))
+    return full.getvalue()
+
+
 _ROW = f"assignment,{EXAMPLE['learnerUserId']},{EXAMPLE['learningContentId']},completed,required,"
-_BATCHES, _ACTIVITIES = "/api/batches", "/api/activities"
+_BATCHES, _ACTIVITIES, _FILES = "/api/batches", "/api/activities", "/api/batches/file"
+_BYTES = "application/octet-stream"
 # Characters of a note, so that 10,000 records are almost 16 MiB.
 _FULL = (LARGEST_BATCH_BYTES - len(batch(LARGEST_BATCH, ""))) // LARGEST_BATCH - 8
 _FULL_CELL = LARGEST_BATCH_BYTES // LARGEST_BATCH - len(_ROW) - 8
@@ -86,9 +127,12 @@ CASES = {
         ).encode(),
     ),
     "10,000 rows of CSV, 16 MiB": Sent(_BATCHES, lambda: sheet(_ROW + "x" * _FULL_CELL, LARGEST_BATCH), "text/csv"),
-    "10,000 records, to their end": Sent(_BATCHES, lambda: batch(LARGEST_BATCH, "x" * _FULL), followed=True),
+    "10,000 rows of Excel": Sent(_FILES, lambda: workbook("completed"), _BYTES),
+    "10,000 rows of Excel, all wrong, to their end": Sent(_FILES, lambda: workbook("maybe"), _BYTES, followed="xlsx"),
+    "a workbook with as many cells as there may be": Sent(_FILES, full_workbook, _BYTES),
+    "10,000 records, to their end": Sent(_BATCHES, lambda: batch(LARGEST_BATCH, "x" * _FULL), followed="csv"),
     "10,000 rows, all wrong, to their end": Sent(
-        _BATCHES, lambda: sheet(_WRONG + "x" * (_FULL_CELL - 9), LARGEST_BATCH), "text/csv", followed=True
+        _BATCHES, lambda: sheet(_WRONG + "x" * (_FULL_CELL - 9), LARGEST_BATCH), "text/csv", followed="csv"
     ),
     "16 MiB of commas as CSV": Sent(_BATCHES, lambda: sheet("," * (LARGEST_BATCH_BYTES - 99), 1), "text/csv"),
     "16 MiB of line breaks in quotes": Sent(_BATCHES, lambda: sheet('"' + "\n" * 2**23, 1), "text/csv"),
@@ -168,7 +212,7 @@ def _send(host: Child, sent: Sent) -> int:
             if time.monotonic() > late:
                 raise RuntimeError("A batch does not come to its end.")
             time.sleep(_POLL_SECONDS)
-        if ended != HTTPStatus.OK or _get(connection, f"{report}?format=csv") != HTTPStatus.OK:
+        if ended != HTTPStatus.OK or _get(connection, f"{report}?format={sent.followed}") != HTTPStatus.OK:
             raise RuntimeError("A batch that has ended has no report.")
     connection.close()
     return answer.status

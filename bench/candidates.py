@@ -14,8 +14,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from local.environment import app_environment, storage_connection_string, storage_options
-from local.lifecycle import ROOT, free_ports
+from local.environment import app_environment, as_application, storage_connection_string, storage_options
+from local.lifecycle import ROOT, free_ports, url_of
+from local.stack.certificates import write_certificate
 from local.stack.processes import Child, started
 
 HERE = Path(__file__).parent
@@ -45,8 +46,10 @@ APP = Candidate("app", "this app", ROOT, with_external_id=False)
 APP_ONCE = Candidate("app_once", "this app, exactly once", ROOT, with_external_id=True)
 PLAIN = Candidate("plain", "plain SDK function", HERE / "plain_sdk", with_external_id=True)
 FLOOR = Candidate("floor", "floor: no SDK, no checks", HERE / "floor", with_external_id=True)
+# In Graph it acts as an application: a token of its identity, and with it one of Entra's, before the first create.
+APPLICATION = Candidate("application", "this app, acting as an application", ROOT, with_external_id=False)
 PACKAGE = Candidate("package", "this app from its package", Path("package"), with_external_id=False)
-TITLES = {one.key: one.title for one in (APP, APP_ONCE, PLAIN, FLOOR, PACKAGE)}
+TITLES = {one.key: one.title for one in (APP, APP_ONCE, APPLICATION, PLAIN, FLOOR, PACKAGE)}
 
 
 @contextmanager
@@ -62,12 +65,16 @@ def unpacked() -> Iterator[Candidate | None]:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """The emulators of one run; what they and the hosts log goes to files in ``logs``."""
+    """The emulators of one run; what they and the hosts log goes to files in ``logs``.
+
+    ``as_application`` are the settings with which an app acts as an application.
+    """
 
     graph: Child
     storage: Child
     ports: tuple[int, int, int]
     logs: Path
+    as_application: Mapping[str, str]
 
     @contextmanager
     def host(self, candidate: Candidate, *options: str, env: Mapping[str, str] | None = None) -> Iterator[Child]:
@@ -105,13 +112,15 @@ class Stage:
 @contextmanager
 def stage(*, latency_seconds: float) -> Iterator[Stage]:
     """Run the emulators; every answer of Graph takes ``latency_seconds`` at least."""
-    blob, queue, table = free_ports([0, 0, 0])
+    blob, queue, table, login = free_ports([0, 0, 0, 0])
     ports = (blob, queue, table)
-    with (
-        tempfile.TemporaryDirectory(prefix="bench-") as folder,
-        started("storage", *storage_options(ports), log=Path(os.devnull)) as storage,
-        started(
-            "graph", "--port", "0", "--latency-seconds", str(latency_seconds), log=Path(folder, "graph.log")
-        ) as graph,
-    ):
-        yield Stage(graph, storage, ports, Path(folder))
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        certificate, key = write_certificate(Path(folder))
+        options = ("--port", "0", "--latency-seconds", str(latency_seconds))
+        https = ("--https", str(certificate), str(key), "--https-port", str(login))
+        with (
+            started("storage", *storage_options(ports), log=Path(os.devnull)) as storage,
+            started("graph", *options, *https, log=Path(folder, "graph.log")) as graph,
+        ):
+            settings = as_application(url_of(login, scheme="https"), certificate)
+            yield Stage(graph, storage, ports, Path(folder), settings)

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bench import load
-from bench.candidates import APP, EXAMPLE, FLOOR, PLAIN, Candidate, Stage, stage, unpacked
+from bench.candidates import APP, APPLICATION, EXAMPLE, FLOOR, PLAIN, Candidate, Stage, stage, unpacked
 from bench.cases import PACKAGED, VALID, WITHOUT
 from bench.figures import Figures, Row, in_turn
 from bench.usage import cpu_seconds, resident_megabytes
@@ -41,6 +41,7 @@ def measure(figures: Figures, *, rounds: int) -> None:
             for case, environment in ((VALID, {}), (WITHOUT, without))
             for candidate in (APP, PLAIN, FLOOR)
         ]
+        starts.append((VALID, APPLICATION, scene.as_application))
         if package:
             # Only what it brings along counts: on the platform it is mounted for reading.
             starts.append((PACKAGED, package, {"PYTHONDONTWRITEBYTECODE": "1"}))

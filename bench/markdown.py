@@ -8,6 +8,7 @@ from bench.goals import GOALS
 TITLES = {
     "app": "this app",
     "app_once": "this app, exactly once",
+    "application": "this app, acting as an application",
     "package": "this app, packed",
     "batch": "this app, in batches",
     "plain": "plain SDK function",

@@ -1,11 +1,18 @@
 """The schemas of what the app answers beside activities, and the list of all components."""
 
 from activities.contract.activity import Outcome
-from activities.contract.validation import ODATA_TYPE, TYPE
-from activities.errors import ErrorCode
-from activities.graph.permissions import NEEDED_FOR, OPTIONAL_FOR
+from activities.contract.kinds import ODATA_TYPE, TYPE
 from activities.web.http import LARGEST_PAGE
-from connector import course_list, erasure, publisher, schemas
+from connector import (
+    activity_schemas,
+    app_schemas,
+    batch_schemas,
+    course_list,
+    erasure,
+    publisher,
+    schemas,
+    selections,
+)
 from connector.schemas import Schema, flag, listing, number, record, ref, text
 
 _APP = f"https://{publisher.PLACEHOLDER_HOST}{publisher.BASE_PATH}"
@@ -23,10 +30,14 @@ def by_name() -> dict[str, Schema]:
         **{f"{name}Activity": schemas.request_of(kind, ODATA_TYPE) for name, kind in kinds.items()},
         **{f"{name}Record": schemas.request_of(kind, TYPE) for name, kind in kinds.items()},
         **{f"Created{name}": schemas.answer_of(kind) for name, kind in kinds.items()},
+        **{f"{name}Change": activity_schemas.change_of(kind) for name, kind in kinds.items()},
         "Activity": schemas.any_activity(),
-        "Record": schemas.any_record(),
+        "ActivityChange": activity_schemas.any_change(),
+        "DeletedActivity": activity_schemas.deleted(),
+        "Record": batch_schemas.any_record(),
+        "ChangeRecord": batch_schemas.change_record(),
         "LearningCourseActivity": schemas.entity(),
-        "Batch": schemas.batch(),
+        "Batch": batch_schemas.batch(),
         "BatchBody": {
             "title": "Body of a Batch",
             "description": "A batch, only its list of activities, or a single activity.",
@@ -38,15 +49,17 @@ def by_name() -> dict[str, Schema]:
         },
         "BatchReport": _report(),
         "BatchStatus": _status(),
+        "DeletedBatch": _deleted_batch(),
         "FailurePage": _failure_page(),
-        "Selection": _selection(),
-        "Replayed": _replayed(),
+        "Selection": selections.selection(),
+        "Replayed": selections.replayed(),
+        "Discarded": selections.discarded(),
         "LearnerSelection": erasure.selection(),
         "ErasedLearner": erasure.answer(),
         "LearningContents": course_list.answer(),
-        "Health": _health(),
-        "Error": _error(),
-        "ApiDescription": _description(),
+        "Health": app_schemas.health(),
+        "Error": app_schemas.error(),
+        "ApiDescription": app_schemas.description(),
     }
 
 
@@ -64,7 +77,7 @@ def _report() -> Schema:
             ),
             "id": text(
                 "ID",
-                "Microsoft Graph's ID of the activity, without the learner's ID in front.",
+                "Microsoft Graph's ID of the activity, without the learner's ID in front; empty if there is none.",
                 "749c8786-99bb-4b3b-8d5d-586428f6aaa3",
             ),
             "externalCourseActivityId": text("External ID", "Your own ID of the activity.", "safety-2026-0042"),
@@ -84,10 +97,13 @@ def _report() -> Schema:
             "Status", "Whether the batch is running or completed.", "completed", enum=["running", "completed"]
         ),
         "createdAt": text("Created At", "When the batch was accepted.", _MOMENT, format="date-time"),
-        "total": number("Total", "How many activities the batch has.", 2),
-        "succeededCount": number("Succeeded Count", "How many activities exist.", 1),
-        "failedCount": number("Failed Count", "How many activities could not be created.", 1),
+        **_counts(),
         "allSucceeded": flag("All Succeeded", "Whether all is done and nothing failed.", example=False),
+        "remarks": listing(
+            "Remarks",
+            "What to know about how a file was read, such as which columns are not used. It may be empty.",
+            text("Remark", "One of them, in a sentence.", "The file was read as an export of Moodle."),
+        ),
         "results": listing("Results", f"One result for each activity, up to {LARGEST_PAGE:,} on a page.", result),
     }
     own = tuple(properties)
@@ -97,39 +113,64 @@ def _report() -> Schema:
     )
 
 
+def _counts() -> dict[str, Schema]:
+    return {
+        "total": number("Total", "How many activities the batch has.", 2),
+        "succeededCount": number("Succeeded Count", "How many have come to their end and not failed.", 1),
+        "failedCount": number("Failed Count", "How many failed.", 1),
+        "createdCount": number("Created Count", "How many were created.", 1),
+        "updatedCount": number("Updated Count", "How many were updated.", 0),
+        "unchangedCount": number("Unchanged Count", "How many were already as they were sent.", 0),
+        "deletedCount": number("Deleted Count", "How many were deleted.", 0),
+        "supersededCount": number(
+            "Superseded Count", "How many were older than what is known, and changed nothing.", 0
+        ),
+    }
+
+
 def _status() -> Schema:
     properties = {
         "id": text("Batch ID", "The long random ID of the batch.", _BATCH_ID),
         "status": text(
-            "Status",
-            "How far the batch is: Running, Succeeded, or Failed if nothing at all could be created.",
-            "Succeeded",
-            enum=["Running", "Succeeded", "Failed"],
+            "Status", "Failed only if nothing at all succeeded.", "Succeeded", enum=["Running", "Succeeded", "Failed"]
         ),
         "createdDateTime": text("Created At", "When the batch was accepted.", _MOMENT, format="date-time"),
         "lastActionDateTime": text("Changed At", "When the last result came in.", _MOMENT, format="date-time"),
         "percentComplete": number("Percent Complete", "How much of the batch is done.", 100),
         "resourceLocation": text("Report Address", "Where the report is.", _APP),
+        **_counts(),
     }
     own = tuple(properties)
     reason = {
         "code": text("Code", "The first reason, in one word.", "learnerNotLicensed"),
-        "message": text("Message", "The first reason, in a sentence.", "Nothing was created."),
+        "message": text("Message", "The first reason, in a sentence.", "No activity succeeded."),
         "target": text("Target", "Where the report is.", _APP),
     }
-    properties["error"] = record("Error", "Why nothing could be created. It is missing otherwise.", reason)
+    properties["error"] = record("Error", "Why nothing succeeded. It is missing otherwise.", reason)
     return record("Batch Status", "How far the batch is.", properties, required=own)
+
+
+def _deleted_batch() -> Schema:
+    properties = {
+        "batchId": text("Batch ID", "The long random ID that the batch had.", _BATCH_ID),
+        "notSentCount": number(
+            "Not Sent Count", "How many activities had come to no end, and are not sent any more.", 420
+        ),
+    }
+    return record("Deleted Batch", "What was stopped.", properties)
 
 
 def _failure_page() -> Schema:
     failure = record(
         "Failure",
-        "What could not be created from the queue, and why.",
+        "What could not be carried out from the queue, and why.",
         {
-            "id": text("Failure ID", "The ID of the failure, to replay it.", "5db4f7926ca010edbf92504b390fe31b"),
+            "id": text(
+                "Failure ID", "The ID of the failure, to replay or discard it.", "5db4f7926ca010edbf92504b390fe31b"
+            ),
             "code": text("Error Code", "Why it failed, in one word.", "invalidRequest"),
             "message": text("Error Message", "Why it failed, and what to do about it.", "status is required."),
-            "details": listing("Details", "Every single problem. It may be empty.", _problem()),
+            "details": listing("Details", "Every single problem. It may be empty.", app_schemas.problem()),
             "attempts": number("Attempts", "How often it was tried.", 1),
             "firstSeenAt": text("First Seen At", "When it came into the queue.", _MOMENT, format="date-time"),
             "failedAt": text("Failed At", "When it was set aside.", _MOMENT, format="date-time"),
@@ -141,109 +182,15 @@ def _failure_page() -> Schema:
             "bodyBase64": text(
                 "Body in Base64", "The message itself, only if no activity could be read from it.", "bm8gSlNPTg=="
             ),
+            "bodyText": text(
+                "Body Text", "How the message begins, only if no activity could be read from it.", "no JSON"
+            ),
         },
     )
-    failure["required"].remove("bodyBase64")
+    for name in ("bodyBase64", "bodyText"):
+        failure["required"].remove(name)
     properties = {
         "failures": listing("Failures", "The failures, newest first.", failure),
         "nextLink": text("Next Link", _NEXT, f"{_APP}/failures?after=at-1"),
     }
     return record("Failures", "One page of failures.", properties, required=("failures",))
-
-
-def _selection() -> Schema:
-    code = text("Error Code", "Replays only the failures with this error code.", "contentNotOwnedByProvider")
-    failure_id = text("Failure ID", "The ID of a failure.", "5db4f7926ca010edbf92504b390fe31b")
-    ids = listing("Failure IDs", "Replays only the failures with these IDs.", failure_id, minItems=1)
-    return record(
-        "Selection",
-        "Which failures to replay: without a property all of them, otherwise send one of the two.",
-        {"code": code, "ids": ids},
-        required=(),
-        maxProperties=1,
-        additionalProperties=False,
-    )
-
-
-def _replayed() -> Schema:
-    properties = {
-        "replayedCount": number("Replayed Count", "How many failures were put back into the queue.", 12),
-        "moreToReplay": flag(
-            "More To Replay", "Whether time was up before all were replayed; then replay again.", example=False
-        ),
-    }
-    return record("Replayed", "What was put back into the queue.", properties)
-
-
-def _health() -> Schema:
-    missing = _permission("Missing Permission", "A permission that an admin can grant.", NEEDED_FOR)
-    granted = flag("Granted", "Whether the app has it.", example=True)
-    optional = _permission("Optional Permission", "Not everybody needs it.", OPTIONAL_FOR, granted=granted)
-    properties = {
-        "status": text("Status", "Whether the app can do its work.", "healthy", enum=["healthy", "unhealthy"]),
-        "checkedAt": text(
-            "Checked At", "When this was found out, at most 30 seconds ago.", _MOMENT, format="date-time"
-        ),
-        "old": flag("Old", "There, and true, where a newer check has not come to its end.", example=True),
-        "missingPermissions": listing(
-            "Missing Permissions",
-            "The Microsoft Graph application permissions that the app's identity does not have. One of the two that "
-            "create is enough to work.",
-            missing,
-        ),
-        "optionalPermissions": listing(
-            "Optional Permissions",
-            "For who names people or courses otherwise than by their ids; empty where the token does not tell.",
-            optional,
-        ),
-        "error": _reason(),
-    }
-    always = ("status", "checkedAt", "missingPermissions", "optionalPermissions")
-    return record("Health", "Whether the app can do its work.", properties, required=always)
-
-
-def _permission(title: str, said: str, purposes: dict[str, str], **more: Schema) -> Schema:
-    permission, purpose = next(iter(purposes.items()))
-    properties = {
-        "permission": text("Permission", "Its name.", permission),
-        "neededFor": text("Needed For", "What it is needed for.", purpose),
-    }
-    return record(title, said, properties | more)
-
-
-def _error() -> Schema:
-    return record("Error", "Why the request was refused, with all problems at once.", {"error": _reason()})
-
-
-def _reason() -> Schema:
-    properties = {
-        "code": text(
-            "Code", "The reason in one word; a released code never changes its meaning.", ErrorCode.INVALID_REQUEST
-        ),
-        "message": text("Message", "What is wrong and what to do about it.", "status is required."),
-        "target": text("Target", "The property or header that is wrong.", "status"),
-        "details": listing("Details", "Every single problem.", _problem()),
-    }
-    return record("Reason", "The reason, in words for makers.", properties, required=("code", "message"))
-
-
-def _problem() -> Schema:
-    properties = {
-        "code": text("Code", "What kind of problem it is.", "required"),
-        "message": text("Message", "What is wrong and what to do about it.", "status is required."),
-        "target": text("Target", "The property that is wrong. It may be empty.", "status"),
-    }
-    return record("Problem", "One thing that is wrong.", properties)
-
-
-def _description() -> Schema:
-    described = record(
-        "About",
-        "What this document is about.",
-        {
-            "title": text("Title", "The name of the API.", "Viva Learning Activities"),
-            "version": text("Version", "The version of the API.", "1.0.0"),
-        },
-    )
-    properties = {"openapi": text("OpenAPI Version", "The version of OpenAPI that it is written in.", "3.1.0")}
-    return record("API Description", "The API as it is, in OpenAPI 3.1.", {**properties, "info": described})

@@ -6,11 +6,12 @@ report. Source: https://json-schema.org/draft/2020-12
 
 from typing import Any
 
+from activities.contract import providers
 from activities.contract.envelope import ACTIVITIES
 from activities.contract.models import Assignment
-from activities.contract.validation import PROVIDER
 from connector import components
-from connector.schemas import Schema, any_record, listing, properties_of, record
+from connector.batch_schemas import any_record
+from connector.schemas import Schema, listing, operation, properties_of, record
 
 _COMPONENTS = "#/components/schemas/"
 
@@ -32,18 +33,19 @@ def build() -> Schema:
 
 
 def _envelope() -> Schema:
-    provider = properties_of(Assignment)[PROVIDER[0]]
+    provider = properties_of(Assignment)[providers.NAMES[0]]
     said = {**provider, "description": "The provider's registration ID, a GUID, for all activities that name none."}
     return record(
         "Envelope",
         "Activities of one provider.",
         {
-            ACTIVITIES: listing("Activities", "The activities to create.", _ref("Record"), minItems=1),
-            **dict.fromkeys(PROVIDER, said),
+            ACTIVITIES: listing("Activities", "The activities.", _ref("Record"), minItems=1),
+            **dict.fromkeys(providers.NAMES, said),
+            **operation(" with all activities that do not say it themselves"),
         },
         required=(ACTIVITIES,),
         additionalProperties=False,
-        **{"not": {"required": list(PROVIDER)}},
+        **{"not": {"required": list(providers.NAMES)}},
     )
 
 

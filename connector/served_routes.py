@@ -17,13 +17,13 @@ class Route:
 
 
 def served() -> dict[str, Route]:
-    """Return every HTTP route of the app by the name of its function."""
+    """Return every HTTP route of the app by the name of its function, without HEAD: it says no more than GET."""
     routes: dict[str, Route] = {}
     for function in functions():
         trigger = function.get_trigger()
         said = trigger.get_dict_repr() if trigger else {}
         if said.get("type") == "httpTrigger":
-            (method,) = said["methods"]
+            (method,) = [one for one in said["methods"] if one.value != "HEAD"]
             needs_key = said["authLevel"].value != "anonymous"
             routes[function.get_function_name() or ""] = Route(method.value.lower(), f"/{said['route']}", needs_key)
     return routes

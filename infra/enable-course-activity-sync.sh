@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
-# Turns on isCourseActivitySyncEnabled for a learning provider, which Microsoft Graph lets only a person do. Shows the
-# tenant's learning providers first, changes one flag of one provider, and reads it back; a second run changes nothing.
-# Source: https://learn.microsoft.com/graph/api/learningprovider-update
+# Turns on isCourseActivitySyncEnabled for a learning provider, or registers one with it on, which Microsoft Graph lets
+# only a person do. Shows the tenant's learning providers first, changes one flag of one provider or adds one, and reads
+# it back; a second run changes nothing.
+# Sources: https://learn.microsoft.com/graph/api/learningprovider-update
+#          https://learn.microsoft.com/graph/api/employeeexperience-post-learningproviders
 # Needs bash 3.2 or newer, as macOS has it, and the Azure CLI, which need not be signed in: its own sign-in cannot get
 # the scope, so this one is made with a device code for Microsoft's app for administrators.
 # Source: https://learn.microsoft.com/entra/identity-platform/v2-oauth2-device-code
@@ -30,6 +32,15 @@ as a Knowledge Administrator with a Viva Learning or Viva Suite licence.
   --yes             do not ask
   --help            show this
 
+  --register NAME           register a learning provider of this name, with course activities on. It may belong to the
+                            app that you sign in to, so give --client-id if the function app acts as an application.
+                            With it, images that anybody can open (https):
+  --long-logo-dark URL      the long logo for the dark theme
+  --long-logo-light URL     the long logo for the light theme
+  --square-logo-dark URL    the square logo for the dark theme
+  --square-logo-light URL   the square logo for the light theme
+  --login-url URL           where people sign in to the provider; may be left out
+
 Exit code: 0 the flag is on (or --dry-run), 1 it is not, 2 wrong arguments.
 TEXT
 }
@@ -40,14 +51,22 @@ fail() { printf '%s\n' "$1" >&2; exit "${2:-1}"; }
 is_guid() { [[ $1 =~ ^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$ ]]; }
 
 provider='' tenant=organizations client_id=$GRAPH_TOOLS yes='' dry_run=''
+register='' long_dark='' long_light='' square_dark='' square_light='' login_url=''
 while [ $# -gt 0 ]; do
     case $1 in
-        --provider | --tenant | --client-id)
+        --provider | --tenant | --client-id | --register | --login-url | --long-logo-dark | --long-logo-light | \
+            --square-logo-dark | --square-logo-light)
             if [ $# -lt 2 ] || [ -z "$2" ]; then problem "$1 needs a value."; shift; continue; fi
             case $1 in
                 --provider) provider=$2 ;;
                 --tenant) tenant=$2 ;;
                 --client-id) client_id=$2 ;;
+                --register) register=$2 ;;
+                --login-url) login_url=$2 ;;
+                --long-logo-dark) long_dark=$2 ;;
+                --long-logo-light) long_light=$2 ;;
+                --square-logo-dark) square_dark=$2 ;;
+                --square-logo-light) square_light=$2 ;;
             esac
             shift 2 ;;
         --yes) yes=1; shift ;;
@@ -60,6 +79,19 @@ done
 if [ -n "$provider" ] && ! is_guid "$provider"; then problem "--provider must be a GUID."; fi
 if ! [[ $tenant =~ ^[A-Za-z0-9][A-Za-z0-9.-]*$ ]]; then problem "--tenant must be a tenant's ID or domain."; fi
 if ! is_guid "$client_id"; then problem "--client-id must be a GUID."; fi
+is_url() { [[ $1 =~ ^https://[^[:space:]\"\\]+$ ]]; }
+if [ -z "$register" ]; then
+    if [ -n "$long_dark$long_light$square_dark$square_light$login_url" ]; then
+        problem "The logos and --login-url need --register."
+    fi
+else
+    if [ -n "$provider" ]; then problem "Give either --provider or --register."; fi
+    if [[ $register =~ [[:cntrl:]] ]]; then problem "--register must be a name in one line."; fi
+    if ! { is_url "$long_dark" && is_url "$long_light" && is_url "$square_dark" && is_url "$square_light"; }; then
+        problem "--register needs all four logos, each a URL that begins with https."
+    fi
+    if [ -n "$login_url" ] && ! is_url "$login_url"; then problem "--login-url must be a URL that begins with https."; fi
+fi
 command -v az >/dev/null || problem "The Azure CLI (az) was not found: install it."
 if [ -n "$problems" ]; then fail "Nothing was changed:"$'\n'"$problems" 2; fi
 
@@ -116,36 +148,61 @@ done
 providers=$(graph GET '' --query 'value[].[id, to_string(isCourseActivitySyncEnabled), displayName]') || explain
 # What others named must not steer the terminal.
 providers=$(tr -d '\000-\010\013-\037\177' <<<"$providers")
-if [ -z "$providers" ]; then
+if [ -z "$providers" ] && [ -z "$register" ]; then
     fail "No learning provider is registered in this tenant. Register one first: https://learn.microsoft.com/graph/api/employeeexperience-post-learningproviders"
 fi
 printf '%s\n' "Learning providers (registration ID, course activities, name):"
-count=0 chosen='' chosen_state='' chosen_name=''
+lower() { tr '[:upper:]' '[:lower:]' <<<"$1"; }
+is_meant() {
+    local id=$1 name=$2
+    if [ -n "$register" ]; then [ "$name" = "$register" ]; else
+        [ -z "$provider" ] || [[ "$(lower "$id")" == "$(lower "$provider")" ]]
+    fi
+}
+count=0 chosen='' chosen_state='' chosen_name=$register
 while IFS=$'\t' read -r id state name; do
+    if [ -z "$id" ]; then continue; fi
     count=$((count + 1))
     if [ "$state" = true ]; then state=on; else state=off; fi
     printf '  %s  %-3s  %s\n' "$id" "$state" "$name"
-    if [ -z "$provider" ] || [[ "$(tr '[:upper:]' '[:lower:]' <<<"$id")" == "$(tr '[:upper:]' '[:lower:]' <<<"$provider")" ]]; then
-        chosen=$id chosen_state=$state chosen_name=$name
-    fi
+    if is_meant "$id" "$name"; then chosen=$id chosen_state=$state chosen_name=$name; fi
 done <<<"$providers"
 
-if [ -z "$provider" ] && [ "$count" -gt 1 ]; then fail "There are several: choose one with --provider. Nothing was changed." 2; fi
-if [ -z "$chosen" ]; then fail "There is no learning provider $provider in this tenant. Nothing was changed." 2; fi
-is_guid "$chosen" || fail "The learning provider has no usable ID: $chosen"
+if [ -z "$provider$register" ] && [ "$count" -gt 1 ]; then fail "There are several: choose one with --provider. Nothing was changed." 2; fi
+if [ -z "$chosen$register" ]; then fail "There is no learning provider $provider in this tenant. Nothing was changed." 2; fi
+if [ -n "$chosen" ]; then is_guid "$chosen" || fail "The learning provider has no usable ID: $chosen"; fi
+
+registration() {
+    local name=${register//\\/\\\\}
+    printf '{"displayName": "%s", "isCourseActivitySyncEnabled": true, ' "${name//\"/\\\"}"
+    if [ -n "$login_url" ]; then printf '"loginWebUrl": "%s", ' "$login_url"; fi
+    printf '"longLogoWebUrlForDarkTheme": "%s", "longLogoWebUrlForLightTheme": "%s", ' "$long_dark" "$long_light"
+    printf '"squareLogoWebUrlForDarkTheme": "%s", "squareLogoWebUrlForLightTheme": "%s"}' "$square_dark" "$square_light"
+}
 
 if [ "$chosen_state" = on ]; then
     printf '%s\n' "Course activities are on already for $chosen_name, so nothing was changed."
+elif [ -n "$dry_run" ] && [ -z "$chosen" ]; then
+    printf '%s\n' "This was a dry run: $register is not registered."
+    exit 0
 elif [ -n "$dry_run" ]; then
     printf '%s\n' "This was a dry run: course activities stay off for $chosen_name."
     exit 0
 else
     if [ -z "$yes" ]; then
-        printf '%s ' "Turn on course activities for $chosen_name? [y/N]"
+        question="Turn on course activities for $chosen_name?"
+        if [ -z "$chosen" ]; then question="Register the learning provider $register?"; fi
+        printf '%s ' "$question [y/N]"
         read -r answer || fail "Nobody answered, so nothing was changed. Without a terminal, add --yes."
         case $answer in y | Y | yes | Yes) ;; *) fail "Nothing was changed." ;; esac
     fi
-    graph PATCH "/$chosen" --body '{"isCourseActivitySyncEnabled": true}' >/dev/null || explain
+    if [ -n "$chosen" ]; then
+        graph PATCH "/$chosen" --body '{"isCourseActivitySyncEnabled": true}' >/dev/null || explain
+    else
+        chosen=$(graph POST '' --body "$(registration)" --query id | tr -d '\r') || explain
+        is_guid "$chosen" || fail "The learning provider has no usable ID: $chosen"
+        printf '%s\n' "Registered the learning provider $register."
+    fi
     attempt=1
     until [ "$(graph GET "/$chosen" --query 'to_string(isCourseActivitySyncEnabled)' | tr -d '\r')" = true ]; do
         if [ "$attempt" -ge "$READ_ATTEMPTS" ]; then

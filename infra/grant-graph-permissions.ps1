@@ -18,6 +18,9 @@ The identity's resource group, together with Identity.
 .PARAMETER Identity
 The identity's name.
 
+.PARAMETER Application
+PrincipalId is that of the application as which the app acts, under Enterprise applications.
+
 .PARAMETER Only
 Only for assignments, or only for self-initiated-courses.
 
@@ -31,6 +34,7 @@ param(
     [string] $PrincipalId = '',
     [string] $ResourceGroup = '',
     [string] $Identity = '',
+    [switch] $Application,
     [string] $Only = '',
     [string[]] $Also = @()
 )
@@ -39,8 +43,8 @@ $ErrorActionPreference = 'Stop'
 
 $Graph = 'https://graph.microsoft.com/v1.0'
 $GraphAppId = '00000003-0000-0000-c000-000000000000'
-# What `azd provision` calls the identity among its outputs.
-$AzdOutput = 'IDENTITY_PRINCIPAL_ID'
+# What `azd provision` calls among its outputs whom the app is in Microsoft Graph: its identity, or its application.
+$AzdOutput = 'GRAPH_PRINCIPAL_ID'
 # Graph's lists lag behind its writes. Source: https://learn.microsoft.com/graph/api/serviceprincipal-list-approleassignments
 $ReadAttempts = 6
 $ReadPauseSeconds = 5
@@ -125,6 +129,7 @@ if ($Identity) {
     $PrincipalId = (Invoke-Az @('identity', 'show', '--resource-group', $ResourceGroup, '--name', $Identity, '--query', 'principalId', '--output', 'tsv')).Trim()
 }
 elseif (-not $PrincipalId) {
+    $Application = $true # If that is what azd provision made.
     if (Get-Command azd -ErrorAction SilentlyContinue) {
         $PrincipalId = & { $ErrorActionPreference = 'Continue'; "$(azd env get-value $AzdOutput 2>$null)".Trim() }
     }
@@ -136,8 +141,8 @@ if (-not (Test-Guid $PrincipalId)) { Stop-Script "The identity has no principal 
 
 $principal = Invoke-Az @('rest', '--method', 'GET', '--url', "$Graph/servicePrincipals/$PrincipalId") | ConvertFrom-Json
 $principalName = $principal.displayName
-if ($principal.servicePrincipalType -ne 'ManagedIdentity') {
-    Stop-Script "$PrincipalId ($principalName) is no managed identity, so it cannot be the function app's."
+if ($principal.servicePrincipalType -ne 'ManagedIdentity' -and -not $Application) {
+    Stop-Script "$PrincipalId ($principalName) is no managed identity, so it cannot be the function app's. If it is the application as which the app acts, add -Application."
 }
 
 # A space in the address makes PowerShell put quotation marks around it, which keeps cmd.exe, through which az runs on

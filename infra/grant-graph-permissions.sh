@@ -7,8 +7,8 @@ set -euo pipefail
 
 GRAPH=https://graph.microsoft.com/v1.0
 GRAPH_APP_ID=00000003-0000-0000-c000-000000000000
-# What `azd provision` calls the identity among its outputs.
-AZD_OUTPUT=IDENTITY_PRINCIPAL_ID
+# What `azd provision` calls among its outputs whom the app is in Microsoft Graph: its identity, or its application.
+AZD_OUTPUT=GRAPH_PRINCIPAL_ID
 # Graph's lists lag behind its writes. Source: https://learn.microsoft.com/graph/api/serviceprincipal-list-approleassignments
 READ_ATTEMPTS=6
 READ_PAUSE_SECONDS=5
@@ -34,6 +34,7 @@ Which identity (without any of these: the one of the azd environment):
   --principal-id ID       its principal (object) ID
   --resource-group NAME   its resource group, together with
   --identity NAME         its name
+  --application           --principal-id is that of the application as which the app acts, under Enterprise applications
 
   --only KIND             only for assignments, or only for self-initiated-courses
   --also KIND[,KIND]      besides, what nobody needs who sends ids: people (to be named by e-mail address),
@@ -52,6 +53,7 @@ fail() { printf '%s\n' "$1" >&2; exit "${2:-1}"; }
 is_guid() { [[ $1 =~ ^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$ ]]; }
 
 principal_id='' resource_group='' identity='' only='' also='' yes='' dry_run=''
+application=''
 while [ $# -gt 0 ]; do
     case $1 in
         --principal-id | --resource-group | --identity | --only | --also)
@@ -64,6 +66,7 @@ while [ $# -gt 0 ]; do
                 --also) also=$2 ;;
             esac
             shift 2 ;;
+        --application) application=1; shift ;;
         --yes) yes=1; shift ;;
         --dry-run) dry_run=1; shift ;;
         --help | -h) usage; exit 0 ;;
@@ -117,6 +120,7 @@ if [ -n "$identity" ]; then
     principal_id=$(ask identity show --resource-group "$resource_group" --name "$identity" --query principalId --output tsv) || explain
 elif [ -z "$principal_id" ]; then
     principal_id=$(azd env get-value "$AZD_OUTPUT" 2>/dev/null) || principal_id=''
+    application=1 # If that is what azd provision made.
     is_guid "$principal_id" || fail "No azure developer environment was found here. Run azd provision first, or give --principal-id, or --resource-group and --identity." 2
 fi
 is_guid "$principal_id" || fail "The identity has no principal ID: $principal_id"
@@ -124,8 +128,8 @@ is_guid "$principal_id" || fail "The identity has no principal ID: $principal_id
 name_and_type=$(ask rest --method GET --url "$GRAPH/servicePrincipals/$principal_id" \
     --query '[[servicePrincipalType, displayName]]' --output tsv) || explain
 IFS=$'\t' read -r principal_type principal_name <<<"$name_and_type"
-if [ "$principal_type" != ManagedIdentity ]; then
-    fail "$principal_id ($principal_name) is no managed identity, so it cannot be the function app's."
+if [ "$principal_type" != ManagedIdentity ] && [ -z "$application" ]; then
+    fail "$principal_id ($principal_name) is no managed identity, so it cannot be the function app's. If it is the application as which the app acts, add --application."
 fi
 
 # Graph's own id in this tenant, and the ids of its permissions.

@@ -116,7 +116,7 @@ param entraAuth bool = false
 @description('With entraAuth: client ids of the applications that may call, comma-separated. Without any, nobody may.')
 param allowedClientApplications string = ''
 
-@description('With entraAuth: object ids of further owners of the application that callers ask a token for, comma-separated.')
+@description('Object ids of further owners of the applications that are made, comma-separated.')
 param apiOwnerPrincipalIds string = ''
 
 // azd writes it into JSON, which the quotes of JSON would break: hence a form of its own.
@@ -131,6 +131,13 @@ param grantGraphPermissions bool = false
 
 @description('With grantGraphPermissions, what else to grant: people, employee-ids, courses, comma-separated.')
 param optionalGraphPermissions string = ''
+
+@description('Whether the app acts in Microsoft Graph as an application that its identity vouches for, which is made.')
+param graphApplication bool = false
+
+// In a form of its own, as clientApplicationProviders.
+@description('With graphApplication, app setting PROVIDER_TENANTS: provider=tenant;provider=tenant.')
+param providerTenants string = ''
 
 @description('Object ids of who may write to the activity queue, such as an LMS job or a group, comma-separated.')
 param queueSenderPrincipalIds string = ''
@@ -213,6 +220,12 @@ var clientProviders = toObject(
   empty(clientApplicationProviders) ? [] : split(clientApplicationProviders, ';'),
   one => trim(split(one, '=')[0]),
   one => map(split(split(one, '=')[1], ','), id => trim(id))
+)
+
+var tenantsOfProviders = toObject(
+  empty(providerTenants) ? [] : split(providerTenants, ';'),
+  one => trim(split(one, '=')[0]),
+  one => trim(split(one, '=')[1])
 )
 
 var makesNetwork = vnetEnabled && empty(appSubnetId)
@@ -314,6 +327,18 @@ module callerAuthentication 'modules/caller-authentication.bicep' = if (entraAut
   }
 }
 
+module graphApp 'modules/graph-application.bicep' = if (graphApplication) {
+  name: 'graph-application'
+  scope: resourceGroup(groupName)
+  params: {
+    name: functionAppName
+    identityPrincipalId: identity.outputs.principalId
+    ownerPrincipalIds: apiOwners
+    optionalKinds: optionalKinds
+    inOtherTenants: !empty(tenantsOfProviders)
+  }
+}
+
 module functionApp 'modules/function-app.bicep' = {
   name: 'function-app'
   scope: resourceGroup(groupName)
@@ -343,6 +368,10 @@ module functionApp 'modules/function-app.bicep' = {
     settings: {
       CLIENT_APPLICATION_PROVIDERS: empty(clientProviders) ? '' : string(clientProviders)
       PUBLIC_BASE_URL: publicBaseUrl
+      GRAPH_CLIENT_ID: graphApplication ? graphApp!.outputs.clientId : ''
+      GRAPH_TENANT_ID: graphApplication ? tenant().tenantId : ''
+      AZURE_AUTHORITY_HOST: environment().authentication.loginEndpoint
+      PROVIDER_TENANTS: graphApplication && !empty(tenantsOfProviders) ? string(tenantsOfProviders) : ''
       LEARNING_PROVIDER_ID: learningProviderId
       ALLOWED_LEARNING_PROVIDER_IDS: allowedLearningProviderIds
       DEFAULT_TIME_ZONE: defaultTimeZone
@@ -360,7 +389,7 @@ module graphPermissions 'modules/graph-permissions.bicep' = if (grantGraphPermis
   name: 'graph-permissions'
   scope: resourceGroup(groupName)
   params: {
-    identityPrincipalId: identity.outputs.principalId
+    identityPrincipalId: graphApplication ? graphApp!.outputs.principalId : identity.outputs.principalId
     optionalKinds: optionalKinds
   }
 }
@@ -403,6 +432,10 @@ output API_BASE_URL string = 'https://${functionApp.outputs.hostName}/api'
 output IDENTITY_NAME string = identity.outputs.name
 output IDENTITY_CLIENT_ID string = identity.outputs.clientId
 output IDENTITY_PRINCIPAL_ID string = identity.outputs.principalId
+// Who is granted the Microsoft Graph permissions: the identity, or the application.
+output GRAPH_PRINCIPAL_ID string = graphApplication ? graphApp!.outputs.principalId : identity.outputs.principalId
+// Empty without graphApplication.
+output GRAPH_CLIENT_ID string = graphApplication ? graphApp!.outputs.clientId : ''
 // Empty without entraAuth.
 output API_CLIENT_ID string = entraAuth ? callerAuthentication!.outputs.clientId : ''
 output API_AUDIENCE string = entraAuth ? callerAuthentication!.outputs.audience : ''

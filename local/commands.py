@@ -71,6 +71,10 @@ def _parser() -> argparse.ArgumentParser:
     graph.add_argument("--port", type=int, required=True, metavar="N", help="0: any free port")
     graph.add_argument("--latency-seconds", type=float, default=0, metavar="S", help="how long Graph takes to answer")
 
+    https_help = "also https, over which applications get their tokens"
+    graph.add_argument("--https", type=Path, nargs=2, metavar=("CERTIFICATE", "KEY"), help=https_help)
+    graph.add_argument("--https-port", type=int, default=0, metavar="N", help="(default: any free port)")
+
     azurite = commands.add_parser("storage", parents=[server, storage], help="only storage (Azurite)")
     azurite.add_argument("--location", metavar="DIR", help="keep the data there (default: in memory)")
     https_help = "https with a new certificate.pem in that directory, and tokens of an identity (default: http, a key)"

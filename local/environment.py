@@ -27,6 +27,9 @@ STORAGE_ACCOUNT = "devstoreaccount1"
 STORAGE_ACCOUNT_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 
 
+# The application as which the app acts in Graph, where it does not act as its managed identity.
+GRAPH_CLIENT_ID = "2a9c7f4e-91d3-4b7a-8f7e-3c5d1e0b9a64"
+
 # The application that callers ask a token for, where Microsoft Entra ID lets them in.
 API_CLIENT_ID = "b0a1d7c2-5d1c-4c36-9d0b-6f0e3a8c7d21"
 
@@ -61,6 +64,21 @@ def app_environment(
         "GRAPH_BASE_URL": f"{graph_url}/v1.0",
         "LEARNING_PROVIDER_ID": LEARNING_PROVIDER_ID,
         **(_signing_in(signing_in) if signing_in else {}),
+    }
+
+
+def as_application(login_url: str, certificate: Path) -> dict[str, str]:
+    """Return the settings with which the app acts as an application that its managed identity vouches for.
+
+    Args:
+        login_url: where `python -m local graph --https` serves Microsoft Entra ID's token endpoint.
+        certificate: what it serves it with.
+    """
+    return {
+        "GRAPH_CLIENT_ID": GRAPH_CLIENT_ID,
+        "AZURE_AUTHORITY_HOST": login_url,
+        # The libraries' way to trust a certificate: https://docs.openssl.org/3.5/man7/openssl-env/
+        "SSL_CERT_FILE": str(certificate),
     }
 
 

@@ -5,6 +5,7 @@ It knows nothing of what it serves.
 
 import asyncio
 import socket
+import ssl
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
@@ -18,8 +19,7 @@ type Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 async def serve(
     handler: Handler,
-    listener: socket.socket,
-    *,
+    *listeners: tuple[socket.socket, ssl.SSLContext | None],
     lifeline: bool,
     cancel_when_client_leaves: bool = False,
     on_stop: Callable[[], Awaitable[None]] | None = None,
@@ -28,7 +28,7 @@ async def serve(
 
     Args:
         handler: answers one request. It is called without aiohttp's router, which costs more than a dictionary.
-        listener: where to accept connections.
+        listeners: where to accept connections, and whether over TLS; the first one is announced.
         lifeline: also stop when standard input closes.
         cancel_when_client_leaves: cancel the handler when its client closes the connection.
         on_stop: called at the moment of being asked to stop; it is waited for together with the requests.
@@ -49,8 +49,9 @@ async def serve(
     runner = web.ServerRunner(server, shutdown_timeout=SHUTDOWN_SECONDS)
     await runner.setup()
     try:
-        await web.SockSite(runner, listener).start()
-        announce(url_of(listener.getsockname()[1]))
+        for listener, tls in listeners:
+            await web.SockSite(runner, listener, ssl_context=tls).start()
+        announce(url_of(listeners[0][0].getsockname()[1]))
         await stop.wait()
     finally:
         await asyncio.gather(runner.cleanup(), *([on_stop()] if on_stop else []))

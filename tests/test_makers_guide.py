@@ -9,13 +9,14 @@ import httpx
 import pytest
 
 from activities.batches import failed_rows
-from activities.batches.results import Batch
+from activities.batches.results import Batch, Origin
 from activities.contract import values
+from activities.contract.activity import Operation, Outcome
 from activities.contract.actors import Actor
 from activities.contract.advice import ADVICE
 from activities.contract.models import Assignment
 from activities.errors import ErrorCode
-from activities.execution.result import Outcome, Result
+from activities.execution.result import Result
 from activities.web import answers, http
 from local.lifecycle import ROOT
 from tests.end_to_end.flow_engine import FlowEngine
@@ -64,6 +65,18 @@ def test_the_example_of_an_lms_is_what_the_triggers_take() -> None:
     example = json.loads(re.findall(r"```json\n(.*?)```", GUIDE, re.DOTALL)[0])
     for name in ("record-completed-course.json", "record-completed-course-by-queue.json"):
         assert definition_of(name)["triggers"]["manual"]["inputs"]["schema"]["properties"].keys() == example.keys()
+
+
+def test_the_example_of_progress_is_what_its_trigger_takes_and_the_app_upserts_it() -> None:
+    (example,) = re.findall(
+        r"```json\n(.*?)```", section(GUIDE, "5. The LMS reports progress → Viva Learning shows it"), re.DOTALL
+    )
+    name = "show-progress-by-queue.json"
+    trigger = definition_of(name)["triggers"]["manual"]["inputs"]["schema"]["properties"]
+    assert trigger.keys() == json.loads(example).keys()
+    request = parse(filled(actions_of(name)["Activity"]["inputs"]), None)
+    assert request.operation is Operation.UPSERT
+    assert request.as_of is not None
 
 
 def test_the_expressions_to_copy_are_well_formed_and_the_activity_to_append_can_be_sent() -> None:
@@ -115,7 +128,7 @@ def test_the_failed_results_are_asked_for_because_an_answer_has_only_the_first()
 
 def test_a_failed_rows_way_back_to_the_person_is_its_row() -> None:
     """The columns for people are empty in the file that everybody with its address can download."""
-    batch = replace(Batch("0" * 32, 1, datetime.now(UTC)), delimiter=";")
+    batch = replace(Batch("0" * 32, 1, datetime.now(UTC)), origin=Origin(";"))
     failed = Result(41, Outcome.FAILED)
     headings, row = failed_rows.encode_failed(batch, [(failed, record(Assignment))]).decode("utf-8-sig").splitlines()
     cells = dict(zip(headings.split(";"), row.split(";"), strict=True))

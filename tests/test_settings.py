@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from activities.contract.setting_values import GRAPH_BASE_URL
 from activities.errors import ErrorCode, SettingsError
-from activities.settings import NAMES, Settings, SignIn, Storage, superseded, wants_entra_auth
+from activities.settings import NAMES, Application, Settings, SignIn, Storage, superseded, wants_entra_auth
 from tests.support.records import OTHER_PROVIDER, PROVIDER
 
 # What the platform says where App Service Authentication is on.
@@ -47,6 +47,10 @@ def test_every_setting_is_read_and_surrounding_space_goes() -> None:
     environ = {
         "AZURE_CLIENT_ID": f" {OTHER_PROVIDER} ",
         "GRAPH_BASE_URL": " https://graph.microsoft.com/beta/ ",
+        "GRAPH_CLIENT_ID": f" {PROVIDER} ",
+        "GRAPH_TENANT_ID": f" {OTHER_PROVIDER.upper()} ",
+        "AZURE_AUTHORITY_HOST": " login.example.org ",
+        "PROVIDER_TENANTS": f' {{"{PROVIDER.upper()}": "{OTHER_PROVIDER.upper()}"}} ',
         "LEARNING_PROVIDER_ID": f"{PROVIDER}\n",
         "ALLOWED_LEARNING_PROVIDER_IDS": f" {PROVIDER.upper()} , {OTHER_PROVIDER},",
         "DEFAULT_TIME_ZONE": " Europe/Berlin ",
@@ -69,6 +73,10 @@ def test_every_setting_is_read_and_surrounding_space_goes() -> None:
     expected = {
         "azure_client_id": OTHER_PROVIDER,
         "graph_base_url": "https://graph.microsoft.com/beta",
+        "graph_client_id": PROVIDER,
+        "graph_tenant_id": OTHER_PROVIDER.upper(),
+        "authority_host": "login.example.org",
+        "provider_tenants": {PROVIDER: OTHER_PROVIDER},
         "learning_provider_id": PROVIDER,
         "allowed_learning_provider_ids": frozenset({PROVIDER, OTHER_PROVIDER}),
         "default_time_zone": ZoneInfo("Europe/Berlin"),
@@ -87,6 +95,9 @@ def test_every_setting_is_read_and_surrounding_space_goes() -> None:
         "storage_client_id": PROVIDER,
     }
     assert settings == Settings.model_validate(expected, context=GUARDED)
+    assert settings.application == Application(
+        PROVIDER, OTHER_PROVIDER, "login.example.org", {PROVIDER: OTHER_PROVIDER}
+    )
     assert settings.storage == Storage(
         None, "https://contoso.queue.core.windows.net", "https://contoso.table.core.windows.net", PROVIDER
     )
@@ -136,6 +147,20 @@ def test_settings_are_frozen(name: str) -> None:
         ("AzureWebJobsStorage__tableServiceUri", "https://contoso.table.core.windows.net?sv=2024"),
         ("AzureWebJobsStorage__clientId", "my-identity"),
         ("WEBSITE_AUTH_CLIENT_ID", "my-application"),
+        ("GRAPH_CLIENT_ID", "my-application"),
+        ("GRAPH_TENANT_ID", "contoso.com"),
+        *(("AZURE_AUTHORITY_HOST", text) for text in ("http://login.example.org", "https://login.example.org/contoso")),
+        *(
+            ("PROVIDER_TENANTS", text)
+            for text in (
+                PROVIDER,
+                "{}",
+                "[]",
+                f'{{"{PROVIDER}": ["{OTHER_PROVIDER}"]}}',
+                f'{{"{PROVIDER}": "contoso.com"}}',
+                f'{{"LinkedIn": "{PROVIDER}"}}',
+            )
+        ),
         *(
             ("CLIENT_APPLICATION_PROVIDERS", text)
             for text in (
@@ -259,6 +284,18 @@ def test_who_may_sign_in_is_known_in_small_letters() -> None:
 @pytest.mark.parametrize("url", ["https://api.contoso.com", "http://localhost:8080", "https://api.contoso.com/apis"])
 def test_a_gateway_has_any_plain_address(url: str) -> None:
     assert Settings.from_environ({"PUBLIC_BASE_URL": f"{url}/"}).public_base_url == url
+
+
+def test_providers_in_other_tenants_need_an_application() -> None:
+    environ = {"PROVIDER_TENANTS": f'{{"{PROVIDER}": "{OTHER_PROVIDER}"}}'}
+    with pytest.raises(SettingsError, match=r"PROVIDER_TENANTS .* GRAPH_CLIENT_ID"):
+        Settings.from_environ(environ)
+    application = Settings.from_environ({**environ, "GRAPH_CLIENT_ID": PROVIDER}).application
+    assert application == Application(PROVIDER, None, "https://login.microsoftonline.com", {PROVIDER: OTHER_PROVIDER})
+
+
+def test_without_an_application_the_app_is_its_managed_identity() -> None:
+    assert Settings.from_environ({"GRAPH_TENANT_ID": PROVIDER}).application is None
 
 
 def test_all_problems_are_told_at_once() -> None:

@@ -11,16 +11,17 @@ ROOT = Path(__file__).parent.parent
 # The whole of a first create without a key, but for the network and the identity endpoint.
 FIRST_CREATE = """
 import asyncio, json, sys
+import azure.identity.aio
 import function_app
 from azure.core.credentials import AccessToken
-from activities import identity
+from activities.identity import managed_identity as identity
 from activities.graph import sdk
 from activities.graph.sdk import Answer
 from activities.web import activities, http
 from activities.web.runtime import runtime
 
 class Credential:
-    def __init__(self, **_): ...
+    def __init__(self, *_, **__): ...
     async def get_token(self, *_, **__): return AccessToken("token", 2**32)
     async def close(self): ...
 
@@ -29,6 +30,7 @@ async def send(self, method, url, headers, body):
 
 async def main():
     identity.ManagedIdentityCredential = Credential
+    azure.identity.aio.ClientAssertionCredential = Credential
     sdk.AiohttpTransport.send = send
     with open("tests/samples/assignment.request.json", "rb") as sample:
         body = json.load(sample) | {"externalCourseActivityId": None, "registrationId": sys.argv[1]}
@@ -41,13 +43,18 @@ print(json.dumps(sorted(sys.modules)))
 PROVIDER = "01e8f81b-3060-4dec-acf0-0389665a0a38"
 
 
-@pytest.fixture(scope="module")
-def modules() -> set[str]:
+def imported(**settings: str) -> set[str]:
+    """Return the modules that are there after a first create."""
     command = [sys.executable, "-c", FIRST_CREATE, PROVIDER]
     # The storage is set, as in Azure: it must not be opened.
-    environment = {"AzureWebJobsStorage": "UseDevelopmentStorage=true", "PYTHONPATH": str(ROOT)}
+    environment = {"AzureWebJobsStorage": "UseDevelopmentStorage=true", "PYTHONPATH": str(ROOT), **settings}
     done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True, env=environment)
     return set(json.loads(done.stdout))
+
+
+@pytest.fixture(scope="module")
+def modules() -> set[str]:
+    return imported()
 
 
 @pytest.mark.parametrize(
@@ -81,3 +88,12 @@ def test_of_the_sdk_only_what_builds_the_request_is_imported(modules: set[str]) 
 def test_all_in_all_fewer_than_a_thousand_modules_are_imported(modules: set[str]) -> None:
     """The function that the documentation's snippet leads to imports 2,475, one without any SDK 779."""
     assert len(modules) < 1000
+
+
+def test_acting_as_an_application_costs_three_modules_and_no_library(modules: set[str]) -> None:
+    """Of azure-identity everything is there already; without the setting, not even these are."""
+    assert imported(GRAPH_CLIENT_ID=PROVIDER, GRAPH_TENANT_ID=PROVIDER) - modules == {
+        "activities.graph.tenants",
+        "activities.identity.entra_refusals",
+        "activities.identity.federated_identity",
+    }

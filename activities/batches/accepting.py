@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -12,10 +12,11 @@ from activities.batches.chunks import CHUNK, pages_of
 from activities.batches.failed_rows import SECRET_BYTES
 from activities.batches.refilling import refill
 from activities.batches.requests import BatchRequest
-from activities.batches.results import Batch, Progress
+from activities.batches.results import Batch, Progress, outcomes
 from activities.batches.store import BatchStore
 from activities.batches.task import Task
 from activities.batches.worker import BatchWorker
+from activities.contract.activity import Outcome
 from activities.errors import ErrorCode, PermanentError, TransientError
 from activities.execution.result import Result
 
@@ -65,12 +66,12 @@ class BatchAcceptor:
             client_id: The application that sent it, where Microsoft Entra ID says so.
 
         Raises:
-            PermanentError: ``invalidRequest``: the key was used for another batch.
+            PermanentError: ``invalidRequest``: the key was used for another batch. ``notFound``: its batch was deleted.
             TransientError: ``createInProgress``: the same request is being accepted. ``storageUnavailable``.
         """
         batch_id, total, now = secrets.token_hex(16), len(wanted.records), datetime.now(UTC)
         secret = secrets.token_bytes(SECRET_BYTES)
-        batch = Batch(batch_id, total, now, wanted.name, wanted.delimiter, client_id, secret)
+        batch = Batch(batch_id, total, now, wanted.name, wanted.origin, client_id, secret)
         if key:
             known = await self._known(batch.id, key)
             if isinstance(known, Batch):
@@ -106,6 +107,12 @@ class BatchAcceptor:
             return batch_id
         found = await self.store.get(named.batch_id)
         if found is None:
+            if await self.store.was_deleted(named.batch_id):
+                message = (
+                    "The batch of this Repeatability-Request-ID (or Idempotency-Key) was deleted, and is not begun "
+                    "again. To send it nevertheless, send a new one."
+                )
+                raise PermanentError(ErrorCode.NOT_FOUND, message, target="Repeatability-Request-ID")
             if datetime.now(UTC) - named.since < timedelta(seconds=ACCEPTING_SECONDS):
                 message = "The same batch is being accepted by another request at the moment. Send it again in a while."
                 raise TransientError(ErrorCode.CREATE_IN_PROGRESS, message, retry_after_seconds=5.0)
@@ -134,6 +141,7 @@ class BatchAcceptor:
             raise TransientError(error.code, message, retry_after_seconds=error.retry_after_seconds) from error
 
 
-def _added_up(batch: Batch, ends: Iterable[Result]) -> Progress:
-    failed = [result.failed for result in ends]
-    return Progress(batch, failed.count(False), failed.count(True), datetime.now(UTC))
+def _added_up(batch: Batch, ends: Sequence[Result]) -> Progress:
+    counts = outcomes(ends)
+    failed = counts[Outcome.FAILED]
+    return Progress(batch, len(ends) - failed, failed, datetime.now(UTC), outcomes=counts)

@@ -7,11 +7,12 @@ from datetime import datetime, timedelta
 
 from activities import telemetry
 from activities.batches.records import SentRecord
-from activities.contract.activity import ActivityRequest
+from activities.contract.activity import ActivityRequest, Operation
+from activities.contract.instructions import OPERATION, operation_in
 from activities.contract.models import Defaults
 from activities.contract.validation import parse_activity
 from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
-from activities.execution import once, patience
+from activities.execution import identifying, once, patience
 from activities.execution.decisions import Done, End, Known, plan
 from activities.execution.gateway import GraphGateway
 from activities.execution.ledger import Claim, Ledger, Released
@@ -21,7 +22,7 @@ from activities.execution.sending import FOR_A_CHUNK, Sender
 _OUTCOME_UNKNOWN = PermanentError(
     ErrorCode.OUTCOME_UNKNOWN,
     "The function app was ended again and again while it worked on this record and its neighbours, so it does not know "
-    "whether the activity exists. Send the record again, with this externalCourseActivityId.",
+    "whether it was carried out. Send the record again, with this externalCourseActivityId.",
 )
 _NEVER_SENT = PermanentError(
     ErrorCode.INTERNAL_ERROR,
@@ -86,17 +87,31 @@ def check(records: Iterable[SentRecord], *, batch_id: str, accepted_at: datetime
         try:
             if record.problem:
                 raise record.problem  # noqa: TRY301 (it ends as what is found here does)
-            wanted = parse_activity(record.content, kind=None, defaults=defaults)
-            key = record.idempotency_key(batch_id)
+            wanted = _parsed(record, defaults)
             # Of records about one activity, the later one is the newer one.
             dated = replace(wanted, arrived_at=accepted_at + timedelta(microseconds=record.index))
-            requests[record.index] = once.identify(dated, idempotency_key=key)
+            requests[record.index] = _identified(record, dated, batch_id)
         except PermanentError as error:
             refused.append(Result.of_content(record.index, error, record.content))
         except Exception as error:  # noqa: BLE001 (a bug must end neither the batch nor the record's neighbours)
             telemetry.failure("internalError", error)
             refused.append(Result.of_error(record.index, patience.bug()))
     return refused, requests
+
+
+def _parsed(record: SentRecord, defaults: Defaults) -> ActivityRequest:
+    if record.of_file and operation_in(record.content) == Operation.UPSERT:
+        # It needs no external id: one is derived.
+        wanted = parse_activity({**record.content, OPERATION: Operation.CREATE}, kind=None, defaults=defaults)
+        return replace(wanted, operation=Operation.UPSERT)
+    return parse_activity(record.content, kind=None, defaults=defaults)
+
+
+def _identified(record: SentRecord, request: ActivityRequest, batch_id: str) -> ActivityRequest:
+    if request.external_id or not record.of_file:
+        return identifying.identify(request, idempotency_key=record.idempotency_key(batch_id))
+    # The same person has the same activity, by whatever name: what has names gets its id when they are found.
+    return replace(request, known_by_content=True) if request.is_by_name else identifying.identify_by_content(request)
 
 
 async def carry_out(
@@ -123,7 +138,8 @@ async def carry_out(
         if isinstance(end, TransientError):
             done.waiting[index] = end
         else:
-            done.results.append(Result.of_request(index, end, request))
+            known = end.request if isinstance(end, Done) else request
+            done.results.append(Result.of_request(index, end, known))
     return done
 
 
@@ -136,7 +152,7 @@ async def give_up(requests: Mapping[int, ActivityRequest], *, graph: GraphGatewa
     done = Round()
     said: End
     # One after the other: the same activity may stand there twice.
-    for index, request in (await once.by_ids(requests, graph)).items():
+    for index, request in (await identifying.by_ids(requests, graph)).items():
         if isinstance(request, ActivityError):
             # Without ids nothing was sent now; what an earlier attempt did, nobody can compare it with.
             said = _OUTCOME_UNKNOWN if isinstance(request, TransientError) else request

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from activities.batches.records import SentRecord
+from activities.batches.results import counts_of
 from activities.errors import ErrorCode, PermanentError
 from activities.execution.result import Result
 from activities.storage.table_bytes import LARGEST_TRANSACTION, Entity, Operation, Verb, packed, unpacked
@@ -17,7 +18,13 @@ PAGE = 100
 LARGEST_PAGE_BYTES = 600_000
 # The service takes 4 MiB, but from 1 MiB on aiohttp warns that sending blocks.
 LARGEST_TRANSACTION_BYTES = 900_000
+BATCH_ROW = "batch"
 CHUNK_ROWS = "chunk-"
+
+
+def page_row(number: int) -> str:
+    """Return the row of a page of records; rows sort like the records."""
+    return f"page-{number:05}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +76,8 @@ def transactions_of(rows: Iterable[Entity]) -> list[list[Operation]]:
 
 def told(results: Sequence[Result], *, now: datetime, waiting_until: datetime | None = None) -> Entity:
     """Return the properties of a chunk's result record; ``results_in`` reads the results from them."""
-    failed = sum(result.failed for result in results)
     return {
-        "Succeeded": len(results) - failed,
-        "Failed": failed,
+        **counts_of(results),
         "LastIndex": max((result.index for result in results), default=-1),
         "ToldAt": now,
         **({"WaitingUntil": waiting_until} if waiting_until else {}),
@@ -83,6 +88,11 @@ def told(results: Sequence[Result], *, now: datetime, waiting_until: datetime | 
 def results_in(row: Mapping[str, Any]) -> list[Result]:
     """Return the results that a result record holds."""
     return [Result.from_json(said) for said in unpacked("Results", row)]
+
+
+def key_of(partition: str, row: str) -> Entity:
+    """Return the key of a row."""
+    return {"PartitionKey": partition, "RowKey": row}
 
 
 def _grouped[T](sized: Iterable[tuple[T, int]], *, most: int, largest_bytes: int) -> list[list[T]]:

@@ -8,14 +8,16 @@ import csv
 import re
 from collections.abc import Iterable, Iterator
 
+from activities.contract import charsets, made_by_machines, wrappings
 from activities.contract.limits import LONGEST_NOTES, MOST_COLUMNS
 from activities.errors import ErrorCode, PermanentError
 
-DELIMITERS = (",", ";", "\t")
+DELIMITERS = (",", ";", "\t", "|")
+# For Excel, which shows no such row: https://support.microsoft.com/office/import-or-export-text-txt-or-csv-files
+_DECLARED = re.compile(rf'"?sep=([{"".join(DELIMITERS)}])"?[,;\t|]*(?:\r\n|\r|\n|\Z)', re.IGNORECASE)
 _LINE = re.compile(r"[^\r\n]*+(?:\r\n|\r|\n)|[^\r\n]++")
 _LARGEST_CELL = 2**30
 _LONGEST_HEADER = 100_000  # Characters; a row without an end would be taken apart once for each delimiter.
-_ZIP = b"PK\x03\x04"  # How an .xlsx file begins.
 _SAVE_AS = 'Save it again; in Excel: "Save As", file type "CSV UTF-8 (Comma delimited)".'
 # A spreadsheet calculates what begins like this, also in the full width of East Asian keyboards; OWASP's ASVS 1.2.10
 # adds the null character. Not every program minds the space in front. "{" is no formula, but a text that begins with
@@ -24,20 +26,27 @@ _FORMULA = re.compile("\\s*[=+\\-@\t\r\n\0\uff0b\uff0d\uff1d\uff20{]")
 # A spreadsheet makes another text of 0042, 2026-12-18, 1E5, 3/4 and of any number with more than 15 digits.
 _REWRITTEN = re.compile(r"\s*(?!(?:0|[1-9]\d{0,14})\Z)\.?\d[\d.,:/\s%eE+-]*", re.ASCII)
 # All delimiters, because the file may be opened where lists are separated by another one.
-_QUOTED = re.compile(r'["\r\n,;\t]')
+_QUOTED = re.compile(r'["\r\n,;\t|]')
+_END_OF_FILE = "\x1a"  # Of programs that have known CP/M.
 
 
-def decode(body: bytes) -> str:
+def decode(body: bytes, *, content_type: str = "") -> str:
     """Return the text of a file.
 
+    Args:
+        body: What came.
+        content_type: What its sender calls it, for the charset.
+
     Raises:
-        PermanentError: ``invalidRequest`` with how to save it.
+        PermanentError: ``invalidFile`` with how to save it; ``invalidJson`` for a compressed body.
     """
-    if body.startswith(_ZIP):
-        raise _invalid(f"The body is an Excel workbook or another packed file, not a CSV file. {_SAVE_AS}")
-    encoding = "utf-16" if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
+    wrappings.refuse_packed(body)
+    declared = charsets.declared(content_type)
+    encoding = declared if declared in charsets.WIDE else "utf-8-sig"
+    if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        encoding = "utf-16"
     try:
-        text = body.decode(encoding)
+        text = charsets.decode(body, encoding, content_type=content_type)
     except UnicodeDecodeError as error:
         line = _lines(body[: error.start].decode(encoding, errors="replace")) if encoding == "utf-8-sig" else 0
         where = f" (line {line} is not)" if line else ""
@@ -45,22 +54,26 @@ def decode(body: bytes) -> str:
     if "\0" in _first_line(text):
         # Every other byte of UTF-16 without a byte order mark.
         raise _invalid(f"The CSV file is not text in UTF-8. {_SAVE_AS}")
-    return text
+    # Two programs have written two byte order marks.
+    return text.lstrip("\ufeff").rstrip(_END_OF_FILE)
 
 
 def headers(text: str) -> dict[str, list[str]]:
     """Return the first row as each delimiter would part it; a delimiter that it cannot have been is left out.
 
+    A first line "sep=;" says which delimiter it is, and is no row. What cannot be seen around a name is not part of it.
+
     Raises:
-        PermanentError: ``invalidRequest``: no delimiter makes a row of it.
+        PermanentError: ``invalidFile``: no delimiter makes a row of it.
     """
     if len(_first_line(text)) > _LONGEST_HEADER:
         raise _invalid("Row 1 of the CSV file is too long for the names of columns.")
     found: dict[str, list[str]] = {}
     broken: list[PermanentError] = []
-    for delimiter in DELIMITERS:
+    declared = _DECLARED.match(text)
+    for delimiter in declared[1] if declared else DELIMITERS:
         try:
-            found[delimiter] = next(decode_rows(text, delimiter), [])
+            found[delimiter] = [made_by_machines.trimmed(cell) for cell in next(decode_rows(text, delimiter), [])]
         except PermanentError as error:
             broken.append(error)
     if not found:
@@ -72,17 +85,24 @@ def decode_rows(text: str, delimiter: str) -> Iterator[list[str]]:
     """Yield the cells of each row, line breaks and doubled quotes included; none of a row that is blank.
 
     Raises:
-        PermanentError: ``invalidRequest`` with the line in which a row begins: a quote is missing or one too many.
+        PermanentError: ``invalidFile`` with the line in which a row begins: a quote is missing or one too many.
     """
     # For the whole process, but nothing else in it reads CSV; a body is bounded before it comes here.
     csv.field_size_limit(_LARGEST_CELL)
-    begin, columns = 1, 0
+    declared = _DECLARED.match(text)
+    start, skipped = (declared.end(), 1) if declared else (0, 0)
+    begin, columns = 1 + skipped, 0
+
+    row: list[str] = []
 
     def lines() -> Iterator[str]:
         # Before they are a row: one without an end would be all of the file.
         nonlocal columns
-        for number, line in enumerate(_LINE.finditer(text), 1):
+        for number, line in enumerate(_LINE.finditer(text, start), 1 + skipped):
             columns += line[0].count(delimiter)
+            if number == begin:
+                row.clear()
+            row.append(line[0])
             if columns > MOST_COLUMNS or number - begin > LONGEST_NOTES:
                 raise _invalid(
                     f"The row that begins in line {begin} of the CSV file has more columns or lines than a spreadsheet "
@@ -90,15 +110,17 @@ def decode_rows(text: str, delimiter: str) -> Iterator[list[str]]:
                 )
             yield line[0]
 
-    reader = csv.reader(lines(), delimiter=delimiter, strict=True)
+    # In a file that puts a space between a delimiter and a quote, the quotes are no part of what the cells say.
+    spaced = re.search(rf'[{delimiter}\r\n] +"', text) is not None
+    reader = csv.reader(lines(), delimiter=delimiter, strict=True, skipinitialspace=spaced)
     try:
         for cells in reader:
             yield cells
-            begin, columns = reader.line_num + 1, 0
+            begin, columns = reader.line_num + skipped + 1, 0
     except csv.Error as error:
         raise _invalid(
-            f"The quotes in line {begin} of the CSV file do not match: a cell that begins "
-            'with a quote has to end with one, and a quote inside such a cell is written twice ("").'
+            f"The quotes in line {begin}, column {_broken(''.join(row), delimiter)}, of the CSV file do not match: "
+            'a cell that begins with a quote has to end with one, and a quote inside such a cell is written twice ("").'
         ) from error
 
 
@@ -132,6 +154,21 @@ def _needs_guard(text: str) -> bool:
     return bool(_FORMULA.match(text) or _REWRITTEN.fullmatch(text))
 
 
+def _broken(row: str, delimiter: str) -> str:
+    """Return the column in which a quote is missing or one too many: behind it, no other cell and no line begins."""
+    column = end = 0
+    while end < len(row):
+        quoted = re.compile(r' *"(?:[^"]|"")*+(?:"(?=[\r\n]|\Z|' + re.escape(delimiter) + "))?").match(row, end)
+        if quoted and not (quoted[0].endswith('"') and len(quoted[0].strip()) > 1):
+            break
+        place = quoted.end() if quoted else end
+        following = row.find(delimiter, place)
+        if following < 0:
+            break
+        column, end = column + 1, following + 1
+    return letter(column)
+
+
 def _quoted(cell: str) -> str:
     return '"' + cell.replace('"', '""') + '"' if _QUOTED.search(cell) else cell
 
@@ -146,4 +183,4 @@ def _lines(text: str) -> int:
 
 
 def _invalid(message: str) -> PermanentError:
-    return PermanentError(ErrorCode.INVALID_REQUEST, message)
+    return PermanentError(ErrorCode.INVALID_FILE, message)

@@ -2,6 +2,7 @@
 
 All of a batch is one partition under its id: the batch itself, its records in pages of a hundred, and a result record
 for each chunk of twenty. A chunk's result record can only become more final, whoever writes it, and however often.
+It is written in one transaction with the batch, if that is there: nothing comes back of a batch that is deleted.
 Source: https://learn.microsoft.com/azure/storage/tables/table-storage-design-for-query
 """
 
@@ -12,21 +13,25 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from activities.batches.chunks import CHUNK_ROWS, Chunk, chunks_of, results_in, told, transactions_of
-from activities.batches.records import SentRecord
-from activities.batches.results import BATCH_ID, Batch, Progress, merged
-from activities.execution.result import Result
-from activities.storage.table_bytes import LARGEST_TRANSACTION, Entity, Operation, Verb, packed, unpacked
-from activities.storage.tables import (
-    EntityChangedError,
-    EntityExistsError,
-    EntityMissingError,
-    Table,
-    TransactionConflictError,
+from activities.batches import deletion, expiry
+from activities.batches.chunks import (
+    BATCH_ROW,
+    CHUNK_ROWS,
+    Chunk,
+    chunks_of,
+    key_of,
+    page_row,
+    results_in,
+    told,
+    transactions_of,
 )
+from activities.batches.records import SentRecord
+from activities.batches.results import BATCH_ID, COUNTS_AND_TIMES, Batch, Origin, Progress, added_up, merged
+from activities.execution.result import Result
+from activities.storage.table_bytes import ANY_VERSION, Entity, Operation, Verb, packed, unpacked
+from activities.storage.tables import EntityExistsError, EntityMissingError, Table, TransactionConflictError
 
 TABLE = "activitybatches"
-_BATCH = "batch"
 _COUNTS = ("Succeeded", "Failed")
 _CHUNKS_AT_ONCE = 64  # A page of the report has a thousand results.
 _AFTER_CHUNK_ROWS = "chunk."  # The character after the hyphen.
@@ -50,14 +55,15 @@ class BatchStore:
 
     async def named(self, key: str, *, batch_id: str, body: bytes) -> Named:
         """Return the batch that an idempotency key stands for: ``batch_id``, if the key is new."""
-        partition = f"key-{hashlib.sha256(key.encode(errors='backslashreplace')).hexdigest()}"
+        partition = f"{expiry.KEYS}{hashlib.sha256(key.encode(errors='backslashreplace')).hexdigest()}"
         sent = hashlib.sha256(body).hexdigest()
         now = datetime.now(UTC)
-        entity = {**_key(partition, _BATCH), "BatchId": batch_id, "Body": sent, "CreatedAt": now}
+        entity = {**key_of(partition, BATCH_ROW), "BatchId": batch_id, "Body": sent, "CreatedAt": now}
+        await expiry.note(self._table, partition, created_at=now)
         try:
             await self._table.do(Operation(Verb.CREATE, entity))
         except EntityExistsError:
-            known = await self._table.get(partition, _BATCH)
+            known = await self._table.get(partition, BATCH_ROW)
             # It is new as well when the answer to its own creation was lost, and the creation repeated.
             mine = known["BatchId"] == batch_id
             return Named(known["BatchId"], known["CreatedAt"], is_new=mine, same_body=known["Body"] == sent)
@@ -86,23 +92,24 @@ class BatchStore:
         waiting_until, now = waiting_until or {}, datetime.now(UTC)
         rows += [
             {
-                **_key(chunk.batch_id, chunk.row),
+                **key_of(chunk.batch_id, chunk.row),
                 **told(results.get(chunk, ()), now=now, waiting_until=waiting_until.get(chunk)),
             }
             for chunk in results.keys() | waiting_until.keys()
         ]
         rows.append(
             {
-                **_key(batch.id, _BATCH),
+                **key_of(batch.id, BATCH_ROW),
                 "Name": batch.name,
                 "Total": batch.total,
                 "CreatedAt": batch.created_at,
-                "Delimiter": batch.delimiter,
+                **batch.origin.to_row(),
                 "ClientId": batch.client_id,
                 "Secret": batch.secret,
                 "PageSizes": json.dumps([len(page) for page in pages]),
             }
         )
+        await expiry.note(self._table, batch.id, created_at=batch.created_at)
         for operations in transactions_of(rows):
             await self._table.transact(operations)
 
@@ -111,12 +118,12 @@ class BatchStore:
         if not BATCH_ID.fullmatch(batch_id):
             return None
         try:
-            row = await self._table.get(batch_id, _BATCH)
+            row = await self._table.get(batch_id, BATCH_ROW)
         except EntityMissingError:
             return None
-        # Batches of an earlier version do not say who sent them, and have no secret.
-        later = row.get("ClientId", ""), row.get("Secret", b"")
-        batch = Batch(batch_id, row["Total"], row["CreatedAt"], row["Name"], row["Delimiter"], *later)
+        # Batches of an earlier version do not say who sent them and in what file, and have no secret.
+        later = Origin.from_row(row), row.get("ClientId", ""), row.get("Secret", b"")
+        batch = Batch(batch_id, row["Total"], row["CreatedAt"], row["Name"], *later)
         return batch, chunks_of(batch_id, json.loads(row["PageSizes"]))
 
     async def unfinished(self, chunks: Mapping[Chunk, int]) -> list[Chunk]:
@@ -130,9 +137,9 @@ class BatchStore:
         return [chunk for chunk in chunks if chunk not in finished]
 
     async def page(self, chunk: Chunk) -> list[SentRecord]:
-        """Return the records of the page that a chunk belongs to; none when the batch is not kept any more."""
+        """Return the records of a chunk's page; none when the batch is not kept any more or deleted: pages go first."""
         try:
-            row = await self._table.get(chunk.batch_id, _page_row(chunk.page))
+            row = await self._table.get(chunk.batch_id, page_row(chunk.page))
         except EntityMissingError:
             return []
         return [SentRecord.from_json(stored) for stored in unpacked("Records", row)]
@@ -152,40 +159,39 @@ class BatchStore:
         return results_in(row)
 
     async def tell(self, chunk: Chunk, results: Iterable[Result], *, waiting_until: datetime | None = None) -> None:
-        """Add results of a chunk to what is known of it; less final ones change nothing."""
+        """Add results of a chunk to what is known of it; less final ones change nothing, nor any of a deleted batch."""
         results = merged(results)
-        key = _key(chunk.batch_id, chunk.row)
-        try:
-            first = {**key, **told(results, now=datetime.now(UTC), waiting_until=waiting_until)}
-            await self._table.do(Operation(Verb.CREATE, first))
-        except EntityExistsError:
-            while not await self._told_too(chunk, results, waiting_until):
-                pass
+        first = told(results, now=datetime.now(UTC), waiting_until=waiting_until)
+        if await self._told(chunk, first, Verb.CREATE):
+            return
+        while await self._is_there(chunk.batch_id, BATCH_ROW):
+            if await self._told_too(chunk, results, waiting_until):
+                return
 
     async def _told_too(self, chunk: Chunk, results: list[Result], waiting_until: datetime | None) -> bool:
-        known = await self._table.get(chunk.batch_id, chunk.row)
+        try:
+            known = await self._table.get(chunk.batch_id, chunk.row)
+        except EntityMissingError:
+            return False  # The batch was deleted since it was seen.
         before = results_in(known)
         after = merged(before, results)
         if after == before and waiting_until is None and "WaitingUntil" not in known:
             return True  # Told before: this is not when the batch came to its end.
-        both = {**_key(chunk.batch_id, chunk.row), **told(after, now=datetime.now(UTC), waiting_until=waiting_until)}
+        both = told(after, now=datetime.now(UTC), waiting_until=waiting_until)
+        return await self._told(chunk, both, Verb.REPLACE, known.metadata["etag"] or "")
+
+    async def _told(self, chunk: Chunk, said: Entity, verb: Verb, etag: str = "") -> bool:
+        """Write a result record if it is as the operation assumes, and the batch is there."""
+        there = Operation(Verb.MERGE, key_of(chunk.batch_id, BATCH_ROW), ANY_VERSION)
         try:
-            await self._table.do(Operation(Verb.REPLACE, both, known.metadata["etag"] or ""))
-        except (EntityChangedError, EntityMissingError):
+            await self._table.transact([there, Operation(verb, {**key_of(chunk.batch_id, chunk.row), **said}, etag)])
+        except TransactionConflictError:
             return False
         return True
 
     async def progress(self, batch: Batch) -> Progress:
         """Add up what is known of a batch."""
-        succeeded = failed = 0
-        changed_at = waiting_until = None
-        async for row in self._table.query(_chunk_rows(batch.id), select=[*_COUNTS, "ToldAt", "WaitingUntil"]):
-            succeeded += row["Succeeded"]
-            failed += row["Failed"]
-            changed_at = max(changed_at or row["ToldAt"], row["ToldAt"])
-            waiting = row.get("WaitingUntil")
-            waiting_until = max(waiting_until or waiting, waiting) if waiting else waiting_until
-        return Progress(batch, succeeded, failed, changed_at, waiting_until)
+        return added_up(batch, [row async for row in self._table.query(_chunk_rows(batch.id), select=COUNTS_AND_TIMES)])
 
     async def results_after(self, batch_id: str, index: int, *, failed_only: bool) -> AsyncIterator[Result]:
         """Yield the results whose index is greater, in order."""
@@ -196,37 +202,24 @@ class BatchStore:
                 if result.index > index and (result.failed or not failed_only):
                     yield result
 
+    async def delete(self, batch_id: str) -> int | None:
+        """Stop a batch and delete what is kept of it. See ``deletion.delete``."""
+        return await deletion.delete(self._table, batch_id) if BATCH_ID.fullmatch(batch_id) else None
+
+    async def was_deleted(self, batch_id: str) -> bool:
+        """Tell whether somebody has deleted a batch before its time."""
+        return await self._is_there(batch_id, deletion.DELETED_ROW)
+
     async def delete_before(self, moment: datetime) -> int:
-        """Delete every batch, and every key, that is older; return how many batches there were.
+        """Delete every batch, and every key, that is older. See ``expiry.delete_before``."""
+        return await expiry.delete_before(self._table, moment)
 
-        What was deleted is, and the next call goes on.
-        """
-        deleted = 0
-        old = f"RowKey eq '{_BATCH}' and CreatedAt lt datetime'{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}'"
-        async for row in self._table.query(old, select=["PartitionKey", "RowKey"]):
-            partition = row["PartitionKey"]
-            await self.delete(partition)
-            deleted += not partition.startswith("key-")
-        return deleted
-
-    async def delete(self, partition: str) -> None:
-        """Delete all of a batch, or a key: a message of the batch finds nothing any more."""
-        # The batch itself goes last: if this ends in the middle, the rest is found again.
-        rows = [
-            one["RowKey"]
-            async for one in self._table.query(
-                f"PartitionKey eq '{partition}' and RowKey ne '{_BATCH}'", select=["RowKey"]
-            )
-        ]
-        for begin in range(0, len(rows), LARGEST_TRANSACTION):
-            await self._delete(partition, rows[begin : begin + LARGEST_TRANSACTION])
-        await self._delete(partition, [_BATCH])
-
-    async def _delete(self, partition: str, rows: Sequence[str]) -> None:
+    async def _is_there(self, partition: str, row: str) -> bool:
         try:
-            await self._table.transact([Operation(Verb.DELETE, _key(partition, row), "*") for row in rows])
-        except TransactionConflictError:
-            return  # Somebody else is deleting it at this moment; what they leave is found again.
+            await self._table.get(partition, row)
+        except EntityMissingError:
+            return False
+        return True
 
 
 def _chunk_rows(batch_id: str) -> str:
@@ -235,14 +228,6 @@ def _chunk_rows(batch_id: str) -> str:
 
 def _page_rows(batch_id: str, pages: Sequence[Sequence[SentRecord]]) -> list[Entity]:
     return [
-        {**_key(batch_id, _page_row(number)), **packed("Records", [record.to_json() for record in page])}
+        {**key_of(batch_id, page_row(number)), **packed("Records", [record.to_json() for record in page])}
         for number, page in enumerate(pages)
     ]
-
-
-def _page_row(number: int) -> str:
-    return f"page-{number:05}"
-
-
-def _key(partition: str, row: str) -> Entity:
-    return {"PartitionKey": partition, "RowKey": row}

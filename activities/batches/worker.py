@@ -17,7 +17,7 @@ from activities.batches.chunks import Chunk
 from activities.batches.records import SentRecord
 from activities.batches.store import BatchStore
 from activities.batches.task import Task
-from activities.contract.activity import ActivityRequest, Outcome
+from activities.contract.activity import ActivityRequest
 from activities.contract.models import Defaults
 from activities.errors import ErrorCode, PermanentError, TransientError
 from activities.execution import patience
@@ -112,15 +112,13 @@ class BatchWorker:
         checked = partial(check, batch_id=task.batch_id, accepted_at=task.accepted_at, defaults=defaults)
         refused, requests = checked(records)
         task = replace(task, attempts=task.attempts + 1)
-        done = await self._create(task, requests, _requests_of(page, checked), deliveries=deliveries)
+        done = await self._carry_out(task, requests, _requests_of(page, checked), deliveries=deliveries)
         ends = [*refused, *done.results, *_given_up(task, done, requests)]
         delay_seconds = done.delay_seconds(attempts=task.attempts, jitter=self.jitter)
-        outcomes = results.outcomes(ends)
         telemetry.event(
             "chunkWorkedOff",
             batch=telemetry.digest(chunk.batch_id),
-            created=outcomes[Outcome.CREATED],
-            unchanged=outcomes[Outcome.UNCHANGED],
+            outcomes=results.outcomes(ends),
             failedByCode=results.failed_by_code(ends),
             waitingByCode=done.waiting_by_code,
             attempts=task.attempts,
@@ -132,7 +130,7 @@ class BatchWorker:
             await self.store.tell(chunk, ends, waiting_until=until)
         await self.put_back(task, done, delay_seconds=delay_seconds)
 
-    async def _create(
+    async def _carry_out(
         self, task: Task, requests: Mapping[int, ActivityRequest], ahead: Iterable[ActivityRequest], *, deliveries: int
     ) -> Round:
         if deliveries > MOST_DELIVERIES:

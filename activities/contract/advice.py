@@ -21,6 +21,12 @@ ADVICE: Mapping[str, Advice] = {
         actor=Actor.SENDER,
         text="Correct what the message names, and send it again.",
     ),
+    ErrorCode.INVALID_FILE: Advice(
+        meaning="The file cannot be read as rows of cells; the message says what it is, or where it is broken.",
+        title="Not a file that can be read",
+        actor=Actor.SENDER,
+        text="Save it again as an Excel workbook (.xlsx) or as CSV UTF-8, and send that.",
+    ),
     ErrorCode.UNAUTHENTICATED: Advice(
         meaning="The caller has not signed in, where the app wants Microsoft Entra ID instead of a key.",
         title="Nobody has signed in",
@@ -125,7 +131,8 @@ ADVICE: Mapping[str, Advice] = {
         title="The learning provider is not switched on",
         actor=Actor.ADMIN,
         text="A Knowledge Administrator has to switch on course activities for the learning provider "
-        "(isCourseActivitySyncEnabled). Then send it again as it is.",
+        "(isCourseActivitySyncEnabled) or, if they are on, let the app act as the application that registered it. Then "
+        "send it again as it is.",
         waited_for=True,
     ),
     ErrorCode.PROVIDER_NOT_REGISTERED: Advice(
@@ -133,7 +140,8 @@ ADVICE: Mapping[str, Advice] = {
         title="The learning provider is not known",
         actor=Actor.SENDER,
         text="Check the registration id of the learning provider. If it is right, an admin has to register the "
-        "provider in your organization; then send it again.",
+        "provider in your organization or, if it is registered, let the app act as the application that did it; then "
+        "send it again.",
         then_admin=True,
         waited_for=True,
     ),
@@ -145,7 +153,7 @@ ADVICE: Mapping[str, Advice] = {
         waited_for=True,
     ),
     ErrorCode.GRAPH_PERMISSION_MISSING: Advice(
-        meaning="The app's identity lacks a Graph permission; the message says which.",
+        meaning="The app's identity lacks a Graph permission, or a tenant has not let it in; the message says which.",
         title="The app lacks a permission",
         actor=Actor.ADMIN,
         text="An admin has to grant the permission that the message names to the app. It can take up to 24 hours to "
@@ -166,7 +174,7 @@ ADVICE: Mapping[str, Advice] = {
         in_reports="Microsoft Graph failed again and again. Send the record again in a while.",
     ),
     ErrorCode.GRAPH_UNAVAILABLE: Advice(
-        meaning="Graph cannot be reached or says it is not available; nothing was created.",
+        meaning="Graph cannot be reached or says it is not available; nothing was done.",
         title="Microsoft Graph was not available",
         actor=Actor.NOBODY,
         text="Send it again in a while, as it is.",
@@ -180,10 +188,10 @@ ADVICE: Mapping[str, Advice] = {
         then_admin=True,
     ),
     ErrorCode.CREATE_IN_PROGRESS: Advice(
-        meaning="Another request is creating the same activity at this moment.",
-        title="Somebody else was creating the same activity",
+        meaning="Another request is at the same activity at this moment.",
+        title="Somebody else was at the same activity",
         actor=Actor.NOBODY,
-        text="Send it again as it is, to see what became of it: with the same external id, nothing is created twice.",
+        text="Send it again as it is, to see what became of it: with the same external id, nothing is done twice.",
     ),
     ErrorCode.IDENTITY_UNAVAILABLE: Advice(
         meaning="The app got no token, or none that Graph takes; the message says what an admin checks.",
@@ -196,7 +204,7 @@ ADVICE: Mapping[str, Advice] = {
         meaning="Sent, no answer, and looking it up did not tell. Repeat with the same external id.",
         title="Microsoft Graph did not say whether it worked",
         actor=Actor.NOBODY,
-        text="Send it again as it is: with the same external id, nothing is created twice.",
+        text="Send it again as it is: with the same external id, nothing is done twice.",
     ),
     ErrorCode.INTERNAL_ERROR: Advice(
         meaning="A bug, or a setting that cannot be used (the message names it).",
@@ -208,7 +216,7 @@ ADVICE: Mapping[str, Advice] = {
 # A record can carry a code that this version does not know: another version wrote it while the app was updated.
 _OTHER = Advice(
     meaning="An error that another version of the app knows.",
-    title="It could not be created",
+    title="It could not be carried out",
     actor=Actor.SENDER,
     text="Read the message, correct what it names, and send it again. If that fails, too, show it to the admin of the "
     "app.",

@@ -10,12 +10,23 @@ from functools import cache
 from importlib.resources import files
 from zoneinfo import ZoneInfo
 
+from activities.contract import calendars, made_by_machines
+
 _ISO_8601 = re.compile(
     r"(?P<date>\d{4}-\d{2}-\d{2})"
-    r"(?:[Tt ](?P<time>\d{2}:\d{2}(?P<seconds>:\d{2}(?:\.\d{1,12})?)?)"
-    r"[ ]?(?P<offset>[Zz]|[+-]\d{2}(?::?\d{2})?)?)?",
-    re.ASCII,
+    r"(?:[Tt ](?P<time>\d{1,2}:\d{2}(?P<seconds>:\d{2}(?:\.\d{1,12})?)?)"
+    r"[ ]?(?P<offset>Z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)?)?",
+    re.ASCII | re.IGNORECASE,
 )
+# A day as every program writes it, whichever of day and month comes first, and its time.
+_DAY = re.compile(
+    r"(?:(?P<iso>\d{4}-\d{2}-\d{2})|(?P<one>\d{1,2})[/.-](?P<other>\d{1,2})[/.-](?P<year>\d{4}))(?:[T ](?P<time>.*))?",
+    re.ASCII | re.IGNORECASE | re.DOTALL,
+)
+_MIDNIGHT = re.compile(
+    r"(?:0?0:00(?::00(?:\.0+)?)?|12:00(?::00)? ?AM) ?(?:Z|UTC|GMT|[+-]\d\d:?\d\d)?", re.ASCII | re.IGNORECASE
+)
+_EPOCH = datetime.fromtimestamp(0, UTC)
 _EXCEL_SERIAL = re.compile(r"\d{4,6}(?:\.\d+)?", re.ASCII)
 _DAY_MONTH_ORDER = re.compile(r"\d{1,4}[/.]\d{1,2}[/.]\d{1,4}.*", re.ASCII | re.DOTALL)
 _WIDEST_OFFSET = timedelta(hours=14)  # The world's widest offset, and Edm.DateTimeOffset's limit.
@@ -40,7 +51,7 @@ def find_zone(name: str) -> tzinfo | None:
 
 def find_zone_name(name: str) -> str | None:
     """Return a zone's name in its own spelling, whatever case and surrounding space it was given in, or None."""
-    said = name.strip()
+    said = made_by_machines.trimmed(name)
     if said in _UTC_NAMES:
         return said
     if said.casefold() == "z":
@@ -60,6 +71,20 @@ def _zone_keys() -> dict[str, str]:
 
     keys = (files("tzdata") / "zones").read_text("utf-8").split()
     return {key: key for key in keys if key != "Factory"} | win_tz
+
+
+def means_no_date(text: str) -> bool:
+    """Tell whether a program wrote this where there is no date: the first day that it knows, or the last one."""
+    # No program begins or ends to count in this century, in which most dates are.
+    found = None if text.startswith("20") else _DAY.fullmatch(made_by_machines.trimmed(text))
+    if found is None:
+        return False
+    one, other, year = found["one"], found["other"], found["year"]
+    days = {found["iso"]} if found["iso"] else {f"{year}-{one:0>2}-{other:0>2}", f"{year}-{other:0>2}-{one:0>2}"}
+    if days & calendars.NEVER:
+        return True
+    at_midnight = found["time"] is None or _MIDNIGHT.fullmatch(found["time"])
+    return bool(at_midnight and days & calendars.NO_DAYS) or moment_of(found[0]) == _EPOCH
 
 
 def date_time_offset(text: str, *, zone: tzinfo, time_if_missing: str = START_OF_DAY) -> str:
@@ -93,15 +118,12 @@ def date_time_time_zone(text: str, *, zone_name: str | None, zone: tzinfo) -> di
             )
         # Not the moments are compared: where the clocks go back, Python calls two zones' moments always unequal.
         if offset and _moment(local + offset).utcoffset() != _moment(local).replace(tzinfo=named).utcoffset():
-            raise InvalidDateError("has an offset in dateTime that contradicts its timeZone: remove one of the two")
+            raise InvalidDateError("has an offset in dateTime that contradicts its timeZone: correct one of the two")
         return {"dateTime": local, "timeZone": own_name}
     if offset in {"Z", "+00:00"} or (not offset and zone is UTC):
         return {"dateTime": local, "timeZone": "UTC"}
     moment = datetime.fromisoformat(local + offset) if offset else _moment(local).replace(tzinfo=zone)
-    try:
-        in_utc = moment.astimezone(UTC)
-    except OverflowError as error:
-        raise InvalidDateError("is outside the years 0001 to 9999") from error
+    in_utc = moment.astimezone(UTC)
     # Only hours and minutes move between zones: the fraction's digits stay as they were sent.
     _, point, fraction = local.partition(".")
     return {"dateTime": in_utc.replace(tzinfo=None, microsecond=0).isoformat() + point + fraction, "timeZone": "UTC"}
@@ -130,7 +152,11 @@ def _split(text: str, *, time_if_missing: str) -> tuple[str, str]:
     time = found["time"] or time_if_missing
     if found["time"] and not found["seconds"]:
         time += ":00"
+    if time[1] == ":":
+        time = f"0{time}"
     offset = (found["offset"] or "").upper()
+    if offset in {"UTC", "GMT"}:
+        offset = "Z"
     if offset and offset != "Z":
         hours, minutes = offset[:3], offset[3:].lstrip(":") or "00"
         offset = f"{hours}:{minutes}"
@@ -138,6 +164,8 @@ def _split(text: str, *, time_if_missing: str) -> tuple[str, str]:
             raise InvalidDateError("has an offset that does not exist: it goes from -14:00 to +14:00")
     local = f"{found['date']}T{time}"
     _moment(local)
+    if reason := calendars.why_not_year(found["date"]):
+        raise InvalidDateError(reason)
     return local, offset
 
 
@@ -149,7 +177,7 @@ def _moment(local: str) -> datetime:
 
 
 def _offset(moment: datetime) -> str:
-    """Return the moment's UTC offset as "+01:00"; the seconds of offsets before 1900 do not exist in OData."""
+    """Return the moment's UTC offset as "+01:00"; the seconds of Liberia's until 1972 do not exist in OData."""
     minutes = round((moment.utcoffset() or timedelta()) / timedelta(minutes=1))
     return f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}"
 
@@ -157,8 +185,8 @@ def _offset(moment: datetime) -> str:
 def _why_not(text: str) -> str:
     if _EXCEL_SERIAL.fullmatch(text):
         return (
-            "looks like an Excel day number: in the Excel action, set the advanced option "
-            '"DateTime Format" to "ISO 8601"'
+            'looks like an Excel day number: in the Excel action, set the advanced option "DateTime Format" to '
+            "\"ISO 8601\", and where only the day counts, send formatDateTime(…, 'yyyy-MM-dd') of it"
         )
     if _DAY_MONTH_ORDER.fullmatch(text):
         return (

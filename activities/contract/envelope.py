@@ -7,17 +7,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from activities.contract import instructions, values
+from activities.contract import instructions, providers, values
 from activities.contract.instructions import OPERATION
+from activities.contract.kinds import TYPES
 from activities.contract.limits import LONGEST_BATCH_NAME
 from activities.contract.problems import CONTRADICTION, INVALID, REQUIRED, UNKNOWN, closest, refusal
-from activities.contract.validation import ALL_NAMES, EXTERNAL_ID_OF_METADATA, PROVIDER, TYPES
+from activities.contract.validation import ALL_NAMES, EXTERNAL_ID_OF_METADATA
 from activities.errors import Problem
 
 ACTIVITIES, NAME = "activities", "name"
 EXPECTED = f'{{"{ACTIVITIES}": […]}}'
 # What tells a single activity from an envelope.
-_ONLY_OF_ACTIVITIES = frozenset({*ALL_NAMES, *TYPES, EXTERNAL_ID_OF_METADATA}) - {*PROVIDER}
+_ONLY_OF_ACTIVITIES = frozenset({*ALL_NAMES, *TYPES, EXTERNAL_ID_OF_METADATA}) - {*providers.NAMES}
 _MOST_UNKNOWN = 20  # An answer is read by a person, and each suggestion costs time.
 
 
@@ -41,7 +42,7 @@ def open_envelope(value: Any, *, beside: Mapping[str, str] | None = None, has_na
         PermanentError: ``invalidRequest`` with everything that is wrong with the envelope.
     """
     problems: list[Problem] = []
-    known = (ACTIVITIES, *((NAME,) if has_name else ()), *PROVIDER, OPERATION)
+    known = (ACTIVITIES, *((NAME,) if has_name else ()), *providers.NAMES, OPERATION)
     meant: set[str] = set()
     match value:
         case list():
@@ -73,8 +74,8 @@ class Options:
         """Return a record with what it does not say itself: the nearest word holds."""
         if not isinstance(record, dict):
             return record
-        named = any(not values.is_blank(record.get(one)) for one in PROVIDER)
-        provider = {PROVIDER[0]: self.registration_id} if self.registration_id and not named else {}
+        named = any(not values.is_blank(record.get(one)) for one in providers.NAMES)
+        provider = {providers.NAMES[0]: self.registration_id} if self.registration_id and not named else {}
         done = not values.is_blank(record.get(OPERATION))
         operation = {OPERATION: self.operation} if self.operation and not done else {}
         return {**record, **provider, **operation} if provider or operation else record
@@ -88,26 +89,26 @@ def parse_options(given: Mapping[str, Any], problems: list[Problem]) -> Options:
             name = values.text(given[NAME], longest=LONGEST_BATCH_NAME)
         except values.InvalidValueError as error:
             problems.append(Problem(INVALID, f"{NAME} {error}.", NAME))
-    providers: list[str] = []
-    for one in PROVIDER:
+    given_providers: list[str] = []
+    for one in providers.NAMES:
         if not values.is_blank(given.get(one)):
             try:
-                providers.append(values.guid(given[one]))
+                given_providers.append(values.guid(given[one]))
             except values.InvalidValueError as error:
                 problems.append(Problem(INVALID, f"{one} {error}.", one))
-    if len({one.casefold() for one in providers}) > 1:
-        message = f"{' and '.join(PROVIDER)} both name the provider, but they differ: send one."
-        problems.append(Problem(CONTRADICTION, message, PROVIDER[0]))
+    if len({one.casefold() for one in given_providers}) > 1:
+        message = f"{' and '.join(providers.NAMES)} both name the provider, but they differ: send one."
+        problems.append(Problem(CONTRADICTION, message, providers.NAMES[0]))
     said = given.get(OPERATION)
     operation = "" if values.is_blank(said) else str(instructions.operation_named(said, problems))
-    return Options(name, next(iter(providers), ""), operation)
+    return Options(name, next(iter(given_providers), ""), operation)
 
 
 def _refuse_unknown(envelope: Mapping[str, Any], known: tuple[str, ...], problems: list[Problem]) -> set[str]:
     """Add the properties that nobody knows; return what was probably meant by them."""
     unknown = [name for name in envelope if name not in known]
     meant = {name: closest(name, known) for name in unknown[:_MOST_UNKNOWN]}
-    options = " and ".join(f'"{one}"' for one in known if one in {NAME, PROVIDER[0]})
+    options = ", ".join(f'"{one}"' for one in known if one in {NAME, providers.NAMES[0], OPERATION})
     for name, close in meant.items():
         what = f'did you mean "{close}"?' if close else f'beside "{ACTIVITIES}" there can be {options}.'
         problems.append(Problem(UNKNOWN, f'"{values.shown(name)}" is not known: {what}', values.shown(name)))
@@ -123,9 +124,9 @@ def _records(value: Any, problems: list[Problem]) -> list[Any]:
         case dict():
             return [value]
         case []:
-            message, code = "is an empty list: there is nothing to create.", REQUIRED
+            message, code = "is an empty list: there is nothing to do.", REQUIRED
         case _ if values.is_blank(value):
-            message, code = "is required: the list of the activities to create.", REQUIRED
+            message, code = "is required: the list of the activities.", REQUIRED
         case str():
             message, code = "is a text, but must be a list: in a flow, put json(…) around it.", INVALID
         case _:

@@ -7,7 +7,7 @@ from collections import Counter
 from itertools import islice
 from typing import Any, Never
 
-from activities.contract import values
+from activities.contract import charsets, made_by_machines, values, wrappings
 from activities.contract.limits import LARGEST_ACTIVITY_BYTES, MOST_LEVELS, MOST_VALUES
 from activities.errors import ErrorCode, PermanentError
 
@@ -17,26 +17,40 @@ _TEXT_OR_VALUE = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|([\[{,])', re.DOTALL)
 
 
 def decode(
-    body: bytes, *, largest_bytes: int = LARGEST_ACTIVITY_BYTES, expected: str = "the activity's properties"
+    body: bytes,
+    *,
+    largest_bytes: int = LARGEST_ACTIVITY_BYTES,
+    expected: str = "the activity's properties",
+    content_type: str = "",
 ) -> Any:
-    """Return the JSON value that a body holds, whatever its Content-Type says; a JSON text that holds JSON is opened.
+    """Return the JSON value that a body holds, whatever its Content-Type says and whatever was put around it.
 
     Args:
         body: What came.
         largest_bytes: The most that is read.
         expected: What should stand in the body, to tell those who sent nothing.
+        content_type: What its sender calls it, for the charset of a body that is not in UTF-8.
 
     Raises:
-        PermanentError: ``invalidJson`` with line and column, or ``requestTooLarge``.
+        PermanentError: ``invalidJson`` with line and column, ``invalidRequest`` for another service's envelope, or
+            ``requestTooLarge``.
     """
     if len(body) > largest_bytes:
         raise PermanentError(
             ErrorCode.REQUEST_TOO_LARGE,
             f"The body is too large: {len(body):,} bytes. It may have up to {largest_bytes:,}.",
         )
-    # No name for the text: it can have four bytes for each of the body's, and is not needed any more.
-    value = _parse(_decoded(body), expected)
-    return _parse(value, expected) if isinstance(value, str) else value
+    value = _value(_decoded(body, content_type), expected)
+    for _ in range(wrappings.MOST_LAYERS):
+        if isinstance(value, str):
+            # JSON in a JSON text.
+            value = _value(value, expected)
+        elif file := wrappings.file_in(value):
+            value = _value(_decoded(file.body, file.content_type), expected)
+        else:
+            break
+    wrappings.refuse_envelope(value)
+    return value
 
 
 def writable(value: Any) -> Any:
@@ -64,9 +78,20 @@ def has_more_values(text: str, *, than: int) -> bool:
     return next(islice(values_in_it, than, None), None) is not None
 
 
-def _decoded(body: bytes) -> str:
+def _value(text: str, expected: str) -> Any:
+    inner = wrappings.out_of_text(text)
+    for _ in range(wrappings.MOST_LAYERS):
+        if inner is None:
+            break
+        text = _decoded(inner, "")
+        inner = wrappings.out_of_text(text)
+    return _parse(text, expected)
+
+
+def _decoded(body: bytes, content_type: str) -> str:
+    wrappings.refuse_packed(body)
     try:
-        return body.decode(json.detect_encoding(body))
+        return charsets.decode(body, json.detect_encoding(body), content_type=content_type)
     except UnicodeDecodeError as error:
         raise _invalid_json(
             f"The body is not text in UTF-8 from byte {error.start + 1} on. Send JSON as text, not a file."
@@ -74,7 +99,8 @@ def _decoded(body: bytes) -> str:
 
 
 def _parse(text: str, expected: str) -> Any:
-    text = text.removeprefix("\ufeff")  # In a flow, the text of a file keeps its byte order mark.
+    # In a flow, the text of a file keeps its byte order mark; a line end before it counts as a line.
+    text = text.strip(made_by_machines.INVISIBLE)
     if not text or text.isspace():
         raise _invalid_json(
             f"The body is empty. Put {expected} into the body as JSON; "

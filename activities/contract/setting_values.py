@@ -13,6 +13,7 @@ from activities.contract import dates, json_text, values
 from activities.errors import ActivityError
 
 GRAPH_BASE_URL = "https://graph.microsoft.com/v1.0"
+AUTHORITY_HOST = "https://login.microsoftonline.com"
 
 # Viva Learning's activities exist in the global cloud alone.
 # Source: https://learn.microsoft.com/graph/deployments#microsoft-graph-and-graph-explorer-service-root-endpoints
@@ -102,6 +103,19 @@ def _public(url: str) -> str:
     return url.rstrip("/")
 
 
+def _tenants_of_providers(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        said = json_text.decode(value.encode())
+        found = {provider.casefold(): tenant.casefold() for provider, tenant in said.items()}
+    except (ActivityError, AttributeError):
+        found = {}
+    if not found or not all(map(values.is_guid, (*found, *found.values()))):
+        raise wrong('be JSON such as {"<registration id>": "<tenant id>"}, with GUIDs')
+    return found
+
+
 def _providers_of_clients(value: object) -> object:
     if not isinstance(value, str):
         return value
@@ -145,9 +159,18 @@ def whole(unit: str) -> BeforeValidator:
 
 GraphUrl = Annotated[str, AfterValidator(_graph)]
 PublicUrl = Annotated[str, AfterValidator(_public)]
+# The managed identity's assertion goes there, so never without TLS. A name alone is taken, as azure-identity does.
+AuthorityHost = Annotated[
+    str,
+    _must(
+        f"be a host such as {AUTHORITY_HOST}",
+        re.compile(r"(?:https://)?[a-z0-9.-]+(?::\d{1,5})?/?", re.ASCII | re.IGNORECASE).fullmatch,
+    ),
+]
 ConnectionString = Annotated[str, _must("be a connection string", _is_connection_string)]
 TimeZone = Annotated[tzinfo, BeforeValidator(_zone)]
 ProvidersOfClients = Annotated[Mapping[str, frozenset[str]], BeforeValidator(_providers_of_clients)]
+TenantsOfProviders = Annotated[Mapping[str, str], BeforeValidator(_tenants_of_providers)]
 Guid = Annotated[str, _must("be a GUID", values.is_guid)]
 Ids = Annotated[frozenset[str], BeforeValidator(_ids)]
 Account = Annotated[

@@ -3,20 +3,18 @@
 The rules of single properties are the models'; here is what concerns the record as a whole.
 """
 
-import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
 from pydantic import ValidationError
 
-from activities.contract import instructions, values
+from activities.contract import instructions, providers, values, wrappings
 from activities.contract.activity import ActivityRequest, Operation
-from activities.contract.limits import LONGEST_TEXT
+from activities.contract.kinds import TYPE, TYPES, kind_of
 from activities.contract.models import Assignment, CourseActivity, Defaults, Json, SelfInitiatedCourse
 from activities.contract.problems import (
     CONTRADICTION,
     INVALID,
-    NOT_ALLOWED,
     REQUIRED,
     UNKNOWN,
     closest,
@@ -24,31 +22,30 @@ from activities.contract.problems import (
     missing,
     refusal,
 )
-from activities.errors import ErrorCode, PermanentError, Problem
+from activities.errors import Problem
 
-# Two names for one thing: Graph's, and one without a dot, which the designer of flows can fill in.
-TYPES = ODATA_TYPE, TYPE = "@odata.type", "type"
-_MODELS: tuple[type[CourseActivity], ...] = (Assignment, SelfInitiatedCourse)
-# The API page's text calls the second type by a shorter name, too.
-_KINDS = {model.type_name.casefold(): model for model in _MODELS} | {"selfinitiated": SelfInitiatedCourse}
-PROVIDER = ("registrationId", "learningProviderId")  # Two names for one thing.
 EXTERNAL_ID = "externalCourseActivityId"
 # Two ways to say who or what is meant, of which a record takes one.
 ALTERNATIVES = {"learnerUserId": "learnerEmployeeId", "learningContentId": "learningContentExternalId"}
 # Operations that need the whole record; the others need no more than the activity's name.
 WHOLE = frozenset({Operation.CREATE, Operation.UPSERT})
 EXTERNAL_ID_OF_METADATA = "externalcourseActivityId"  # The spelling of Graph's metadata.
+_APART = frozenset({*TYPES, EXTERNAL_ID_OF_METADATA})  # Read by themselves.
 _ANSWERED_BY_GRAPH = frozenset({"id", "@odata.context", "@odata.etag"})
 _MOST_UNKNOWN = 20  # An answer is read by a person, and each suggestion costs time.
 _NAMES_OF = {
     model: frozenset(one.alias or "" for one in model.model_fields.values())
     for model in (CourseActivity, Assignment, SelfInitiatedCourse)
 }
-_DESCRIPTIONS = {one.alias or "": one.description or "" for kind in _MODELS for one in kind.model_fields.values()}
-_NAMES_A_DELETION = frozenset({*TYPES, *PROVIDER, EXTERNAL_ID, EXTERNAL_ID_OF_METADATA})
+_DESCRIPTIONS = {
+    one.alias or "": one.description or ""
+    for kind in (Assignment, SelfInitiatedCourse)
+    for one in kind.model_fields.values()
+}
+_NAMES_A_DELETION = frozenset({*TYPES, *providers.NAMES, EXTERNAL_ID, EXTERNAL_ID_OF_METADATA})
 ALL_NAMES = frozenset[str]().union(*_NAMES_OF.values())
 # A null here says no more than a missing property, and Graph must not be sent one.
-_NO_NULL = frozenset({EXTERNAL_ID, *PROVIDER, *ALTERNATIVES, *ALTERNATIVES.values()}).union(
+_NO_NULL = frozenset({EXTERNAL_ID, *providers.NAMES, *ALTERNATIVES, *ALTERNATIVES.values()}).union(
     one.alias or "" for model in _NAMES_OF for one in model.model_fields.values() if one.is_required()
 )
 
@@ -62,7 +59,8 @@ def parse_activity(
         record: What JSON gave.
         kind: The kind that the route stands for, or None where ``@odata.type`` or ``type`` has to say it.
         defaults: The app's settings that bear on requests.
-        operation: What the route does, or None where the record can say it.
+        operation: What the route does, or None where the record can say it. Where it updates or deletes, the record can
+            name the activity by Graph's id, too.
 
     Raises:
         PermanentError: ``invalidRequest`` with every problem at once, each naming its property; ``notAllowed`` if the
@@ -71,33 +69,54 @@ def parse_activity(
     if not isinstance(record, dict):
         message = "The body must be one JSON object with the activity's properties."
         if isinstance(record, list):
-            message += " It is a list: in a flow, send one request for each item."
+            message += " It is a list: many activities go to POST /api/batches, in one list without lists inside."
         raise refusal([Problem(INVALID, message)])
+    record = {
+        name: wrappings.opened(value) if isinstance(value, wrappings.NESTING) else value
+        for name, value in record.items()
+    }
     problems: list[Problem] = []
     wanted, as_of, record = instructions.parse(record, route=operation, zone=defaults.zone, problems=problems)
+    graph_id = _graph_id(record.pop("id", None), problems) if operation and wanted not in WHOLE else ""
     if wanted is Operation.DELETE:
         # A list of what is to go may be the list that it was made from.
         record = {name: value for name, value in record.items() if name in _NAMES_A_DELETION}
-    model = _kind_of(record, kind, problems, needed=wanted in WHOLE) or CourseActivity
+    model = kind_of(record, kind, problems, needed=wanted in WHOLE) or CourseActivity
     names = _NAMES_OF[model] if model is not CourseActivity else ALL_NAMES
     properties = _known_properties(record, model, names, problems)
-    if wanted is not Operation.CREATE and not problems and EXTERNAL_ID not in properties:
+    if wanted is not Operation.CREATE and not problems and EXTERNAL_ID not in properties and not graph_id:
         problems.append(Problem(REQUIRED, f"{EXTERNAL_ID} is required: it says which activity is meant.", EXTERNAL_ID))
     for one, other in ALTERNATIVES.items():
         if (one in properties) == (other in properties):
             problems += either(one, other, properties, _DESCRIPTIONS, needed=wanted in WHOLE)
+    if graph_id and EXTERNAL_ID in properties:
+        problems.append(
+            Problem(CONTRADICTION, f"{EXTERNAL_ID} and id both say which activity is meant: send one.", "id")
+        )
     activity: CourseActivity | None = None
     try:
         # Where the kind is unknown, what both kinds share is still checked: one answer names all that is wrong.
         own = properties if wanted not in WHOLE else _only(properties, _NAMES_OF[model])
         activity = _model_of(model, wanted).model_validate(own, context=defaults)
+        problems += _percent_of_one(activity)
     except ValidationError as error:
         problems += [_problem(one) for one in error.errors(include_url=False, include_input=False)]
-    registration_id = _registration_id(properties, defaults, problems)
+    registration_id = providers.registration_id_of(properties, defaults, problems)
     if problems or activity is None or registration_id is None:
         raise refusal(problems)
-    _check_client(defaults, registration_id)
-    return ActivityRequest(registration_id, activity, wanted, as_of)
+    providers.check_client(defaults, registration_id)
+    return ActivityRequest(registration_id, activity, wanted, as_of, graph_id=graph_id)
+
+
+def _graph_id(said: object, problems: list[Problem]) -> str:
+    """Return Graph's id of the activity that is meant, "" if none was said; or add what is wrong with it."""
+    if values.is_blank(said):
+        return ""
+    try:
+        return values.text(said)
+    except values.InvalidValueError as error:
+        problems.append(Problem(INVALID, f"id {error}.", "id"))
+        return ""
 
 
 def _only(record: Json, names: Collection[str]) -> Json:
@@ -112,41 +131,6 @@ def _model_of(model: type[CourseActivity], wanted: Operation) -> type[CourseActi
     return PARTIAL[model]
 
 
-def _kind_of(
-    record: Json, expected: type[CourseActivity] | None, problems: list[Problem], *, needed: bool
-) -> type[CourseActivity] | None:
-    said = {name: record[name] for name in TYPES if not values.is_blank(record.get(name))}
-    if not said and expected is None and needed:
-        message = f"{ODATA_TYPE} is required: write {_types(ODATA_TYPE)}; or {TYPE}: {_types(TYPE)}."
-        problems.append(Problem(REQUIRED, message, ODATA_TYPE))
-    kinds = {name: kind_named(value) for name, value in said.items()}
-    for name, kind in kinds.items():
-        if kind is None:
-            message = f"{name} is not a type that can be created: write {_types(name)}."
-            problems.append(Problem(INVALID, message, name))
-        elif expected not in {None, kind}:
-            message = (
-                f"{name} says {kind.spoken_name}, but this operation is for {expected.spoken_name}: "
-                "use the operation for the other type, or remove it."
-            )
-            problems.append(Problem(CONTRADICTION, message, name))
-    known = [kind for kind in kinds.values() if kind]
-    if expected is None and len(set(known)) > 1:
-        message = f"{' and '.join(TYPES)} both say which kind of activity it is, but they differ: send one."
-        problems.append(Problem(CONTRADICTION, message, TYPE))
-    return expected or next(iter(known), None)
-
-
-def kind_named(said: object) -> type[CourseActivity] | None:
-    """Return the kind that a caller means by a name ("#microsoft.graph.learningAssignment", "Assignment"), if any."""
-    name = re.sub(r"[\s_-]", "", said[:LONGEST_TEXT]).casefold().removeprefix("#") if isinstance(said, str) else ""
-    return _KINDS.get(name.removeprefix("microsoft.graph.").removeprefix("learning"))
-
-
-def _types(name: str) -> str:
-    return " or ".join(f'"{model.odata_type if name == ODATA_TYPE else model.type_name}"' for model in _MODELS)
-
-
 def _known_properties(
     record: Json, model: type[CourseActivity], names: frozenset[str], problems: list[Problem]
 ) -> Json:
@@ -154,11 +138,11 @@ def _known_properties(
     properties: Json = {}
     unknown: list[str] = []
     for name, value in record.items():
-        if name in {*TYPES, EXTERNAL_ID_OF_METADATA}:
+        if name in _APART:
             continue
         if name in names:
             # Null is kept where the API page allows it; an empty text says the same as a missing property.
-            if not (values.is_blank(value) and (value is not None or name in _NO_NULL)):
+            if not (values.says_nothing(name, value) and (value is not None or name in _NO_NULL)):
                 properties[name] = value
         elif not (values.is_blank(value) and name in ALL_NAMES | _ANSWERED_BY_GRAPH):
             unknown.append(name)
@@ -174,60 +158,21 @@ def _known_properties(
     return properties
 
 
+def _percent_of_one(activity: CourseActivity) -> list[Problem]:
+    if activity.status != "completed" or activity.completion_percentage != 1:
+        return []
+    message = (
+        "completionPercentage is 1 for a course that is completed: a column of percentages holds 1 for 100 %, so "
+        "multiply it by 100."
+    )
+    return [Problem(INVALID, message, "completionPercentage")]
+
+
 def _same_text(one: object, other: object) -> bool:
     try:
         return one is other or values.text(one) == values.text(other)
     except values.InvalidValueError:
         return False
-
-
-def _registration_id(properties: Json, defaults: Defaults, problems: list[Problem]) -> str | None:
-    given = {name: properties[name] for name in PROVIDER if name in properties}
-    if not given:
-        if defaults.registration_id is None:
-            message = "registrationId is required: the learning provider's registration ID, a GUID."
-            problems.append(Problem(REQUIRED, message, "registrationId"))
-        return defaults.registration_id
-    said = {name: value.strip() for name, value in given.items() if isinstance(value, str)}
-    if not said:
-        return None  # The models say what is wrong with it.
-    if len({one.casefold() for one in said.values()}) > 1:
-        message = "registrationId and learningProviderId both name the provider, but they differ: send one."
-        problems.append(Problem(CONTRADICTION, message, "registrationId"))
-    name, registration_id = next(iter(said.items()))
-    allowed = defaults.allowed_registration_ids
-    if allowed and values.is_guid(registration_id) and registration_id.casefold() not in allowed:
-        message = f"{name} is not one of the learning providers that this app may write to; its admin can allow it."
-        problems.append(Problem(NOT_ALLOWED, message, name))
-    return registration_id
-
-
-def parse_provider(said: str, defaults: Defaults) -> str:
-    """Return the provider that a query names, or the default one.
-
-    Raises:
-        PermanentError: ``invalidRequest``, ``notAllowed``; as of a record.
-    """
-    name, problems = PROVIDER[0], list[Problem]()
-    try:
-        given = {} if values.is_blank(said) else {name: values.guid(said)}
-    except values.InvalidValueError as error:
-        raise refusal([Problem(INVALID, f"{name} {error}.", name)]) from error
-    registration_id = _registration_id(given, defaults, problems)
-    if registration_id is None or problems:
-        raise refusal(problems)
-    _check_client(defaults, registration_id)
-    return registration_id
-
-
-def _check_client(defaults: Defaults, registration_id: str) -> None:
-    limited = defaults.registration_ids_of_clients.get(defaults.client_id)
-    if limited is not None and registration_id.casefold() not in limited:
-        message = (
-            "The application that sent this may not write to this learning provider. An admin can allow it in the "
-            "setting CLIENT_APPLICATION_PROVIDERS."
-        )
-        raise PermanentError(ErrorCode.NOT_ALLOWED, message, target=PROVIDER[0])
 
 
 def _problem(error: Mapping[str, Any]) -> Problem:
@@ -242,7 +187,10 @@ def _why_unknown(name: str, model: type[CourseActivity], names: frozenset[str]) 
         return f"{name} is given by Microsoft Graph and cannot be sent: remove it."
     for kind in (Assignment, SelfInitiatedCourse):
         if name in _NAMES_OF[kind]:
-            return f"{name} belongs to {kind.spoken_name}; {model.spoken_name} has no such property: remove it."
+            return (
+                f"{name} belongs to {kind.spoken_name}; {model.spoken_name} has no such property, so it could not be "
+                "sent: is it the right type?"
+            )
     close = closest(name, {*names, TYPE})
     suggestion = f'did you mean "{close}"?' if close else f"{model.spoken_name} has no such property."
     return f'"{values.shown(name)}" is not known: {suggestion}'

@@ -3,12 +3,11 @@
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
-from uuid import UUID, uuid4, uuid5
 
 from activities import telemetry
 from activities.contract.activity import ActivityRequest, Operation, StoredActivity
 from activities.errors import ActivityError, ErrorCode, TransientError
+from activities.execution import identifying
 from activities.execution.decisions import (
     Done,
     End,
@@ -19,31 +18,13 @@ from activities.execution.decisions import (
     plan,
     plan_after_look,
     remembered,
+    seen,
 )
 from activities.execution.gateway import GraphGateway
 from activities.execution.ledger import Claim, Ledger, Released
 from activities.execution.sending import Sender
 
 _PAUSE_SECONDS = 0.2
-# Namespace of the external ids that are derived from a caller's idempotency key; never changes.
-_KEY_NAMESPACE = UUID("6f6d0c52-6c5b-5a0e-9d0e-3f1f0a6b7c11")
-
-
-def identify(request: ActivityRequest, *, idempotency_key: str | None) -> ActivityRequest:
-    """Return the request with an external id: the caller's, else one derived from the key, else a fresh GUID.
-
-    The same key with the same provider gives the same id, on every machine and for ever.
-    """
-    if request.external_id:
-        return request
-    if idempotency_key:
-        # A header can hold bytes that are no text; they, too, name one request.
-        name = f"{request.registration_id.casefold()}:{idempotency_key}".encode(errors="backslashreplace")
-        external_id = uuid5(_KEY_NAMESPACE, name)
-    else:
-        external_id = uuid4()
-    activity = request.activity.model_copy(update={"external_course_activity_id": str(external_id)})
-    return replace(request, activity=activity)
 
 
 async def carry_out(
@@ -63,7 +44,7 @@ async def carry_out(
     """
     ends: dict[int, End] = dict(shut_out(requests, sender.graph))
     open_to = {place: one for place, one in enumerate(requests) if place not in ends}
-    known = await by_ids(open_to, sender.graph, ahead=ahead)
+    known = await identifying.by_ids(open_to, sender.graph, ahead=ahead)
     ends |= {place: one for place, one in known.items() if isinstance(one, ActivityError)}
     wanted = open_to | {place: one for place, one in known.items() if isinstance(one, ActivityRequest)}
     _let_others_wait(wanted, ends)
@@ -72,18 +53,6 @@ async def carry_out(
         ends |= await _carry_out_different({place: wanted[place] for place in sorted(firsts.values())}, sender, ledger)
         _let_others_wait(wanted, ends)
     return [ends[place] for place in range(len(requests))]
-
-
-async def by_ids(
-    requests: Mapping[int, ActivityRequest], graph: GraphGateway, *, ahead: Iterable[ActivityRequest] = ()
-) -> dict[int, ActivityRequest | ActivityError]:
-    """Return requests, by place, with ids for whatever they name otherwise; nobody is asked for those that do not."""
-    named = {place: one for place, one in requests.items() if one.is_by_name}
-    if not named:
-        return {**requests}
-    from activities.execution.names import with_ids
-
-    return {**requests, **await with_ids(named, graph.names, ahead=ahead)}
 
 
 def _let_others_wait(requests: Mapping[int, ActivityRequest], ends: dict[int, End]) -> None:
@@ -143,29 +112,40 @@ async def _plan(claims: Mapping[int, Claim], sender: Sender) -> dict[int, Plan]:
     left_behind = {place: claim.request for place, claim in asked.items() if claim.left_behind}
     others = {place: claim.request for place, claim in asked.items() if not claim.left_behind}
     found = await sender.look_twice(left_behind) | await sender.look(others)
+    # Of what was there once, one look that finds nothing is not believed: it is never made again by a create.
+    doubted = {place: one for place, one in others.items() if claims[place].known and found[place] is None}
+    found |= await sender.look_twice(doubted)
     return plans | {place: _after_look(claims[place], one) for place, one in found.items()}
 
 
 def _after_look(claim: Claim, found: StoredActivity | ActivityError | None) -> Plan:
     if isinstance(found, ActivityError):
         return found
-    return plan_after_look(claim.request, found, claim.known, as_of=claim.left_as_of)
+    claim.learn(seen(found, claim.known, claim.left))
+    return plan_after_look(claim.request, found, claim.known)
 
 
 async def _send(claims: Mapping[int, Claim], plans: Mapping[int, Plan], sender: Sender) -> dict[int, Plan]:
     """Send what has to be sent; what turns out to be there, or gone, against all knowledge is looked up once more."""
     sends = {place: (claims[place].request, one) for place, one in plans.items() if isinstance(one, Send)}
     ends: dict[int, Plan] = dict(await sender.send(sends))
+    for place, end in ends.items():
+        if isinstance(end, ActivityError) and end.code is ErrorCode.ACTIVITY_NOT_FOUND:
+            claims[place].learn(seen(None, claims[place].known, claims[place].left))
     surprised = {place: claims[place].request for place, end in ends.items() if _surprised(claims[place].request, end)}
     for place, found in (await sender.look(surprised)).items():
-        ends[place] = _after_look(claims[place], found)
+        if found is not None or claims[place].request.operation is Operation.UPSERT:
+            ends[place] = _after_look(claims[place], found)
     sends = {place: (claims[place].request, one) for place, one in ends.items() if isinstance(one, Send)}
     return ends | await sender.send(sends)
 
 
 def _surprised(request: ActivityRequest, end: Plan) -> bool:
-    surprises = {ErrorCode.ACTIVITY_NOT_FOUND, ErrorCode.ACTIVITY_EXISTS}
-    return request.operation is Operation.UPSERT and isinstance(end, ActivityError) and end.code in surprises
+    if not isinstance(end, ActivityError):
+        return False
+    if end.code is ErrorCode.ACTIVITY_EXISTS:
+        return True
+    return end.code is ErrorCode.ACTIVITY_NOT_FOUND and request.operation is Operation.UPSERT
 
 
 async def _claim(
@@ -191,10 +171,15 @@ def _settlement(claim: Claim, end: End) -> Known | Released:
     """Return how a claim ends: whoever comes after an outcome that is not known must not send before looking."""
     if isinstance(end, Done):
         return remembered(end, claim.known)
-    if end.code is ErrorCode.ACTIVITY_NOT_FOUND and claim.known is not None:
-        return replace(claim.known, entity=None, deleted=True)
-    might_be_done = isinstance(end, TransientError) and end.may_have_executed
-    return Released(outcome_known=not might_be_done and end.code is not ErrorCode.ACTIVITY_EXISTS)
+    if isinstance(end, TransientError) and end.may_have_executed:
+        return Released(outcome_known=False)
+    if (
+        claim.found_out
+        and claim.known is not None
+        and (claim.known.entity or end.code is not ErrorCode.ACTIVITY_EXISTS)
+    ):
+        return claim.known
+    return Released(outcome_known=end.code is not ErrorCode.ACTIVITY_EXISTS)
 
 
 @asynccontextmanager

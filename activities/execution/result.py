@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Self
 
 from activities.contract import values
-from activities.contract.activity import ActivityRequest, Outcome
+from activities.contract.activity import ActivityRequest, Outcome, id_without_learner
 from activities.contract.advice import advice_on
 from activities.contract.validation import ALL_NAMES
 from activities.errors import ActivityError
@@ -60,7 +60,7 @@ class Result:
     def of_request(cls, index: int, end: Done | ActivityError, request: ActivityRequest) -> Self:
         """Return the result of an identified request."""
         if isinstance(end, Done):
-            return cls(index, end.outcome, values.id_without_learner(end.stored.id), request.external_id)
+            return cls(index, end.outcome, id_without_learner(end.stored.id), request.external_id)
         return cls.of_error(index, end, external_id=request.external_id)
 
     @classmethod
@@ -70,7 +70,7 @@ class Result:
 
     @property
     def failed(self) -> bool:
-        """Whether the activity does not exist because of this record."""
+        """Whether nothing came of this record."""
         return self.outcome is Outcome.FAILED
 
     def to_json(self) -> dict[str, Any]:

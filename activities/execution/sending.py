@@ -83,10 +83,12 @@ class Sender:
         ends: dict[int, End] = {}
         unsent = wanted
         sends_done = 0
+        doubtful: set[int] = set()
         while unsent:
             sends_done += 1
             seconds = min(self.effort.send_seconds, deadline - self.clock.now() - self.effort.reserve_seconds)
             ends |= await self._send_once(unsent, timeout_seconds=seconds, again=sends_done > 1)
+            doubtful |= {place for place in unsent if _might_be_done(ends[place])}
             if sends_done == self.effort.sends:
                 break
             latest = deadline - self.clock.now() - 2 * self.effort.reserve_seconds
@@ -97,18 +99,27 @@ class Sender:
             unsent = {place: wanted[place] for place, pause in pauses.items() if pause <= latest}
             if unsent:
                 await self.clock.sleep(max(pauses[place] for place in unsent))
-        return ends
+        # What was not done the last time may have been done before.
+        return ends | {place: _in_doubt(ends[place]) for place in doubtful}
 
     async def look(self, requests: Mapping[int, ActivityRequest]) -> dict[int, StoredActivity | ActivityError | None]:
         """Ask Graph once what activities are; None where it has none."""
         if not requests:
             return {}
-        keys = [ExternalKey(one.registration_id, one.external_id) for one in requests.values()]
-        answers = await self.graph.find(keys, timeout_seconds=self.effort.look_seconds)
-        for failure in answers:
+        seconds = self.effort.look_seconds
+        ids = {place: one.graph_id for place, one in requests.items() if one.graph_id}
+        keys = {
+            place: ExternalKey(one.registration_id, one.external_id)
+            for place, one in requests.items()
+            if place not in ids
+        }
+        found = await self.graph.find(list(keys.values()), timeout_seconds=seconds) if keys else []
+        got = await self.graph.get(list(ids.values()), timeout_seconds=seconds) if ids else []
+        answers = dict(zip([*keys, *ids], [*found, *got], strict=True))
+        for failure in answers.values():
             if isinstance(failure, ActivityError):
                 telemetry.event("lookUpFailed", code=failure.code)
-        return dict(zip(requests, answers, strict=True))
+        return answers
 
     async def look_twice(
         self, requests: Mapping[int, ActivityRequest]
@@ -175,6 +186,16 @@ def _found_out(request: ActivityRequest, failure: ActivityError, found: StoredAc
     return differing or Done(Outcome.CREATED if is_ours else Outcome.UNCHANGED, request, found)
 
 
+def _might_be_done(end: End) -> bool:
+    return isinstance(end, TransientError) and end.may_have_executed
+
+
+def _in_doubt(end: End) -> End:
+    if not isinstance(end, TransientError):
+        return end
+    return TransientError(end.code, end.message, retry_after_seconds=end.retry_after_seconds, may_have_executed=True)
+
+
 def _pause_before_repeating(end: End, operation: Operation, *, sends_done: int) -> float:
     """Return how long to wait before something is sent again, for ever when that is not this app's business."""
     if isinstance(end, TransientError):
@@ -202,12 +223,12 @@ def _absent(error: ActivityError) -> ActivityError:
 
 
 def undecided(request: ActivityRequest, failure: ActivityError) -> TransientError:
-    """Return the error for a create that nobody knows the end of, because looking it up failed, too."""
+    """Return the error for what nobody knows the end of, because looking it up failed, too."""
     repairable = failure.code is ErrorCode.GRAPH_PERMISSION_MISSING
     seconds = failure.retry_after_seconds if isinstance(failure, TransientError) else 0.0
     return TransientError(
         ErrorCode.OUTCOME_UNKNOWN,
-        "Microsoft Graph did not say whether it created the activity, and looking it up did not tell either. "
+        "Microsoft Graph did not say what became of the activity, and looking it up did not tell either. "
         "Send the request again with the same externalCourseActivityId "
         f'"{request.activity.external_course_activity_id}".{f" {failure.message}" if repairable else ""}',
         retry_after_seconds=max(30.0, seconds),

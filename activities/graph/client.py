@@ -1,4 +1,4 @@
-"""The only door to Microsoft Graph: the managed identity, the official SDK's request builders, nothing of the use case.
+"""The only door to Microsoft Graph: the app's identity, the official SDK's request builders, nothing of the use case.
 
 Deviations from the SDK's defaults, each with its reason:
 
@@ -41,7 +41,7 @@ from activities.graph.sdk import (
     leave_unopened,
     method_of,
 )
-from activities.identity import managed_identity
+from activities.identity.managed_identity import PatientCredential, managed_identity
 
 leave_unopened("msgraph")
 from msgraph.generated.employee_experience.learning_providers.item.learning_course_activities import (  # noqa: E402
@@ -56,18 +56,26 @@ if TYPE_CHECKING:
 
 
 class MicrosoftGraph:
-    """Microsoft Graph as the app's managed identity sees it; one per process, used on one event loop, then closed.
+    """Microsoft Graph as one identity of the app sees it; one per process, used on one event loop, then closed.
 
     Args:
         base_url: Root of the API without a slash at the end; the token is sent to its host alone.
         client_id: The user-assigned managed identity, or None for the system-assigned one.
         transport: The network; a test hands in its own.
+        credential: Who gives the tokens in place of the managed identity.
 
     Its ``credential`` serves whoever else has the same identity, until it is closed.
     """
 
-    def __init__(self, *, base_url: str, client_id: str | None, transport: Transport | None = None) -> None:
-        self.credential = managed_identity(client_id)
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        client_id: str | None = None,
+        transport: Transport | None = None,
+        credential: PatientCredential | None = None,
+    ) -> None:
+        self.credential = credential or managed_identity(client_id)
         self._transport = transport or AiohttpTransport()
         self._adapter = Adapter(base_url, self.credential, self._transport)
         adapter: Any = self._adapter  # As much of the SDK's adapter as its builders need.

@@ -61,7 +61,7 @@ def refused(lacking: tuple[str, ...] = ()) -> PermanentError:
     named = ", or ".join(f"{one}, which {_FOR[one]} needs" for one in lacking or _TO_WRITE)
     return PermanentError(
         ErrorCode.GRAPH_PERMISSION_MISSING,
-        f"The function app's managed identity lacks the Microsoft Graph application permission {named}. An admin has "
+        f"The function app's identity lacks the Microsoft Graph application permission {named}. An admin has "
         "to grant it; a fresh grant can take up to 24 hours to work.",
     )
 

@@ -75,7 +75,7 @@ _TEMPORARY: dict[int, tuple[ErrorCode, str]] = {
         ErrorCode.IDENTITY_UNAVAILABLE,
         (
             "Microsoft Graph did not accept the function app's token, nor a new one. If it stays so, an admin has to "
-            "check in Microsoft Entra that the app's managed identity is there and enabled."
+            "check in Microsoft Entra that the app's identity is there and enabled."
         ),
     ),
     HTTPStatus.TOO_MANY_REQUESTS: _THROTTLED,
@@ -178,7 +178,7 @@ def _rejected(status: int, code: str, message: str, details: list[tuple[str, str
     silent = not (reasons or message) and code.casefold() in {"", _NO_WORDS}
     if silent and status in _REASONS_WITH_A_TENANT:
         reason = (
-            " without a reason. An admin can check the usual ones: a permission that the app's managed identity lacks, "
+            " without a reason. An admin can check the usual ones: a permission that the app's identity lacks, "
             "a Viva Learning licence that the learner lacks, and the provider's isCourseActivitySyncEnabled."
         )
     return PermanentError(

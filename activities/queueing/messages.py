@@ -5,17 +5,15 @@ is, and a flow may have put JSON into a JSON text. Source: https://learn.microso
 """
 
 import base64
-import binascii
-import codecs
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
-from activities.contract import json_text
+from activities.contract import json_text, wrappings
 from activities.contract.envelope import open_envelope
 from activities.contract.learner import Learner
 from activities.errors import ActivityError, PermanentError, Problem
@@ -24,6 +22,7 @@ from activities.queueing.put_back import Record
 
 # What ``encode_failure`` begins a message with.
 _FAILURE_ID = re.compile(r'^\{"id": "([0-9a-f]{32})"')
+_LONGEST_SHOWN = 1000  # Characters; all of it stands beside, in base64.
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +101,23 @@ class Failure:
         }
         if self.record is not None:
             return {**said, "activity": self.record.content}
-        return {**said, "activity": {}, "bodyBase64": base64.b64encode(self.body or b"").decode()}
+        body = self.body or b""
+        return {**said, "activity": {}, "bodyBase64": base64.b64encode(body).decode(), "bodyText": _shown(body)}
 
 
-def decode(delivery: Delivery, *, now: datetime, patience: timedelta, key: bytes | None = None) -> list[Record]:
+def no_file(body: bytes) -> list[Any] | None:  # noqa: ARG001 (what reads files does)
+    """Find no file in a message. See ``decode``."""
+    return None
+
+
+def decode(
+    delivery: Delivery,
+    *,
+    now: datetime,
+    patience: timedelta,
+    key: bytes | None = None,
+    read_file: Callable[[bytes], list[Any] | None] = no_file,
+) -> list[Record]:
     """Return the records of a message: an activity, a list of them, ``{"activities": […]}``, or what was put back.
 
     Args:
@@ -113,11 +125,13 @@ def decode(delivery: Delivery, *, now: datetime, patience: timedelta, key: bytes
         now: The time.
         patience: How long a record is tried that begins with this message.
         key: The app's signing key; without it, nothing is believed of what was put back but its content.
+        read_file: Returns the records of a message that is a sheet, as a flow holds a file; None of any other.
 
     Raises:
         PermanentError: ``invalidJson`` or ``invalidRequest``: no record can be read from it.
     """
-    value = _json(delivery.body)
+    contents = read_file(delivery.body)
+    value = json_text.writable(json_text.decode(delivery.body) if contents is None else contents)
     first_seen = delivery.first_seen(now)
     fresh = Record(None, delivery.name, first_seen, first_seen + patience)
     if isinstance(value, dict) and put_back.DEFERRED in value:
@@ -126,6 +140,16 @@ def decode(delivery: Delivery, *, now: datetime, patience: timedelta, key: bytes
         replace(fresh, content=content, origin=f"{fresh.origin}:{index}")
         for index, content in enumerate(open_envelope(value, has_name=False).records)
     ]
+
+
+def _shown(body: bytes) -> str:
+    """Return how a message begins, for a person: what its sender wrote, without the base64 that carried it."""
+    try:
+        text = body.decode("utf-8-sig")
+        inner = wrappings.out_of_text(text)
+        return (text if inner is None else inner.decode("utf-8-sig"))[:_LONGEST_SHOWN]
+    except (UnicodeDecodeError, PermanentError):
+        return ""
 
 
 def encode_failure(failure: Failure) -> str:
@@ -159,17 +183,3 @@ def failure_id_of(message: str) -> str:
     """Return which failure a message of the queue of failures tells of; "" if the app has not written it."""
     found = _FAILURE_ID.search(message)
     return found[1] if found else ""
-
-
-def _json(body: bytes) -> Any:
-    try:
-        return json_text.writable(json_text.decode(body))
-    except PermanentError as not_json:
-        try:
-            # Without the line breaks that some encoders put in.
-            decoded = base64.b64decode(b"".join(body.removeprefix(codecs.BOM_UTF8).split()), validate=True)
-        except binascii.Error:
-            raise not_json from None
-        if not decoded:
-            raise not_json from None
-        return json_text.writable(json_text.decode(decoded))

@@ -12,12 +12,12 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from activities.contract.activity import ActivityRequest, Operation
+from activities.contract.activity import LONG_AGO, ActivityRequest, Operation
 from activities.errors import ActivityError, ErrorCode, TransientError
-from activities.execution.decisions import LONG_AGO, Done, Known, advances, plan
+from activities.execution.decisions import Done, Known, advances, meant, plan
 from activities.execution.ledger import Claim
 from activities.storage.group_commit import GroupCommit
-from activities.storage.ledger_rows import IN_PROGRESS, key_of, known_in, lasting, lasting_in
+from activities.storage.ledger_rows import IN_PROGRESS, claimed, key_of, known_in, lasting, lasting_in, left_in
 from activities.storage.recent_rows import Key, RecentRows
 from activities.storage.table_bytes import Entity, Verb
 from activities.storage.table_bytes import Operation as Change
@@ -38,10 +38,11 @@ type _End = Claim | Known | ActivityError
 
 @dataclass(slots=True)
 class RowClaim(Claim):
-    """A claim, where it stands, and what is kept there for good."""
+    """A claim, where it stands, what is kept there for good, and until when it is held if nobody renews it."""
 
     row: Key = ("", "")
     kept: Entity = field(default_factory=dict)
+    lease_until: datetime = LONG_AGO
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,23 +66,36 @@ class Claiming:
     now: Callable[[], datetime]
 
     async def claim(self, requests: Sequence[ActivityRequest]) -> list[_End]:
-        """Claim activities. One call for a provider whose rows are new or recent, else some for each."""
+        """Claim activities. One call for a provider whose rows are new or recent, else one more for each to read it."""
         claims = [RowClaim(request, str(uuid4()), row=key_of(request)) for request in requests]
         ends: dict[int, _End] = {}
         for places in by_provider(claims):
             ends |= await self._claim_unread({place: claims[place] for place in places})
             left = [place for place in places if place not in ends]
-            was_there = len(places) == 1
-            alone = await asyncio.gather(*(self._claim_alone(claims[place], was_there=was_there) for place in left))
-            ends |= zip(left, alone, strict=True)
-        return [ends[place] for place in range(len(requests))]
+            if len(left) > 1:
+                ends |= await self._claim_after_reading({place: claims[place] for place in left})
+                left = [place for place in left if place not in ends]
+            ends |= zip(left, await asyncio.gather(*(self._claim_alone(claims[place]) for place in left)), strict=True)
+        return [self._in_time(ends[place]) for place in range(len(requests))]
+
+    def _in_time(self, end: _End) -> _End:
+        """Take no claim that storage was busy with for so long that it could run out before it is renewed."""
+        if not isinstance(end, RowClaim):
+            return end
+        remaining = (end.lease_until - self.now()).total_seconds()
+        return end if remaining > self.lease_seconds / 2 else _in_progress(max(remaining, 1.0))
 
     def lease_end(self) -> datetime:
         """Return until when a lease lasts that begins now."""
         return self.now() + timedelta(seconds=self.lease_seconds)
 
-    async def _claim_unread(self, claims: Mapping[int, RowClaim]) -> dict[int, _End]:
-        """Claim activities whose rows nobody has made yet, or whose rows are recent; if it is not so, none of them."""
+    async def _claim_unread(self, claims: Mapping[int, RowClaim], *, absent: bool = False) -> dict[int, _End]:
+        """Claim activities whose rows nobody has made yet, or whose rows are recent; if it is not so, none of them.
+
+        Args:
+            claims: By their places.
+            absent: Whether it is known that what is not recent has no row, whatever is wanted of it.
+        """
         ends: dict[int, _End] = {}
         changes: dict[int, Change] = {}
         for place, claim in claims.items():
@@ -89,7 +103,7 @@ class Claiming:
                 row, claim.etag = recent
                 ends[place], properties = self._decide(claim, row, await self.key())
                 changes[place] = change_of(claim, Verb.MERGE, properties or {"AsOf": row["AsOf"]})
-            elif claim.request.operation in _MAKING:
+            elif absent or claim.request.operation in _MAKING:
                 ends[place], changes[place] = claim, change_of(claim, Verb.CREATE, self._in_progress(claim))
         try:
             etags = await self._do(list(changes.values()))
@@ -107,11 +121,31 @@ class Claiming:
                 self.recent.forget(claims[place].row)
         return ends
 
-    async def _claim_alone(self, claim: RowClaim, *, was_there: bool) -> _End:
+    async def _claim_after_reading(self, claims: Mapping[int, RowClaim]) -> dict[int, _End]:
+        """Read the rows of activities, all at once, and claim those together that nobody is at."""
+        rows = await asyncio.gather(*(self._row_of(claim) for claim in claims.values()))
+        ends: dict[int, _End] = {}
+        together: dict[int, RowClaim] = {}
+        for (place, claim), row in zip(claims.items(), rows, strict=True):
+            if isinstance(row, ActivityError):
+                ends[place] = row
+            elif row is None or self.recent.get(claim.row):
+                together[place] = claim
+        return ends | await self._claim_unread(together, absent=True)
+
+    async def _row_of(self, claim: RowClaim) -> Entity | ActivityError | None:
+        try:
+            row = await self.table.get(*claim.row)
+        except EntityMissingError:
+            return None
+        except ActivityError as error:
+            return error
+        self.recent.keep(claim.row, row, row.metadata["etag"] or "")
+        return row
+
+    async def _claim_alone(self, claim: RowClaim) -> _End:
         """Claim an activity, reading its row if there is one."""
         try:
-            if not was_there and claim.request.operation in _MAKING and await self._claims_new(claim):
-                return claim
             try:
                 row = await self.table.get(*claim.row)
             except EntityMissingError:
@@ -149,7 +183,7 @@ class Claiming:
             remaining = (row["LeaseUntil"] - self.now()).total_seconds()
             if remaining > 0:
                 return _in_progress(remaining), None
-            claim.left_behind, claim.left_as_of = True, row.get("ClaimedAsOf", LONG_AGO)
+            claim.left = left_in(row)
         elif known is not None:
             end = plan(claim.request, known)
             if isinstance(end, Done) and advances(end, known):
@@ -167,12 +201,13 @@ class Claiming:
             return await self.table.transact(changes)
         return [await self.commits.do(one) for one in changes]
 
-    def _in_progress(self, claim: Claim) -> Entity:
+    def _in_progress(self, claim: RowClaim) -> Entity:
+        claim.lease_until = self.lease_end()
         return {
             "State": IN_PROGRESS,
             "Owner": claim.owner,
-            "ClaimedAsOf": claim.request.true_at,
-            "LeaseUntil": self.lease_end(),
+            "LeaseUntil": claim.lease_until,
+            **claimed(meant(claim.request, claim.known, claim.left)),
         }
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from http import HTTPStatus
 
 from activities.app import App
-from activities.contract.validation import parse_provider
+from activities.contract.providers import parse_provider
 from activities.execution import unresolved
 from activities.execution.directory import Absence, Content, Name
 from activities.web import http

@@ -1,7 +1,7 @@
-"""What could not be carried out from the queues, over HTTP: shown, and put back."""
+"""What could not be carried out from the queues, over HTTP: shown, put back, thrown away."""
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -16,20 +16,20 @@ from activities.web import answers, http
 if TYPE_CHECKING:
     from activities.queueing.failures import Failures
 
-# A flow waits 120 s for an answer; what is left is replayed by the next request.
-REPLAY_SECONDS = 60.0
+# A flow waits 120 s for an answer; what is left is done by the next request.
+SELECTION_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which failures a replay is about: all, those with a code, or those with an id."""
+    """Which failures are to be put back or thrown away: all, those with a code, or those with an id."""
 
     code: str | None = None
     ids: tuple[str, ...] | None = None
 
 
 def parse_selection(value: Any) -> Selection:
-    """Read the body of a replay: ``{}``, ``{"code": "…"}`` or ``{"ids": ["…"]}``.
+    """Read which failures are meant: ``{}``, ``{"code": "…"}`` or ``{"ids": ["…"]}``.
 
     Raises:
         PermanentError: ``invalidRequest``.
@@ -43,12 +43,14 @@ def parse_selection(value: Any) -> Selection:
             return Selection(ids=tuple(ids))
         case _ if value == {}:
             return Selection()
-    message = 'Say what to replay: {} for everything, {"code": "…"} for one code, {"ids": ["…"]} for single ones.'
+    message = (
+        'Say which failures are meant: {} for everything, {"code": "…"} for one code, {"ids": ["…"]} for single ones.'
+    )
     raise PermanentError(ErrorCode.INVALID_REQUEST, message)
 
 
 async def list_failures(app: App, request: http.Request) -> http.Response:
-    """Show what could not be created from the queues, newest first: ``errorCode`` filters, ``top`` sizes the page."""
+    """Show what failed from the queues, newest first: ``errorCode`` filters, ``top`` sizes the page."""
     failures, after = await app.store.failures.page(
         code=request.parameter("errorCode") or None, size=http.page_size(request), after=request.parameter("after")
     )
@@ -57,23 +59,42 @@ async def list_failures(app: App, request: http.Request) -> http.Response:
 
 async def replay_failures(app: App, request: http.Request) -> http.Response:
     """Put failures back into the activity queue; says how many, and whether there are more."""
-    selection = parse_selection(json_text.decode(request.body, expected="{} for everything"))
     failures = app.store.failures
-    until = time.monotonic() + REPLAY_SECONDS
-    replayed, more = 0, False
-    async for failure in _selected(failures, selection):
-        if time.monotonic() > until:
-            more = True
-            break
+
+    async def replay(failure: Failure) -> bool:
         try:
             await failures.replay(failure)
         except PermanentError as error:
             # It stays in the list, and must not keep the others there.
             telemetry.event("replayRefused", code=error.code)
-        else:
-            replayed += 1
+            return False
+        return True
+
+    replayed, more = await _each(failures, request, replay)
     telemetry.event("replayed", count=replayed, more=more)
     return http.respond(HTTPStatus.OK, {"replayedCount": replayed, "moreToReplay": more}, request)
+
+
+async def discard_failures(app: App, request: http.Request) -> http.Response:
+    """Throw failures away for good; says how many, and whether there are more."""
+    failures = app.store.failures
+    discarded, more = await _each(failures, request, failures.discard)
+    telemetry.event("discarded", count=discarded, more=more)
+    return http.respond(HTTPStatus.OK, {"discardedCount": discarded, "moreToDiscard": more}, request)
+
+
+async def _each(
+    failures: "Failures", request: http.Request, end: Callable[[Failure], Awaitable[bool]]
+) -> tuple[int, bool]:
+    """End the failures that the body selects; return how many were ended, and whether time was up before all were."""
+    selection = parse_selection(json_text.decode(request.body, expected="{} for everything"))
+    until = time.monotonic() + SELECTION_SECONDS
+    ended = 0
+    async for failure in _selected(failures, selection):
+        if time.monotonic() > until:
+            return ended, True
+        ended += await end(failure)
+    return ended, False
 
 
 async def _selected(failures: "Failures", selection: Selection) -> AsyncIterator[Failure]:

@@ -3,7 +3,7 @@
 // https://learn.microsoft.com/graph/templates/bicep/reference/approleassignedto
 extension microsoftGraphV1
 
-@description('Object id of the app\'s identity.')
+@description('Object id of whom the app is in Microsoft Graph: its identity, or its application.')
 param identityPrincipalId string
 
 @description('What those need who name people or courses otherwise than by their ids: people, employee-ids, courses.')

@@ -1,6 +1,7 @@
 """What a test or a curious person may see and change in the emulator, under `/_emulator`.
 
 GET PATCH DELETE  /_emulator/tenant      who is registered, licensed, permitted; DELETE: as at the start
+GET PUT   DELETE  /_emulator/applications  whom the app's identity may vouch for, and which providers are whose
 GET POST  DELETE  /_emulator/faults      what goes wrong next (`faults`)
 GET       DELETE  /_emulator/activities  what there is, with the exact JSON it was made from and that of each update
 GET POST  DELETE  /_emulator/people      who is in the tenant; POST adds one or several
@@ -15,6 +16,7 @@ import json
 from collections import Counter
 from typing import Any
 
+from local.emulators.applications import READY, Applications, ApplicationsError
 from local.emulators.course_catalogue import ContentError
 from local.emulators.exchange import Request, Response, json_response
 from local.emulators.fault_catalogue import READY_MADE
@@ -31,6 +33,11 @@ class Control:
         self._emulator = emulator
         self._resources = {
             "/_emulator/tenant": {"GET": self._tenant, "PATCH": self._patch_tenant, "DELETE": self._reset_tenant},
+            "/_emulator/applications": {
+                "GET": self._applications,
+                "PUT": self._put_applications,
+                "DELETE": self._reset_applications,
+            },
             "/_emulator/faults": {"GET": self._faults, "POST": self._arm, "DELETE": self._clear_faults},
             "/_emulator/activities": {"GET": self._activities, "DELETE": self._clear_activities},
             "/_emulator/people": {"GET": self._people, "POST": self._add_people, "DELETE": self._clear_people},
@@ -52,7 +59,7 @@ class Control:
             return _failure(405, f"{request.path} answers {', '.join(methods)}.")
         try:
             return json_response(200, methods[request.method](request))
-        except (ContentError, FaultError, PersonError, TenantError) as error:
+        except (ApplicationsError, ContentError, FaultError, PersonError, TenantError) as error:
             return _failure(400, str(error))
         except ValueError:
             return _failure(400, "The body is not JSON.")
@@ -67,6 +74,17 @@ class Control:
     def _reset_tenant(self, request: Request) -> dict[str, Any]:
         self._emulator.tenant = Tenant()
         return self._tenant(request)
+
+    def _applications(self, _: Request) -> dict[str, Any]:
+        return dict(self._emulator.applications.said)
+
+    def _put_applications(self, request: Request) -> dict[str, Any]:
+        self._emulator.applications = Applications.from_json(json.loads(request.body))
+        return self._applications(request)
+
+    def _reset_applications(self, request: Request) -> dict[str, Any]:
+        self._emulator.applications = Applications.from_json(READY)
+        return self._applications(request)
 
     def _faults(self, _: Request) -> dict[str, Any]:
         return {"names": list(READY_MADE), "armed": [fault.as_json() for fault in self._emulator.faults.armed]}

@@ -6,7 +6,9 @@ It makes real what the core only describes: waiting, hanging, breaking a connect
 import argparse
 import asyncio
 import os
+import ssl
 from datetime import UTC, datetime
+from pathlib import Path
 
 from aiohttp import web
 
@@ -19,18 +21,25 @@ from local.serving import read_body, serve
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Serve the emulators until asked to stop; arguments `port`, `latency_seconds` and `lifeline`.
+    """Serve the emulators until asked to stop; arguments `port`, `https_port`, `https`, `latency_seconds`, `lifeline`.
 
     Raises:
-        StartError: the port is taken.
+        StartError: a port is taken.
     """
-    listener = listen(arguments.port)
+    plain = (listen(arguments.port), None)
+    secure = [(listen(arguments.https_port), _tls(*arguments.https))] if arguments.https else []
     core = Emulator(
         identity_header=os.environ.get("IDENTITY_HEADER", IDENTITY_HEADER), latency_seconds=arguments.latency_seconds
     )
     server = EmulatorServer(core)
-    asyncio.run(serve(server.answer, listener, lifeline=arguments.lifeline, cancel_when_client_leaves=True))
+    asyncio.run(serve(server.answer, plain, *secure, lifeline=arguments.lifeline, cancel_when_client_leaves=True))
     return 0
+
+
+def _tls(certificate: Path, key: Path) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    return context
 
 
 class EmulatorServer:

@@ -12,7 +12,8 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import unquote
 
-from local.emulators import course_catalogue, json_batch, people_emulator
+from local.emulators import course_catalogue, json_batch, people_emulator, token_endpoint
+from local.emulators.applications import READY, Applications
 from local.emulators.exchange import Ending, GraphError, Request, Response, json_response
 from local.emulators.faults import Faults
 from local.emulators.identity_endpoint import Identity
@@ -66,7 +67,7 @@ class _Operation:
 
 
 class Emulator:
-    """Graph and identity of one tenant.
+    """Graph and identity of one tenant, and of its applications in others.
 
     Args:
         identity_header: what the app must send for a token, as IDENTITY_HEADER tells it.
@@ -75,6 +76,7 @@ class Emulator:
 
     def __init__(self, *, identity_header: str = IDENTITY_HEADER, latency_seconds: float = 0) -> None:
         self.tenant = Tenant()
+        self.applications = Applications.from_json(READY)
         self.activities = CourseActivities()
         self.people = people_emulator.People()
         self.courses = course_catalogue.Courses()
@@ -114,7 +116,7 @@ class Emulator:
     def _operation(self, request: Request) -> _Operation:
         # Split first, decode then: an external id may contain an encoded slash.
         match request.method, [unquote(segment) for segment in request.path.split("/")]:
-            case "GET", ["", "msi", "token"]:
+            case ("GET", ["", "msi", "token"]) | ("POST", ["", _, "oauth2", "v2.0", "token"]):
                 return _Operation("token", "", lambda: self._token(request))
             case "POST", ["", "v1.0", "$batch"] if not request.batched:
                 return _Operation("batch", "", lambda: self._batch(request))
@@ -155,44 +157,46 @@ class Emulator:
         return _Operation("", "", lambda: _error(request, _WRONG_PATH))
 
     def _token(self, request: Request) -> Response:
+        if request.method == "POST":
+            return token_endpoint.answer(request, self.identity, self.applications.by_client_id)
         return self.identity.answer(request, self.tenant.roles, self.tenant.identities)
 
     def _create(self, request: Request, registration_id: str) -> Response:
-        def create(roles: frozenset[str]) -> dict[str, Any]:
-            return self.activities.create(registration_id, request, tenant=self.tenant, roles=roles)
+        def create(tenant: Tenant, roles: frozenset[str]) -> dict[str, Any]:
+            return self.activities.create(registration_id, request, tenant=tenant, roles=roles)
 
         return self._authorized(request, 201, create)
 
     def _update(self, request: Request, registration_id: str, graph_id: str) -> Response:
-        def update(roles: frozenset[str]) -> None:
-            self.activities.update(registration_id, graph_id, request, tenant=self.tenant, roles=roles)
+        def update(tenant: Tenant, roles: frozenset[str]) -> None:
+            self.activities.update(registration_id, graph_id, request, tenant=tenant, roles=roles)
 
         return self._authorized(request, 204, update)
 
     def _delete(self, request: Request, registration_id: str, graph_id: str) -> Response:
-        def delete(roles: frozenset[str]) -> None:
-            self.activities.delete(registration_id, graph_id, tenant=self.tenant, roles=roles)
+        def delete(tenant: Tenant, roles: frozenset[str]) -> None:
+            self.activities.delete(registration_id, graph_id, tenant=tenant, roles=roles)
 
         return self._authorized(request, 204, delete)
 
     def _get(self, request: Request, graph_id: str) -> Response:
-        def get(roles: frozenset[str]) -> dict[str, Any]:
-            return self.activities.get(graph_id, tenant=self.tenant, roles=roles)
+        def get(tenant: Tenant, roles: frozenset[str]) -> dict[str, Any]:
+            return self.activities.get(graph_id, tenant=tenant, roles=roles)
 
         return self._authorized(request, 200, get)
 
     def _find(self, request: Request, registration_id: str, external_id: str) -> Response:
-        def find(roles: frozenset[str]) -> dict[str, Any]:
-            return self.activities.find(registration_id, external_id, tenant=self.tenant, roles=roles)
+        def find(tenant: Tenant, roles: frozenset[str]) -> dict[str, Any]:
+            return self.activities.find(registration_id, external_id, tenant=tenant, roles=roles)
 
         return self._authorized(request, 200, find)
 
     def _people(self, request: Request, resource: str) -> Response:
-        return self._authorized(request, 200, lambda roles: self.people.answer(resource, request.query, roles))
+        return self._authorized(request, 200, lambda _, roles: self.people.answer(resource, request.query, roles))
 
     def _contents(self, request: Request, registration_id: str, resource: str) -> Response:
-        def answer(roles: frozenset[str]) -> dict[str, Any]:
-            return self.courses.answer(registration_id, resource, request, tenant=self.tenant, roles=roles)
+        def answer(tenant: Tenant, roles: frozenset[str]) -> dict[str, Any]:
+            return self.courses.answer(registration_id, resource, request, tenant=tenant, roles=roles)
 
         return self._authorized(request, 200, answer)
 
@@ -205,11 +209,11 @@ class Emulator:
         return json_batch.to_response({request_id: self.handle(one) for request_id, one in batched.items()})
 
     def _authorized(
-        self, request: Request, status: int, operation: Callable[[frozenset[str]], dict[str, Any] | None]
+        self, request: Request, status: int, operation: Callable[[Tenant, frozenset[str]], dict[str, Any] | None]
     ) -> Response:
         try:
-            roles = self.identity.roles_of(request.headers.get("authorization", ""), request.now)
-            content = operation(roles)
+            caller = self.identity.grant_of(request.headers.get("authorization", ""), request.now)
+            content = operation(self.applications.tenant_seen_by(caller, self.tenant), frozenset(caller.roles))
             return Response(status) if content is None else json_response(status, content)
         except GraphError as refusal:
             return _error(request, refusal)

@@ -1,7 +1,8 @@
 """The managed-identity endpoint of App Service and Azure Functions, emulated.
 
-It issues tokens that look like Entra's: those for Microsoft Graph, which only the emulated Graph accepts, and those for
-Azure Storage, which Azurite accepts when it is started with OAuth (it looks at the claims and skips the signature).
+It issues tokens that look like Entra's: those for Microsoft Graph, which only the emulated Graph accepts, those for
+Azure Storage, which Azurite accepts when it is started with OAuth (it looks at the claims and skips the signature), and
+those with which the identity vouches for an application (`token_endpoint`).
 https://learn.microsoft.com/azure/app-service/overview-managed-identity#rest-endpoint-reference
 """
 
@@ -20,6 +21,8 @@ API_VERSION = "2019-08-01"
 GRAPH_RESOURCE = "https://graph.microsoft.com"
 # https://learn.microsoft.com/azure/storage/blobs/authorize-access-azure-active-directory#microsoft-entra-id-resource-id
 STORAGE_RESOURCE = "https://storage.azure.com"
+# Source: https://learn.microsoft.com/entra/workload-id/workload-identity-federation-config-app-trust-managed-identity
+EXCHANGE_RESOURCE = "api://AzureADTokenExchange"
 TENANT_ID = "3f6d8c52-6a0e-4d0b-9c53-0d6f3a6f8b11"
 SYSTEM_ASSIGNED_CLIENT_ID = "5e7a1c3f-0b5d-4a55-9f0e-6f1f4f1f0a01"
 
@@ -33,11 +36,32 @@ _CHALLENGE = (
 )
 
 
+def principal_id_of(client_id: str) -> str:
+    """Return the object id that belongs to a client id: another one, and always the same."""
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, client_id.lower()))
+
+
 @dataclass(frozen=True, slots=True)
-class _Grant:
+class Grant:
+    """What a token says: for what it is, until when, and about whom."""
+
     resource: str
-    roles: frozenset[str]
+    roles: tuple[str, ...]
     expires_on: int
+    client_id: str
+    tenant_id: str
+
+    @property
+    def issuer(self) -> str:
+        """Who issued it: in the older form where that is what the resource asks for."""
+        if self.resource == EXCHANGE_RESOURCE:
+            return f"https://login.microsoftonline.com/{self.tenant_id}/v2.0"
+        return f"https://sts.windows.net/{self.tenant_id}/"
+
+    @property
+    def subject(self) -> str:
+        """About whom it is."""
+        return principal_id_of(self.client_id)
 
 
 class Identity:
@@ -45,7 +69,7 @@ class Identity:
 
     def __init__(self, header: str) -> None:
         self._header = header
-        self._grants: dict[str, _Grant] = {}
+        self.grants: dict[str, Grant] = {}
 
     def answer(self, request: Request, roles: Iterable[str], client_ids: Collection[str] = ()) -> Response:
         """Answer a request for a token.
@@ -63,7 +87,7 @@ class Identity:
         if request.query.get("api-version") != API_VERSION:
             return _failure(400, f"The api-version must be {API_VERSION}.")
         resource = request.query.get("resource", "")
-        if resource.rstrip("/") not in {GRAPH_RESOURCE, STORAGE_RESOURCE}:
+        if resource.rstrip("/") not in {GRAPH_RESOURCE, STORAGE_RESOURCE, EXCHANGE_RESOURCE}:
             reason = f"AADSTS500011: The resource principal named {resource} was not found in the tenant."
             return _failure(400, reason)
         client_id = request.query.get("client_id", SYSTEM_ASSIGNED_CLIENT_ID)
@@ -92,28 +116,37 @@ class Identity:
         client_id: str = SYSTEM_ASSIGNED_CLIENT_ID,
         resource: str = GRAPH_RESOURCE,
     ) -> tuple[str, int]:
-        """Return a token and when it expires, in seconds since the epoch."""
+        """Return a token of a managed identity and when it expires, in seconds since the epoch."""
+        expires_on = int(now.timestamp()) + TOKEN_LIFETIME_SECONDS
+        return self.sign(Grant(resource, tuple(roles), expires_on, client_id, TENANT_ID), now), expires_on
+
+    def sign(self, grant: Grant, now: datetime) -> str:
+        """Return a new token that says this."""
         issued_at = int(now.timestamp())
-        expires_on = issued_at + TOKEN_LIFETIME_SECONDS
-        granted = list(roles)
         claims = {
-            "aud": resource,
-            "appid": client_id,
-            "exp": expires_on,
+            "aud": grant.resource,
+            "appid": grant.client_id,
+            "exp": grant.expires_on,
             "iat": issued_at,
             "idtyp": "app",
-            "iss": f"https://sts.windows.net/{TENANT_ID}/",
+            "iss": grant.issuer,
             "nbf": issued_at,
-            "tid": TENANT_ID,
-            **({"roles": granted} if granted else {}),  # As Entra, which leaves the claim out.
+            "oid": grant.subject,
+            "sub": grant.subject,
+            "tid": grant.tenant_id,
+            **({"roles": list(grant.roles)} if grant.roles else {}),  # As Entra, which leaves the claim out.
         }
         # The signature is only unguessable: whether a token is ours is looked up.
         token = f"{_encoded({'typ': 'JWT', 'alg': 'HS256'})}.{_encoded(claims)}.{secrets.token_urlsafe(32)}"
-        self._grants[token] = _Grant(resource, frozenset(granted), expires_on)
-        return token, expires_on
+        self.grants[token] = grant
+        return token
 
     def roles_of(self, authorization: str, now: datetime) -> frozenset[str]:
-        """Return the roles in an Authorization header's token for Microsoft Graph.
+        """Return the roles of whoever shows this Authorization header. See ``grant_of``."""
+        return frozenset(self.grant_of(authorization, now).roles)
+
+    def grant_of(self, authorization: str, now: datetime) -> Grant:
+        """Return what an Authorization header's token for Microsoft Graph says.
 
         Raises:
             GraphError: there is no token, it is not one of ours or not for Graph, or it has expired.
@@ -121,14 +154,14 @@ class Identity:
         scheme, _, token = authorization.partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise _unauthenticated("Access token is empty.")
-        grant = self._grants.get(token.strip())
+        grant = self.grants.get(token.strip())
         if grant is None:
             raise _unauthenticated("Access token validation failure. Invalid signature.")
         if grant.resource != GRAPH_RESOURCE:
             raise _unauthenticated("Access token validation failure. Invalid audience.")
         if grant.expires_on <= now.timestamp():
             raise _unauthenticated("Lifetime validation failed, the token is expired.")
-        return grant.roles
+        return grant
 
 
 def _unauthenticated(message: str) -> GraphError:

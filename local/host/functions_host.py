@@ -96,7 +96,7 @@ async def _serve_app(app: Path, host_json: HostJson, endpoint: socket.socket, ar
 
     for listener in listeners.values():
         listener.start()
-    await serve(answer, endpoint, lifeline=arguments.lifeline, on_stop=stop)
+    await serve(answer, (endpoint, None), lifeline=arguments.lifeline, on_stop=stop)
     if arguments.loaded_modules:
         write_loaded_modules(arguments.loaded_modules)
     # The platform gives an app no moment to close its clients: leaving here spares complaints about that.

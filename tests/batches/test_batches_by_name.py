@@ -97,3 +97,23 @@ async def test_a_batch_that_dies_again_and_again_is_told_by_the_ids_that_it_was_
     await stage.run_dry()
     assert await stage.outcomes(done) == ["created"] * 3
     assert await stage.outcomes(again) == ["unchanged"] * 3
+
+
+async def test_a_row_of_a_file_without_an_id_is_the_same_activity_by_whatever_name(stage: Stage) -> None:
+    """A list by ids, and one by addresses and the LMS's ids, make nothing twice."""
+    sheets = [
+        "type,learnerUserId,learningContentId,learningContentExternalId,status\n" + row
+        for row in (
+            "selfInitiatedCourse,P001@contoso.com,,LP7,completed",
+            "selfInitiatedCourse,p001@Contoso.com,c-7,,completed",
+            "selfInitiatedCourse,P002@contoso.com,,LP7,completed",
+        )
+    ]
+    reports = [
+        json.loads((await stage.posts(sheet.encode(), {"content-type": "text/csv"})).body)["results"]
+        for sheet in (*sheets, sheets[0])
+    ]
+    outcomes, ids = ([one[name] for (one,) in reports] for name in ("outcome", "externalCourseActivityId"))
+    assert outcomes == ["created", "unchanged", "created", "unchanged"]
+    assert ids[0] == ids[1] == ids[3] != ids[2]
+    assert all(ids)

@@ -21,8 +21,9 @@ from activities.batches.chunks import (
     transactions_of,
 )
 from activities.batches.records import SentRecord
+from activities.contract.activity import Outcome
 from activities.errors import ErrorCode
-from activities.execution.result import Outcome, Result
+from activities.execution.result import Result
 from activities.storage.table_bytes import LARGEST_TRANSACTION, Entity, encode, packed
 from tests.support.failed_records import incompressible
 

@@ -13,10 +13,11 @@ import pytest_asyncio
 
 from activities.batches import attempt
 from activities.batches.worker import MOST_DELIVERIES
+from activities.contract.activity import Outcome
 from activities.errors import ErrorCode, TransientError
 from activities.execution import sending
 from activities.execution.ledger import Claim, Released
-from activities.execution.result import Outcome, Result
+from activities.execution.result import Result
 from activities.graph import translation
 from tests.support.batch_stage import Ports, Stage, batch_stage, chunk_at, course, courses, sent
 from tests.support.fakes import Fault

@@ -1,7 +1,7 @@
 """What a batch costs in storage: its time is over after the days of the settings, and its requests are counted."""
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
@@ -12,27 +12,32 @@ import pytest_asyncio
 from aiohttp.test_utils import RawTestServer
 
 from activities.app import App
+from activities.batches import expiry
 from activities.batches.accepting import BatchAcceptor
 from activities.batches.chunks import pages_of
 from activities.batches.results import Batch
 from activities.batches.store import BatchStore
 from activities.batches.task import Task
+from activities.contract.activity import Outcome
 from activities.errors import TransientError
-from activities.execution.result import Outcome, Result
+from activities.execution.result import Result
 from activities.queueing.messages import Delivery
 from activities.settings import Settings, Storage
 from activities.storage.ledger import TableLedger
 from activities.storage.queues import Queue
+from activities.storage.table_bytes import Operation, Verb
 from activities.storage.tables import Table
 from local.environment import storage_connection_string
 from local.lifecycle import url_of
 from tests.support.batch_stage import Ports, Stage, batch_stage, body_of, chunk_at, courses, sent
 from tests.support.ledgers import app_key
+from tests.support.queue_storage import DiedError
 from tests.support.storage import TableProxy
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 OLD = NOW - timedelta(days=1)
 YOUNG = NOW + timedelta(days=1)
+ALL_NOTED = ("notes", "all")
 
 
 @pytest_asyncio.fixture
@@ -72,7 +77,7 @@ class TestDeleting:
         assert await rows_of(stage, batch) == 0
 
     async def test_what_fails_in_the_middle_is_done_by_the_next_run(self, stage: Stage) -> None:
-        """The batch itself goes last, so that the rest of it is found again."""
+        """What is noted of it goes last, so that the rest of it is found again."""
         batches = [await kept(stage, OLD) for _ in range(3)]
         young = await kept(stage, YOUNG)
         stage.life.storage_fails = True
@@ -82,14 +87,64 @@ class TestDeleting:
                 await stage.batches.delete_before(NOW)
             except TransientError:
                 stage.life.left = None
-                for batch in batches:
-                    rows = await rows_of(stage, batch)
-                    assert not rows or await stage.batches.get(batch.id), "Nobody will find the rest of it."
             else:
                 break
         stage.life.left = None
         assert left > 3
         assert [await rows_of(stage, batch) for batch in (*batches, young)] == [0, 0, 0, 5]
+
+    async def test_what_died_before_the_batch_itself_was_kept_goes_as_well(self, storage_ports: Ports) -> None:
+        """What is there is noted before it is there."""
+        for left in range(4):
+            async with batch_stage(storage_ports) as stage:
+                stage.life.left, stage.life.done = left, True
+                with suppress(DiedError):
+                    await stage.batches.named("key", batch_id="0" * 32, body=b"")
+                    await stage.batches.keep(Batch("0" * 32, 3, OLD), pages_of(sent(courses(3))), {})
+                stage.life.left = None
+                assert await stage.rows() != []
+                await stage.batches.delete_before(datetime(9000, 1, 1, tzinfo=UTC))
+                assert await stage.rows() == [ALL_NOTED], left
+
+    async def test_batches_of_an_earlier_version_are_found_when_their_time_is_over(self, stage: Stage) -> None:
+        """They were not noted under their day."""
+        old, young = await kept(stage, OLD), await kept(stage, YOUNG)
+        await self._forget_days(stage)
+        assert await stage.batches.delete_before(NOW) == 1
+        assert [await rows_of(stage, batch) for batch in (old, young)] == [0, 5]
+        assert await stage.batches.delete_before(YOUNG + timedelta(days=1)) == 1
+        assert await stage.rows() == [ALL_NOTED]
+
+    async def test_the_table_is_looked_through_once_only(self, stage: Stage) -> None:
+        assert await stage.batches.delete_before(NOW) == 0
+        old = await kept(stage, OLD)
+        await self._forget_days(stage)
+        assert await stage.batches.delete_before(NOW) == 0
+        assert await rows_of(stage, old) == 5
+
+    async def test_looking_through_it_begins_again_if_it_does_not_come_to_its_end(self, storage_ports: Ports) -> None:
+        for left in range(5):
+            async with batch_stage(storage_ports) as stage:
+                batches = [await kept(stage, OLD) for _ in range(3)]
+                await self._forget_days(stage)
+                stage.life.left, stage.life.storage_fails = left, True
+                with pytest.raises(TransientError):
+                    await stage.batches.delete_before(NOW)
+                stage.life.left = None
+                await stage.batches.delete_before(NOW)
+                assert [await rows_of(stage, batch) for batch in batches] == [0, 0, 0], left
+
+    async def test_a_key_that_has_come_again_outlives_what_was_noted_of_it_before(self, stage: Stage) -> None:
+        batch = await kept(stage, YOUNG)
+        await expiry.note(stage.table, batch.id, created_at=OLD)
+        assert await stage.batches.delete_before(NOW) == 0
+        assert await rows_of(stage, batch) == 5
+        assert await stage.batches.delete_before(YOUNG + timedelta(days=1)) == 1
+
+    async def _forget_days(self, stage: Stage) -> None:
+        for partition, row in await stage.rows():
+            if partition.startswith("day-"):
+                await stage.table.do(Operation(Verb.DELETE, {"PartitionKey": partition, "RowKey": row}, "*"))
 
     async def test_a_key_goes_with_its_time_and_stands_for_another_batch_then(self, stage: Stage) -> None:
         named = await stage.batches.named("key", batch_id="first", body=b"")
@@ -161,32 +216,36 @@ async def counted(ports: Ports) -> AsyncIterator[Counted]:
 
 
 class TestRequests:
-    async def test_twenty_at_once_cost_one_request_to_graph_and_three_to_storage(self, storage_ports: Ports) -> None:
-        """Claim all, settle all, keep the batch."""
+    async def test_twenty_at_once_cost_one_request_to_graph_and_four_to_storage(self, storage_ports: Ports) -> None:
+        """Claim all, settle all, note the batch under its day, keep it."""
         async with counted(storage_ports) as one:
             assert (await one.stage.posts(courses(20))).status == 200
-            assert one.requests() == (3, 0)
+            assert one.requests() == (4, 0)
             assert one.stage.graph.calls == ["createBatch"]
 
-    async def test_an_idempotency_key_costs_one_request_more(self, storage_ports: Ports) -> None:
+    async def test_an_idempotency_key_costs_two_requests_more(self, storage_ports: Ports) -> None:
+        """Note it under its day, keep it."""
         async with counted(storage_ports) as one:
             assert (await one.stage.posts(courses(20), {"idempotency-key": "run-1"})).status == 200
-            assert one.requests() == (4, 0)
+            assert one.requests() == (6, 0)
             assert one.stage.graph.calls == ["createBatch"]
 
     async def test_invalid_records_cost_nothing_but_to_be_kept(self, storage_ports: Ports) -> None:
         async with counted(storage_ports) as one:
             assert (await one.stage.posts([{}] * 20)).status == 200
-            assert (one.requests(), one.stage.graph.calls) == ((1, 0), [])
+            assert (one.requests(), one.stage.graph.calls) == ((2, 0), [])
 
     async def test_a_chunk_of_twenty_in_the_queue_costs_four_requests_and_one_message(
         self, storage_ports: Ports
     ) -> None:
-        """Read the records, claim all, settle all, tell the results; the host's own receive and delete come on top."""
+        """Read the records, claim all, settle all, tell the results.
+
+        The host's own receive and delete come on top.
+        """
         async with counted(storage_ports) as one:
             response = await one.stage.posts(courses(20), {"prefer": "respond-async"})
-            # Keep the batch; put its first message into the queue.
-            assert one.requests() == (1, 1)
+            # Note and keep the batch; put its first message into the queue.
+            assert one.requests() == (2, 1)
             found = await one.stage.batches.get(body_of(response)["batchId"])
             assert found is not None
             one.requests()

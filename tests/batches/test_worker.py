@@ -8,14 +8,14 @@ import pytest
 import pytest_asyncio
 
 from activities.batches.task import Task
-from activities.contract.activity import ActivityRequest
+from activities.contract.activity import ActivityRequest, Outcome
 from activities.contract.validation import parse_activity
 from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
 from activities.execution import sending
 from activities.execution.decisions import Known
 from activities.execution.ledger import Claim
 from activities.execution.patience import BUG_ATTEMPTS, PATIENCE
-from activities.execution.result import Outcome, Result
+from activities.execution.result import Result
 from activities.graph import translation
 from tests.support.batch_stage import Ports, Stage, batch_stage, chunk_at, course, courses
 from tests.support.fakes import OTHER_REGISTRATION_ID, REGISTRATION_ID, Fault

@@ -144,7 +144,8 @@ class Connection:
             headers["Authorization"] = f"Bearer {self.token}"
         request = httpx.Request(action.method, self._base_url(operation) + path, params=query, headers=headers)
         if body is not None:
-            request = httpx.Request(action.method, request.url, headers=headers, json=body)
+            sent = {"content": body} if isinstance(body, bytes) else {"json": body}
+            request = httpx.Request(action.method, request.url, headers=headers, **sent)
         self._set_headers(request, operation)
         return request
 
@@ -226,6 +227,8 @@ def _converted(schema: Json, value: object, place: str) -> Any:
     try:
         if wanted in {"integer", "number"} and isinstance(value, str | int | float):
             return int(value) if wanted == "integer" else float(value)
+        if form == "binary" and isinstance(value, bytes):
+            return value
         valid = isinstance(value, CONVERSIONS.get(wanted, ()))
         if valid and wanted == "string" and form in FORMATS:
             valid = FORMATS[form](str(value)) is not None

@@ -234,6 +234,16 @@ def test_only_allowed_providers_may_be_written_to(name: str) -> None:
     assert (problem.code, problem.target) == ("notAllowed", name)
 
 
+@pytest.mark.parametrize("around", ["\ufeff{}", "{}\u200b", '="{}"'])
+@pytest.mark.parametrize("name", ["registrationId", "learningProviderId"])
+def test_what_cannot_be_seen_around_a_provider_gets_by_no_list(name: str, around: str) -> None:
+    """It goes into an address, and is compared with what the settings allow."""
+    body = record(Assignment, **{name: around.format(OTHER_PROVIDER)})
+    assert parse(body).registration_id == OTHER_PROVIDER
+    [problem] = problems_of(body, defaults=Defaults(allowed_registration_ids=frozenset({PROVIDER})))
+    assert (problem.code, problem.target) == ("notAllowed", name)
+
+
 @pytest.mark.parametrize("bad", [0, "LinkedIn", [], {"a": 1}])
 def test_a_provider_that_is_no_guid_is_one_problem_and_not_replaced_by_the_default(bad: object) -> None:
     for defaults in (DEFAULTS, NO_DEFAULTS):

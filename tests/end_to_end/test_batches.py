@@ -265,3 +265,21 @@ def test_a_report_tells_nothing_about_people(stack: QueueStack) -> None:
     for said in [answer, *(batch_stack.get(stack, batch_id, query, {"Accept": form}) for query, form in queries)]:
         assert said.status_code == 200
         assert MARKER not in said.text
+
+
+def test_a_batch_that_is_deleted_stops_and_its_addresses_are_gone(stack: QueueStack) -> None:
+    stack.arm({"delaySeconds": 1.0, "times": 99})
+    accepted = batch_stack.post(stack, activities(400), {"Prefer": "respond-async"})
+    batch_id = accepted.json()["batchId"]
+    wait_until(lambda: bool(stack.calls()), stack.tail)
+    url = f"{stack.hosts[-1].url}/api/batches/{batch_id}"
+    deleted = plain_http.delete(url, timeout=30)
+    assert deleted.status_code == 200
+    not_sent = deleted.json()["notSentCount"]
+    assert deleted.json() == {"batchId": batch_id, "notSentCount": not_sent}
+    for address in (url, f"{url}/status", f"{url}?format=csv"):
+        assert_error(plain_http.get(address, timeout=30), 404, "notFound")
+    assert_error(plain_http.delete(url, timeout=30), 404, "notFound")
+    wait_until(lambda: stack.count("-batches") == 0, stack.tail)
+    assert not_sent > 0
+    assert len(stack.created()) < 400

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from activities.contract.activity import ActivityRequest, Outcome
 from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
 from activities.execution.decisions import Done, End, creation
-from activities.execution.once import identify
+from activities.execution.identifying import identify
 from activities.execution.sending import FOR_A_CALLER, Sender
 from activities.graph import translation
 from tests.support.fakes import FOR_EVER, OTHER_REGISTRATION_ID, FakeGraph, Fault, activity_request, assignment_request

@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -33,11 +34,12 @@ from activities.graph.client import MicrosoftGraph
 from tests.support.endpoints import TOKEN, IdentityEndpoint, peer, read_request, reply
 from tests.support.fakes import REGISTRATION_ID, activity_request, assignment_request, key_of
 from tests.support.over_httpx import OverHttpx
+from tests.support.strategies import can_be_meant
 from tests.support.wire import CREATED, GRAPH, Wire
 
 ROOT = Path(__file__).parents[2]
 COURSE = activity_request()
-texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(str.strip)
+texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(can_be_meant)
 
 type Call = Callable[[MicrosoftGraph, Sequence[ActivityRequest]], Awaitable[list[Any]]]
 
@@ -75,8 +77,8 @@ async def test_the_documented_example_is_sent_as_documented(graph: MicrosoftGrap
         {
             "external_id": texts,
             "notes": texts,
-            "completionPercentage": st.none() | st.integers(0, 100),
-            "completedDateTime": st.none() | st.datetimes().map("{}Z".format),
+            "completionPercentage": st.none() | st.integers(2, 100),
+            "completedDateTime": st.none() | st.dates(date(1971, 1, 1), date(2100, 1, 1)).map("{}T10:00:00Z".format),
         }
     )
 )
@@ -330,8 +332,8 @@ MODULES_AFTER_FIRST_CREATE = """
 import asyncio, sys
 import httpx
 from azure.core.credentials import AccessToken
-from activities import identity
 from activities.execution.decisions import creation
+from activities.identity import managed_identity as identity
 from activities.graph import client
 from tests.support.fakes import activity_request
 from tests.support.over_httpx import OverHttpx

@@ -259,8 +259,8 @@ MODULES_BY_CALL = """
 import asyncio, json, sys
 import httpx
 from azure.core.credentials import AccessToken
-from activities import identity
 from activities.contract.activity import Operation
+from activities.identity import managed_identity as identity
 from activities.execution.gateway import Write
 from activities.execution.decisions import creation
 from activities.graph import client

@@ -47,6 +47,8 @@ API_ROLES = {
 LMS_CLIENT_ID = "3f2c7a34-9a0e-4f0a-8f6e-2f4c1b7d9e10"
 LMS = "77777777-aaaa-4aaa-8aaa-000000000007"
 PERSON = "88888888-bbbb-4bbb-8bbb-000000000008"
+# What Graph calls the learning provider that is registered.
+REGISTERED = "99999999-cccc-4ccc-8ccc-000000000009"
 CALLERS = {f"/servicePrincipals/{LMS}": "LMS", f"/users/{PERSON}": "Ada Lovelace"}
 AZ = """#!/usr/bin/env bash
 exec 3<>"/dev/tcp/127.0.0.1/{port}"
@@ -108,6 +110,10 @@ class Tenant:
         if not self.may_manage_providers:
             return _refused("Forbidden", HTTPStatus.FORBIDDEN)
         provider = path.removeprefix("/employeeExperience/learningProviders").lstrip("/")
+        if not provider and method == "POST":
+            self.written.append((method, path, json.loads(body)))
+            self.providers[REGISTERED] = {**json.loads(body), "id": REGISTERED}
+            return HTTPStatus.CREATED, self.providers[REGISTERED]
         if not provider:
             return HTTPStatus.OK, {"value": list(self.providers.values())}
         if method == "PATCH":

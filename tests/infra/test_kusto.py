@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from activities import telemetry
+from activities.contract.activity import Outcome
 from activities.errors import ErrorCode
-from activities.execution.sending import Outcome
 from connector import served_routes
 from tests.infra import bicep
 

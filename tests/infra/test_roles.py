@@ -27,6 +27,7 @@ GRAPH_ROLES = {
     "8740813e-d8aa-4204-860e-2a0f8f84dbc8": "LearningContent.Read.All",
 }
 OTHER_IDS = {
+    "40c2eb57-abaf-49f5-9331-e90fd01f7130": "LearningProvider.ReadWrite, of a person",
     "00000003-0000-0000-c000-000000000000": "Microsoft Graph itself",
 }
 # Whom, at what, and which role: all that anybody is given.
@@ -143,9 +144,20 @@ def test_every_role_assignment_has_its_reason_above_it() -> None:
     assert [line for file in bicep.files().values() for line in unreasoned_assignments(file)] == []
 
 
-def test_the_permissions_for_graph_are_those_of_the_table() -> None:
-    granted = bicep.files()["infra/modules/graph-permissions.bicep"]
+@pytest.mark.parametrize("module", ["graph-permissions", "graph-application"])
+def test_the_permissions_for_graph_are_those_of_the_table(module: str) -> None:
+    """What is granted in the app's own tenant, and what another tenant consents to."""
+    granted = bicep.files()[f"infra/modules/{module}.bicep"]
     assert {text for text in granted.strings if text in GRAPH_ROLES} == GRAPH_ROLES.keys()
+
+
+def test_the_permissions_are_granted_to_whom_the_app_is_in_graph() -> None:
+    """To the application instead of the identity, and never to both."""
+    main = bicep.files()["infra/main.bicep"]
+    [module] = [one for one in main.modules.values() if one.type.endswith("/graph-permissions.bicep")]
+    chosen = "graphApplication ? graphApp!.outputs.principalId : identity.outputs.principalId"
+    assert getattr(module.params["identityPrincipalId"], "text", None) == chosen
+    assert getattr(main.outputs["GRAPH_PRINCIPAL_ID"].value, "text", None) == chosen
 
 
 def test_graph_permissions_are_granted_only_on_request() -> None:

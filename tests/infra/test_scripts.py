@@ -27,6 +27,7 @@ from tests.infra.azure_cli import (
     LMS_CLIENT_ID,
     OPTIONAL_ROLES,
     PERSON,
+    REGISTERED,
     ROLES,
     TOKEN,
     AzureCli,
@@ -196,12 +197,16 @@ def test_an_unknown_identity_may_be_a_client_id(bench: Bench) -> None:
 
 
 @runs
-def test_only_a_managed_identity_is_given_permissions(bench: Bench) -> None:
+def test_only_a_managed_identity_is_given_permissions_unless_somebody_says_that_it_is_an_application(
+    bench: Bench,
+) -> None:
     bench.tenant.identity_type = "Application"
     done = bench.run(GRANT, *BY_ID)
     assert done.returncode == FAILED
     assert "is no managed identity" in done.stderr
     assert bench.tenant.written == []
+    assert bench.run(GRANT, *BY_ID, "--application").returncode == 0, "unless the app acts as an application"
+    assert bench.granted() == set(ROLES.values())
 
 
 @runs
@@ -342,6 +347,56 @@ def test_a_name_cannot_steer_the_terminal(bench: Bench) -> None:
     assert "\x1b" not in done.stdout + done.stderr
 
 
+def registering(name: str = 'Contoso "LMS" \\ more') -> list[str]:
+    logos = [f"--{shape}-logo-{theme}" for shape in ("long", "square") for theme in ("dark", "light")]
+    urls = [part for logo in logos for part in (logo, f"https://contoso.com/{logo.strip('-')}.png")]
+    return ["--register", name, *urls]
+
+
+@runs
+def test_a_provider_is_registered_with_course_activities_on_and_a_second_run_changes_nothing(bench: Bench) -> None:
+    """Whoever registers it may be its only writer, so this has to be done as the application that the app acts as."""
+    bench.tenant.providers = {}
+    done = bench.run(SYNC, *registering(), "--client-id", LMS_CLIENT_ID, "--yes")
+    assert done.returncode == 0, done.stderr
+    [(method, path, registered)] = bench.tenant.written
+    assert (method, path) == ("POST", "/employeeExperience/learningProviders")
+    assert registered == {
+        "displayName": 'Contoso "LMS" \\ more',
+        "isCourseActivitySyncEnabled": True,
+        "longLogoWebUrlForDarkTheme": "https://contoso.com/long-logo-dark.png",
+        "longLogoWebUrlForLightTheme": "https://contoso.com/long-logo-light.png",
+        "squareLogoWebUrlForDarkTheme": "https://contoso.com/square-logo-dark.png",
+        "squareLogoWebUrlForLightTheme": "https://contoso.com/square-logo-light.png",
+    }
+    assert f"LEARNING_PROVIDER_ID={REGISTERED}" in done.stdout
+    assert bench.run(SYNC, *registering(), "--yes").returncode == 0
+    assert len(bench.tenant.written) == 1
+
+
+@runs
+def test_a_provider_of_the_name_that_is_off_is_turned_on_and_not_registered_again(bench: Bench) -> None:
+    bench.tenant.providers[OTHER] = provider(OTHER, "Fabrikam")
+    assert bench.run(SYNC, *registering("Fabrikam"), "--yes").returncode == 0
+    assert [(method, path) for method, path, _ in bench.tenant.written] == [
+        ("PATCH", f"/employeeExperience/learningProviders/{OTHER}")
+    ]
+
+
+@runs
+@pytest.mark.parametrize(("options", "code"), [(["--dry-run"], 0), ([], FAILED)])
+def test_nothing_is_registered_that_nobody_agreed_to(bench: Bench, options: list[str], code: int) -> None:
+    assert bench.run(SYNC, *registering(), *options, typed="no\n").returncode == code
+    assert bench.tenant.written == []
+
+
+def test_the_powershell_script_registers_the_same_properties() -> None:
+    properties = r"\b(?:displayName|loginWebUrl|\w+LogoWebUrlFor\w+)\b"
+    bash, powershell = (set(re.findall(properties, script(f"{SYNC}.{kind}"))) for kind in ("sh", "ps1"))
+    assert len(bash) == 6
+    assert bash == powershell
+
+
 # --- assign-app-roles ---
 
 
@@ -457,6 +512,12 @@ def test_the_scripts_assign_the_roles_that_the_app_asks_for() -> None:
             ["--provider", "--tenant", "--client-id"],
         ),
         (SYNC, ["--tenant", "-x&client_id=1", "extra"], ["--tenant", "extra"]),
+        (SYNC, ["--login-url", "https://contoso.com"], ["need --register"]),
+        (
+            SYNC,
+            ["--register", "a\nb", "--provider", PROVIDER, "--login-url", 'https://a"', "--long-logo-dark", "http://a"],
+            ["either --provider or --register", "one line", "all four logos", "--login-url must"],
+        ),
         (
             ASSIGN,
             ["--principals", f"{LMS},$(touch broken)", "--role", "Owner", "--api-client-id", "x", "--force"],

@@ -83,6 +83,20 @@ class TestWords:
         assert base64.b64decode(said["bodyBase64"]) == body
         assert (said["activity"], said["attempts"], said["firstSeenAt"]) == ({}, 1, "2026-05-01T11:00:00+00:00")
 
+    @pytest.mark.parametrize(
+        ("body", "shown"),
+        [
+            (b"test", "test"),  # Base64 by accident.
+            (b"Hello", "Hello"),
+            (b"\xef\xbb\xbf{'a': 1}", "{'a': 1}"),
+            (base64.b64encode(b'{"a": }'), '{"a": }'),
+            (b"x" * 5000, "x" * 1000),
+            (b"\xff\xfe\xfd", ""),
+        ],
+    )
+    def test_a_body_that_is_text_is_told_as_text_too(self, body: bytes, shown: str) -> None:
+        assert of_message(body).to_json()["bodyText"] == shown
+
 
 class TestTheMessage:
     @given(json_values | st.binary())

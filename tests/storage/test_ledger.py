@@ -110,7 +110,7 @@ class TestCalls:
             await remembered(asked, *known)
             assert proxy.requests == requests
 
-    async def test_what_is_known_elsewhere_makes_only_its_own_provider_claim_singly(
+    async def test_what_is_known_elsewhere_makes_only_its_own_provider_be_read(
         self, proxy: TableProxy, ledger: TableLedger, elsewhere: TableLedger
     ) -> None:
         known, mine, others = wanted(1), wanted(2), wanted(5, registrationId=OTHER_REGISTRATION_ID)
@@ -120,8 +120,22 @@ class TestCalls:
         assert isinstance(completed, Known)
         assert completed.entity == STORED.entity
         assert (len(claims), codes_in(claims)) == (7, [])
-        # A transaction that fails, the known one alone and looked at, the two behind it together; a transaction.
-        assert sorted(proxy.requests) == ["GET"] + ["POST"] * 4
+        # A transaction that fails, a look at each, a transaction; that of the other provider.
+        assert proxy.requests == ["POST", *["GET"] * 3, "POST", "POST"]
+
+    @pytest.mark.parametrize("operation", [Operation.UPSERT, Operation.UPDATE, Operation.DELETE])
+    async def test_twenty_of_which_half_are_known_elsewhere_are_read_once_and_claimed_together(
+        self, proxy: TableProxy, ledger: TableLedger, elsewhere: TableLedger, operation: Operation
+    ) -> None:
+        """As when another instance works on a batch that changes what the first has made."""
+        some = wanted(20)
+        await settle(ledger, await held(ledger, *some[::2]), *[STORED] * 10)
+        proxy.requests.clear()
+        claims = await claim(elsewhere, *(replace(one, operation=operation) for one in some))
+        assert codes_in(claims) == []
+        # Only of what makes an activity it is worth trying whether there is nothing to be read.
+        tried = ["POST"] if operation is Operation.UPSERT else []
+        assert proxy.requests == [*tried, *["GET"] * 20, "POST"]
 
     async def test_twenty_answers_as_large_as_graph_takes_them_are_remembered_in_one(
         self, proxy: TableProxy, ledger: TableLedger

@@ -95,9 +95,10 @@ class TestEarlierVersion:
         }
         later = datetime.now(UTC) + timedelta(days=1)
         erased = Learner.of([LEARNER])
-        for end in (lambda: ledger.retention.expire(later, run()), lambda: ledger.retention.erase(erased, run())):
+        for by_time in (True, False):
             await ledger.table.do(Operation(Verb.REPLACE, row))
-            assert await end() == Ended(1)
+            retention = ledger.retention
+            assert await (retention.expire(later, run()) if by_time else retention.erase(erased, run())) == Ended(1)
             assert LEARNER not in str(await ledger.row("old"))
             known = TableLedger(ledger.table, key=ledger.key.get, lease_seconds=60)
             (claim,) = await known.claim([request])

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from activities.errors import ErrorCode, TransientError
-from activities.identity import managed_identity
+from activities.identity.managed_identity import managed_identity
 from activities.settings import Storage
 from activities.storage import tables
 from activities.storage.table_bytes import LARGEST_TRANSACTION, Entity, Operation, Verb

@@ -10,8 +10,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from activities.batches.results import Batch, Progress
-from activities.execution.result import Outcome, Result
+from activities.batches.results import Batch, Origin, Progress
+from activities.contract.activity import Outcome
+from activities.execution.result import Result
 from activities.graph.translation import translate
 from activities.web.page import render
 from tests.support.browser import find_browser, running_browser
@@ -19,7 +20,7 @@ from tests.support.browser import find_browser, running_browser
 URL = "https://contoso-learning.azurewebsites.net/api/batches/7be1f0a4c25d4b8e9a36d10c58f2e7b9"
 SENT = datetime(2026, 10, 5, 6, 41, 12, tzinfo=UTC)
 NOW = SENT + timedelta(seconds=185)
-BATCH = Batch("7be1f0a4c25d4b8e9a36d10c58f2e7b9", 200, SENT, name="Safety training, autumn term", delimiter=";")
+BATCH = Batch("7be1f0a4c25d4b8e9a36d10c58f2e7b9", 200, SENT, name="Safety training, autumn term", origin=Origin(";"))
 LONG_PAUSE = timedelta(minutes=3)
 
 NOT_LICENSED = translate(403, {}, b'{"error":{"code":"Forbidden","message":"License is not valid"}}', now=NOW)
@@ -47,10 +48,11 @@ FAILED = [
 FAILED.sort(key=lambda result: result.index)
 
 STARTED = Progress(BATCH)
-RUNNING = Progress(BATCH, succeeded=180, failed=12, changed_at=NOW - timedelta(seconds=2))
+ENDED = {Outcome.CREATED: 151, Outcome.UPDATED: 21, Outcome.UNCHANGED: 8, Outcome.FAILED: 12}
+RUNNING = Progress(BATCH, succeeded=180, failed=12, changed_at=NOW - timedelta(seconds=2), outcomes=ENDED)
 WAITING = replace(RUNNING, waiting_until=NOW + LONG_PAUSE)
-COMPLETED = replace(RUNNING, succeeded=188, changed_at=NOW)
-ALL_SUCCEEDED = replace(RUNNING, succeeded=200, failed=0, changed_at=NOW)
+COMPLETED = replace(RUNNING, succeeded=188, changed_at=NOW, outcomes={**ENDED, Outcome.CREATED: 159})
+ALL_SUCCEEDED = replace(RUNNING, succeeded=200, failed=0, changed_at=NOW, outcomes={Outcome.CREATED: 200})
 
 
 def take_picture(path: Path) -> None:

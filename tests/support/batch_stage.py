@@ -75,15 +75,26 @@ class Steps(Life):
     Args:
         storage_fails: Instead of dying; then only storage does, and not Graph.
         done: Whether the request at which it happens is done nevertheless.
+        meanwhile: What somebody else does there, instead of anything bad; once.
     """
 
     count: int = 0
     storage_fails: bool = False
     done: bool = False
+    meanwhile: Callable[[], Awaitable[object]] | None = None
 
     async def step[T](self, send: Callable[[], Awaitable[T]]) -> T:
         """Send one request. See ``Life``."""
         self.count += 1
+        if self.left == 0 and self.meanwhile:
+            meanwhile, self.meanwhile, self.left = self.meanwhile, None, None
+            if not self.done:
+                await meanwhile()
+            try:
+                return await send()
+            finally:
+                if self.done:
+                    await meanwhile()
         if self.left == 0 and self.done:
             await send()
         try:
@@ -206,6 +217,11 @@ class Stage:
         results = [one async for one in self.batches.results_after(batch.id, -1, failed_only=False)]
         return await self.batches.progress(batch), results
 
+    async def rows(self, partition: str = "") -> list[tuple[str, str]]:
+        """Return what stands in the table of batches, or in a partition of it: partitions and rows."""
+        condition = f"PartitionKey eq '{partition}'" if partition else "PartitionKey ge ''"
+        return [(row["PartitionKey"], row["RowKey"]) async for row in self.table.query(condition)]
+
     async def outcomes(self, batch: Batch) -> list[str]:
         """Return what became of each record: its outcome, of a failure its code."""
         _, results = await self.report(batch)
@@ -239,6 +255,10 @@ class Stage:
     ) -> http.Response:
         """Ask for a report."""
         return await self.asks(batches.get_batch, headers=headers, query=query, path=batch_id)
+
+    async def deletes(self, batch_id: str) -> http.Response:
+        """Delete a batch."""
+        return await self.asks(batches.delete_batch, path=batch_id)
 
     async def gets_status(self, batch_id: str) -> http.Response:
         """Ask for the job."""

@@ -6,7 +6,6 @@ Held to the same contracts as the real ones by ``test_gateway_contract`` and ``t
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from functools import cached_property
 from typing import Any
 from uuid import uuid4
@@ -15,7 +14,7 @@ from activities.contract.activity import ActivityRequest, Operation, StoredActiv
 from activities.contract.models import Defaults, Json
 from activities.contract.validation import parse_activity
 from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
-from activities.execution.decisions import LONG_AGO, Done, Known, advances, plan
+from activities.execution.decisions import Done, Known, advances, meant, plan
 from activities.execution.directory import Directory
 from activities.execution.gateway import ExternalKey, Write
 from activities.execution.ledger import Claim, Released
@@ -205,7 +204,8 @@ class FakeGraph:
     def _execute(self, write: Write) -> StoredActivity | PermanentError:
         provider = write.registration_id.casefold()
         if write.operation is Operation.CREATE:
-            entity = {**write.body, "id": f"{write.body['learnerUserId']}:{uuid4()}"}
+            graph_id = f"{write.body['learnerUserId']}:{uuid4()}"
+            entity = {**write.body, "learningProviderId": write.registration_id, "id": graph_id}
             self.stored.append((provider, StoredActivity(entity, str(uuid4()))))
             self._note(entity)
             return self.stored[-1][1]
@@ -224,13 +224,13 @@ class FakeGraph:
         return StoredActivity({}, str(uuid4()))
 
     def _note(self, entity: Json) -> None:
-        self.written.setdefault(entity["externalCourseActivityId"], []).append(entity)
+        self.written.setdefault(entity.get("externalCourseActivityId", ""), []).append(entity)
 
     def _find(self, key: ExternalKey, timeout_seconds: float) -> StoredActivity | None:
         fault = self._fault("find")
         self._end(fault, timeout_seconds)
         wanted = (key.registration_id.casefold(), key.external_id)
-        found = [one for provider, one in self.stored if (provider, one.entity["externalCourseActivityId"]) == wanted]
+        found = [one for provider, one in self.stored if (provider, one.external_id) == wanted]
         return found[0] if found and not fault.absent else None
 
     def _get(self, graph_id: str, timeout_seconds: float) -> StoredActivity | None:
@@ -274,7 +274,7 @@ class _Row:
     etag: str
     known: Known | None = None
     lease_until: float | None = None
-    claimed_as_of: datetime = LONG_AGO
+    claimed: Known | None = None
 
 
 @dataclass
@@ -336,7 +336,7 @@ class FakeLedger:
             if remaining > 0:
                 message = "Somebody else is at it."
                 return TransientError(ErrorCode.CREATE_IN_PROGRESS, message, retry_after_seconds=min(remaining, 5.0))
-            claim.left_behind, claim.left_as_of = True, row.claimed_as_of
+            claim.left = row.claimed
         elif row.known is not None:
             end = plan(request, row.known)
             if isinstance(end, Done) and advances(end, row.known):
@@ -345,7 +345,8 @@ class FakeLedger:
                 return row.known
         claim.known = row.known
         lease_until = self.time.seconds + self.lease_seconds
-        self._write(claim, replace(row, lease_until=lease_until, claimed_as_of=request.true_at))
+        claimed = meant(request, claim.known, claim.left)
+        self._write(claim, replace(row, lease_until=lease_until, claimed=claimed))
         return claim
 
     def _settle(self, claim: Claim, end: Known | Released) -> None:

@@ -128,8 +128,13 @@ class FakeFailures(Failures):
         """Put a failure back. See ``Failures``."""
         self.before_replay(failure)
         if failure.id in self.kept:
-            await self._queue.put(await self._again(failure))
+            for message in await self._again(failure):
+                await self._queue.put(message)
             del self.kept[failure.id]
+
+    async def discard(self, failure: Failure) -> bool:
+        """Forget a failure. See ``Failures``."""
+        return self.kept.pop(failure.id, None) is not None
 
 
 def _place(failure: Failure) -> str:

@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass, field
 
+from activities.batches.requests import records_of_file
 from activities.contract.models import Defaults, Json
 from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
 from activities.execution.patience import PATIENCE
@@ -49,6 +50,10 @@ SET_ASIDE = {
     ErrorCode.REQUEST_TOO_LARGE,
     ErrorCode.CONTENT_NOT_OWNED_BY_PROVIDER,
     ErrorCode.REJECTED_BY_GRAPH,
+    ErrorCode.INVALID_FILE,
+    ErrorCode.LEARNER_NOT_FOUND,
+    ErrorCode.LEARNER_AMBIGUOUS,
+    ErrorCode.CONTENT_NOT_FOUND,
 }
 ADMIN = {code for code, seconds in PUT_BACK_AFTER_SECONDS.items() if seconds == 300.0}
 TRANSIENT = set(PUT_BACK_AFTER_SECONDS) - ADMIN
@@ -89,6 +94,7 @@ class Stage:
             ResultQueue(self.results),
             now=self.queue.now,
             jitter=lambda: self.jitter,
+            read_file=records_of_file,
         )
 
     def fail(self, error: ActivityError | None) -> None:

@@ -20,8 +20,8 @@ type Json = dict[str, Any]
 GUIDE = (ROOT / "docs" / "for-makers.md").read_text(encoding="utf-8")
 FLOWS = {path.name: json.loads(path.read_text("utf-8")) for path in sorted((ROOT / "docs/flows").glob("*.json"))}
 # https://learn.microsoft.com/azure/logic-apps/workflow-definition-language-functions-reference
-FUNCTIONS = """base64 body coalesce concat convertToUtc endsWith equals first item items last outputs parameters split
-string take toLower triggerBody triggerOutputs uriComponent utcNow variables workflow"""
+FUNCTIONS = """base64 body coalesce concat convertToUtc empty endsWith equals first formatDateTime if item items last
+outputs parameters split string take toLower triggerBody triggerOutputs uriComponent utcNow variables workflow"""
 # What flows have in their tokens: SharePoint's choices and dates, an empty column.
 TOKENS = {
     "registrationId": PROVIDER,
@@ -33,6 +33,9 @@ TOKENS = {
     "completedDateTime": "2026-11-20T16:40:00.0000000Z",
     "dueDateTime": "2026-12-18",
     "notes": None,
+    "status": "In progress",
+    "completionPercentage": 40,
+    "asOfDateTime": "2026-11-10T12:00:00Z",
     "externalCourseActivityId": "training-list-42",
 }
 KIND_OF: dict[str, type[CourseActivity]] = {

@@ -132,11 +132,13 @@ class StorageProxy:
 
     Args:
         faults: The first that meets a request answers it.
+        asked: How many requests there were to tables ("table"), and how many that put a message ("put").
         entities_a_second: How many entities of one partition are written in one second; the service's limit is 2,000.
     """
 
     ports: tuple[int, int, int]
     faults: list[Fault] = field(default_factory=list)
+    asked: Counter[str] = field(default_factory=Counter)
     entities_a_second: int = 2000
     throttled: int = 0
     _written: Counter[tuple[str, int]] = field(default_factory=Counter)
@@ -161,6 +163,7 @@ class StorageProxy:
 
     async def answer(self, asked: Asked, pass_on: PassOn) -> web.StreamResponse:
         """Answer a request by the rules, or as Azurite does."""
+        self.asked.update({"table": asked.service == "table", "put": asked.puts})
         fault = self.fault_for(asked)
         if fault is None:
             return await pass_on()

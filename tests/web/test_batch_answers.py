@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from activities.batches.chunks import Chunk, chunk_of_each, pages_of
 from activities.batches.results import Batch, Progress
+from activities.contract.activity import Outcome
 from activities.errors import ErrorCode, PermanentError
-from activities.execution.result import Outcome, Result
+from activities.execution.result import Result
 from activities.web.batch_answers import pause_seconds
 from tests.support.batch_stage import ASSIGNER, LEARNER, URL, Ports, Stage, batch_stage, body_of, course, courses, sent
 from tests.support.error_shape import assert_error

@@ -24,7 +24,7 @@ from activities.web.runtime import Runtime
 from tests.support.batch_stage import URL, Ports, Stage, batch_stage, body_of, course, courses
 from tests.support.error_shape import assert_error
 from tests.support.fakes import OTHER_REGISTRATION_ID, Fault
-from tests.support.principals import APPLICATION, WRITE, application, header
+from tests.support.principals import APPLICATION, MANAGE, WRITE, application, header
 from tests.support.stores import DEFAULTS
 
 THROTTLED = TransientError(ErrorCode.THROTTLED, "Wait.", retry_after_seconds=90.0)
@@ -282,7 +282,7 @@ class TestTheSameKeyAgain:
         assert said["nextLink"] == f"{URL}/{said['batchId']}?after=999"
 
     async def test_while_it_is_being_accepted_it_is_to_come_later(self, stage: Stage) -> None:
-        stage.life.left, stage.life.storage_fails = 1, True
+        stage.life.left, stage.life.storage_fails = 2, True
         assert_error(await stage.posts(courses(25), KEY), 503, "storageUnavailable")
         stage.life.left = None
         assert_error(await stage.posts(courses(25), KEY), 503, "createInProgress")
@@ -384,12 +384,22 @@ class TestCallers:
         self, stage: Stage, contents: object, client_id: str, headers: Mapping[str, str] | None = None
     ) -> Response:
         """Send a batch by a client, of which the first may write to one other provider only."""
-        sign_in = SignIn(frozenset({APPLICATION, OTHER_APPLICATION}))
-        app = App(LIMITED, stage.graph, Health(stage.graph, None), lambda: self.store(stage), sign_in=sign_in)
         said = {"x-ms-client-principal": header(application(WRITE, client_id=client_id)), **(headers or {})}
         body = json.dumps({"activities": contents}).encode()
         request = Request(body, said, URL, function="create_batch")
-        return await Runtime(lambda: app).answer(request, batches.create_batch)
+        return await self.runtime(stage).answer(request, batches.create_batch)
+
+    async def deletes(self, stage: Stage, batch_id: str, client_id: str, *, role: str = WRITE) -> Response:
+        """Delete a batch by a client."""
+        said = {"x-ms-client-principal": header(application(role, client_id=client_id))}
+        route = {"batchId": batch_id}
+        request = Request(b"", said, f"{URL}/{batch_id}", route=route, function="delete_batch")
+        return await self.runtime(stage).answer(request, batches.delete_batch)
+
+    def runtime(self, stage: Stage) -> Runtime:
+        sign_in = SignIn(frozenset({APPLICATION, OTHER_APPLICATION}))
+        app = App(LIMITED, stage.graph, Health(stage.graph, None), lambda: self.store(stage), sign_in=sign_in)
+        return Runtime(lambda: app)
 
     def store(self, stage: Stage) -> Store:
         worker = stage.worker = replace(stage.worker, defaults=LIMITED)
@@ -411,6 +421,23 @@ class TestCallers:
         response = await self.sends(stage, courses(2), OTHER_APPLICATION, headers)
         await stage.run_dry()
         assert body_of(await stage.gets(body_of(response)["batchId"]))["allSucceeded"]
+
+    async def test_only_its_own_batches_are_deleted_by_a_client_that_is_limited(self, stage: Stage) -> None:
+        """Those of others can be for providers that are not its own; who is not limited may delete any."""
+        ids = [
+            body_of(await self.sends(stage, courses(1), client_id))["batchId"]
+            for client_id in (APPLICATION, OTHER_APPLICATION, APPLICATION)
+        ]
+        mine, others, also_mine = ids
+        assert_error(await self.deletes(stage, others, APPLICATION), 403, "notAllowed")
+        assert (await stage.gets(others)).status == 200
+        assert (await self.deletes(stage, mine, APPLICATION)).status == 200
+        assert (await self.deletes(stage, also_mine, OTHER_APPLICATION)).status == 200
+
+    async def test_who_may_only_manage_failures_deletes_no_batch(self, stage: Stage) -> None:
+        batch_id = body_of(await self.sends(stage, courses(1), OTHER_APPLICATION))["batchId"]
+        assert_error(await self.deletes(stage, batch_id, OTHER_APPLICATION, role=MANAGE), 403, "notAllowed")
+        assert (await stage.gets(batch_id)).status == 200
 
     async def test_what_is_put_into_the_queue_again_is_still_the_clients(self, stage: Stage) -> None:
         stage.graph.arm("create", [Fault(THROTTLED)])

@@ -61,6 +61,12 @@ class Operator:
         said: dict[str, Any] = json.loads(response.body)
         return said
 
+    async def discards(self, body: object) -> dict[str, Any]:
+        response = await self.asks(failures.discard_failures, json.dumps(body).encode())
+        assert response.status == 200, response.body
+        said: dict[str, Any] = json.loads(response.body)
+        return said
+
     @property
     def put_back(self) -> list[int]:
         """The numbers of the failures that stand in the activity queue."""
@@ -165,7 +171,7 @@ class TestReplaying:
         self, operator: Operator, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         await operator.has(*(failed(number) for number in range(3)))
-        monkeypatch.setattr(failures, "REPLAY_SECONDS", -1.0)
+        monkeypatch.setattr(failures, "SELECTION_SECONDS", -1.0)
         assert await operator.replays({}) == {"replayedCount": 0, "moreToReplay": True}
         monkeypatch.undo()
         assert await operator.replays({}) == {"replayedCount": 3, "moreToReplay": False}
@@ -189,7 +195,37 @@ class TestReplaying:
         assert (await operator.replays({}))["replayedCount"] == 1
 
 
-@pytest.mark.parametrize("use_case", [failures.list_failures, failures.replay_failures])
+class TestDiscarding:
+    @pytest.mark.parametrize(
+        ("body", "left"),
+        [({}, []), ({"code": "throttled"}, [3, 1]), ({"ids": [failed(1).id, "nobody", failed(1).id]}, [3, 2])],
+        ids=["all", "a code", "ids"],
+    )
+    async def test_what_is_selected_as_for_a_replay_goes_and_is_not_put_back(
+        self, operator: Operator, body: object, left: list[int]
+    ) -> None:
+        await operator.has(failed(1), failed(2, ErrorCode.THROTTLED), failed(3))
+        assert await operator.discards(body) == {"discardedCount": 3 - len(left), "moreToDiscard": False}
+        assert [one["activity"]["number"] for one in (await operator.lists())["failures"]] == left
+        assert operator.put_back == []
+        assert (await operator.discards(body))["discardedCount"] == 0
+
+    @pytest.mark.parametrize("body", [b"", b"[]", b'{"code": ""}', b'{"ids": []}', b'{"all": true}', b"null"])
+    async def test_without_a_selection_nothing_goes(self, operator: Operator, body: bytes) -> None:
+        await operator.has(failed(1))
+        response = await operator.asks(failures.discard_failures, body)
+        assert_error(response, 400, json.loads(response.body)["error"]["code"])
+        assert operator.failures.kept.keys() == {failed(1).id}
+
+    async def test_what_is_left_when_the_time_is_over_is_said(
+        self, operator: Operator, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        await operator.has(failed(1))
+        monkeypatch.setattr(failures, "SELECTION_SECONDS", -1.0)
+        assert await operator.discards({}) == {"discardedCount": 0, "moreToDiscard": True}
+
+
+@pytest.mark.parametrize("use_case", [failures.list_failures, failures.replay_failures, failures.discard_failures])
 async def test_an_app_without_a_storage_account_says_so(use_case: UseCase) -> None:
     graph = FakeGraph()
     runtime = Runtime(lambda: App(Defaults(), graph, Health(graph, None)))

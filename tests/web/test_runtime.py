@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from activities import app as composition
-from activities import identity
 from activities.app import App, Store
 from activities.app import build as build_app
 from activities.contract import limits
@@ -19,7 +18,8 @@ from activities.contract.models import Defaults
 from activities.errors import ErrorCode, PermanentError, Problem, SettingsError
 from activities.graph import client
 from activities.health import Health
-from activities.identity import PatientCredential
+from activities.identity import managed_identity as identity
+from activities.identity.managed_identity import PatientCredential
 from activities.settings import NAMES, SignIn
 from activities.web import about, activities, batches, http
 from activities.web.runtime import Runtime

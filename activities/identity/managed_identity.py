@@ -1,7 +1,4 @@
-"""The app's own identity: a token for whoever asks inside the app, or words that an admin can act on.
-
-The only owner of azure-identity; knows nothing of Graph or of storage.
-"""
+"""The app's own identity: a token for whoever asks inside the app, or words that an admin can act on."""
 
 import asyncio
 from typing import Any
@@ -12,7 +9,7 @@ from azure.core.exceptions import AzureError, ClientAuthenticationError
 from azure.identity.aio import ManagedIdentityCredential
 
 from activities import telemetry
-from activities.errors import ErrorCode, TransientError
+from activities.errors import ActivityError, ErrorCode, TransientError
 
 IDENTITY_SECONDS = 8.0
 RETRY_AFTER_SECONDS = 30.0
@@ -34,6 +31,7 @@ class PatientCredential(AsyncTokenCredential):
         credential: Who is asked.
 
     Raises:
+        ActivityError: What the credential said in words of its own.
         TransientError: ``identityUnavailable``, whatever the identity library raised: nothing else can have failed.
     """
 
@@ -50,7 +48,7 @@ class PatientCredential(AsyncTokenCredential):
         try:
             # A caller that gives up must not take the answer from the others.
             return await asyncio.shield(asking)
-        except TransientError as error:
+        except ActivityError as error:
             telemetry.failure("identityFailed", error)
             raise
 
@@ -58,6 +56,8 @@ class PatientCredential(AsyncTokenCredential):
         try:
             async with asyncio.timeout(IDENTITY_SECONDS):
                 return await self._credential.get_token(*scopes, **options)
+        except ActivityError:
+            raise
         except Exception as error:
             raise _identity_unavailable(error) from error
 

@@ -14,12 +14,12 @@ from aiohttp.test_utils import RawTestServer
 from azure.core.pipeline.transport import AioHttpTransport
 from azure.identity.aio import ManagedIdentityCredential
 
-from activities import identity as identity_module
 from activities import telemetry
 from activities.errors import ErrorCode, TransientError
 from activities.graph.client import MicrosoftGraph
 from activities.graph.sdk import SCOPE
-from activities.identity import PatientCredential
+from activities.identity import managed_identity as identity_module
+from activities.identity.managed_identity import PatientCredential
 from tests.support.endpoints import IDENTITY_HEADER, TOKEN, Answer, IdentityEndpoint, forget_identity, identity_endpoint
 
 GRAPH = "https://graph.microsoft.com/v1.0"
