@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from importlib.util import cache_from_source
 from pathlib import Path, PurePosixPath
 
-from package import left_out, native, reached, wheels
+from package import left_out, metadata, native, reached, wheels
 from package.app_files import deployed_files
 from package.archive import write_zip
 from package.bytecode import compile_all
@@ -86,6 +86,8 @@ def _add_packages(site_packages: Path, target: Path) -> tuple[Counter[str], tupl
         (target / path).parent.mkdir(parents=True, exist_ok=True)
         if path.suffix == ".so":
             (target / path).write_bytes(native.without_symbols((site_packages / path).read_bytes()))
+        elif path.name == metadata.NAME:
+            (target / path).write_bytes(metadata.without_description((site_packages / path).read_bytes()))
         else:
             shutil.copyfile(site_packages / path, target / path)
     _add_left_out(target / reached.PACKAGE / "generated")

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
@@ -71,6 +72,9 @@ def test_a_message_can_hold_all_four_and_each_is_told_with_its_operation(stack: 
         ("upsert", "updated"),
         ("create", "created"),
     ]
+    # The queue tells when a message came in whole seconds.
+    second = datetime.now(UTC).replace(microsecond=0)
+    wait_until(lambda: datetime.now(UTC) >= second + timedelta(seconds=1), stack.tail)
     stack.send(
         json.dumps([at(one, 90), at(other, 1, asOfDateTime="2020-01-01T00:00:00Z"), deletion(one), deletion(one)])
     )

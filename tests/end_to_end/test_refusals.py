@@ -149,7 +149,8 @@ def test_the_same_external_id_with_other_content_is_refused_when_graph_refuses_i
     learner, _, own = first["id"].partition(":")
     assert own in response.json()["error"]["message"]
     assert learner not in response.text
-    assert stack.calls().count("find") == 1
+    # Whether it is this create's own doing, and then what it is, so that the ledger knows it from then on.
+    assert stack.calls().count("find") == 2
 
 
 def test_the_same_external_id_with_the_same_content_is_unchanged_when_graph_refuses_it(stack: Stack) -> None:

@@ -5,6 +5,7 @@ import struct
 import zipfile
 from collections import Counter
 from collections.abc import Iterator
+from email import message_from_string
 from fnmatch import fnmatch
 from importlib.util import MAGIC_NUMBER, source_hash
 from pathlib import Path, PurePosixPath
@@ -82,6 +83,13 @@ def test_every_requirement_keeps_its_name_version_and_licence(packaged: list[Pur
     folders = {path.parts[0] for path in packaged if path.parts[0].endswith(".dist-info")}
     assert folders == {path.parts[0] for path in packaged if path.name == "METADATA"}
     assert PurePosixPath("cryptography") / "hazmat" / "bindings" / "_rust.abi3.so" in packaged
+
+
+def test_every_package_says_its_name_and_version_and_shows_no_page(archive: zipfile.ZipFile) -> None:
+    said = [archive.read(name).decode() for name in archive.namelist() if name.endswith("/METADATA")]
+    fields = [message_from_string(one) for one in said]
+    assert all(one["Name"] and one["Version"] for one in fields)
+    assert [one.get_payload() for one in fields if one.get_payload()] == []
 
 
 def test_the_worker_library_is_in_it_where_the_platform_looks_first(packaged: list[PurePosixPath]) -> None:
