@@ -26,6 +26,7 @@ from kiota_abstractions.request_information import RequestInformation
 from activities import telemetry
 from activities.contract.activity import Operation, StoredActivity
 from activities.errors import ActivityError
+from activities.execution import witness
 from activities.execution.gateway import ExternalKey, Write
 from activities.graph import existing, permissions, translation
 from activities.graph.batching import Batching, Part
@@ -101,6 +102,7 @@ class MicrosoftGraph:
         token = (await self.credential.get_token(SCOPE)).token
         if token == self._adapter.refused_token:
             token = await self._adapter.another_token({}, token)
+        witness.note(witness.Seen("token", HTTPStatus.OK, words=permissions.whose(token)))
         return permissions.granted(token)
 
     async def close(self) -> None:
@@ -131,6 +133,8 @@ class MicrosoftGraph:
             return [await self._answer(operation, sent[0], timeout_seconds)]
         parts = [self._part(one) for one in sent]
         answers = await self._together(parts, timeout_seconds) if parts else []
+        for answer in answers:
+            _show(operation, answer)
         alone = (
             self._answer(operation, one, timeout_seconds)
             for one, answer in zip(sent, answers, strict=True)
@@ -176,6 +180,7 @@ class MicrosoftGraph:
             return translation.unanswered()
         except ActivityError as error:
             return error
+        _show(operation, answer)
         # A success is told by the use case, in the one line that a create costs.
         if not answer.succeeded:
             telemetry.event(
@@ -195,6 +200,12 @@ def _configuration() -> RequestConfiguration[QueryParameters]:
     # Microsoft's support finds a request by it, and the app's log has it, too.
     configuration.headers.add("client-request-id", telemetry.invocation_id())
     return configuration
+
+
+def _show(operation: str, answer: Answer | ActivityError | None) -> None:
+    if isinstance(answer, Answer) and witness.watched():
+        code, words = translation.said_in(answer.body) if not answer.succeeded else ("", "")
+        witness.note(witness.Seen(operation, answer.status, code, words, answer.in_batch))
 
 
 def _refuses_token(answer: Answer | ActivityError | None) -> bool:
