@@ -7,8 +7,7 @@ import azure.functions as func
 
 from activities.contract.models import Assignment, SelfInitiatedCourse
 from activities.queueing.messages import Delivery
-from activities.web import about, failures, learners
-from activities.web.activities import create
+from activities.web import about, activities, failures, learners
 from activities.web.http import Request
 from activities.web.runtime import UseCase, asks_for_key, runtime
 
@@ -18,19 +17,79 @@ app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION if asks_for_key()
 @app.route("activities", methods=["POST"])
 async def create_activity(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
     """Create one activity; body and answer exactly as Microsoft Graph documents them."""
-    return await _answer(req, context, create(kind=None))
+    return await _answer(req, context, activities.create(None))
 
 
 @app.route("assignments", methods=["POST"])
 async def create_assignment(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
     """Create an assignment; a flat body without ``@odata.type``, a flat answer with constant keys."""
-    return await _answer(req, context, create(kind=Assignment))
+    return await _answer(req, context, activities.create(Assignment))
 
 
 @app.route("self-initiated-courses", methods=["POST"])
 async def create_self_initiated_course(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
     """Create a self-initiated course; a flat body without ``@odata.type``, a flat answer with constant keys."""
-    return await _answer(req, context, create(kind=SelfInitiatedCourse))
+    return await _answer(req, context, activities.create(SelfInitiatedCourse))
+
+
+@app.route("activities", methods=["PUT"])
+async def upsert_activity(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    """Bring one activity to a state, creating it if there is none; bodies as Microsoft Graph documents them."""
+    return await _answer(req, context, activities.upsert(None))
+
+
+@app.route("assignments", methods=["PUT"])
+async def upsert_assignment(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    """Bring an assignment to a state, creating it if there is none."""
+    return await _answer(req, context, activities.upsert(Assignment))
+
+
+@app.route("self-initiated-courses", methods=["PUT"])
+async def upsert_self_initiated_course(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    """Bring a self-initiated course to a state, creating it if there is none."""
+    return await _answer(req, context, activities.upsert(SelfInitiatedCourse))
+
+
+@app.route("activities", methods=["PATCH"])
+async def update_activity(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    """Change parts of one activity; bodies as Microsoft Graph documents them."""
+    return await _answer(req, context, activities.update(None))
+
+
+@app.route("assignments", methods=["PATCH"])
+async def update_assignment(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    """Change parts of an assignment."""
+    return await _answer(req, context, activities.update(Assignment))
+
+
+@app.route("self-initiated-courses", methods=["PATCH"])
+async def update_self_initiated_course(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    """Change parts of a self-initiated course."""
+    return await _answer(req, context, activities.update(SelfInitiatedCourse))
+
+
+@app.route("activities", methods=["GET"])
+async def find_activity(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    """Find one activity by its external id or Graph's; as Microsoft Graph tells it."""
+    return await _answer(req, context, activities.find(None))
+
+
+@app.route("assignments", methods=["GET"])
+async def find_assignment(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    """Find an assignment by its external id or Graph's."""
+    return await _answer(req, context, activities.find(Assignment))
+
+
+@app.route("self-initiated-courses", methods=["GET"])
+async def find_self_initiated_course(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    """Find a self-initiated course by its external id or Graph's."""
+    return await _answer(req, context, activities.find(SelfInitiatedCourse))
+
+
+@app.route("activities", methods=["DELETE"])
+async def delete_activity(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    """Delete one activity."""
+    return await _answer(req, context, activities.delete_activity)
 
 
 # HEAD as GET, for gateways and monitors; the host sends it to no function that does not say so.
@@ -76,6 +135,14 @@ async def create_batch(req: func.HttpRequest, context: func.Context) -> func.Htt
     from activities.web import batches
 
     return await _answer(req, context, batches.create_batch)
+
+
+@app.route("batches/file", methods=["POST"])
+async def send_file(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    """Create many activities from a file, whatever its content type says."""
+    from activities.web import batches
+
+    return await _answer(req, context, batches.send_file)
 
 
 # Anonymous: flows follow a Location without a key, and the id cannot be guessed.
@@ -135,8 +202,8 @@ def _delivery(msg: func.QueueMessage) -> Delivery:
 
 
 async def _answer(req: func.HttpRequest, context: func.Context, use_case: UseCase) -> func.HttpResponse:
-    # Whoever sends a body with a GET, to routes that need no key, too, finds no reader.
-    body = b"" if req.method in {"GET", "HEAD"} else req.get_body()
+    # Whoever sends a body with a GET, to routes that need no key, too, or with a DELETE, finds no reader.
+    body = b"" if req.method in {"GET", "HEAD", "DELETE"} else req.get_body()
     sent = (body, req.headers, req.url, req.params, req.route_params)
     response = await runtime.answer(Request(*sent, context.invocation_id, context.function_name), use_case)
     said = b"" if req.method == "HEAD" else response.body

@@ -18,6 +18,7 @@ class ErrorCode(StrEnum):
 
     INVALID_JSON = "invalidJson"
     INVALID_REQUEST = "invalidRequest"
+    INVALID_FILE = "invalidFile"
     UNAUTHENTICATED = "unauthenticated"
     NOT_ALLOWED = "notAllowed"
     NOT_FOUND = "notFound"
@@ -28,6 +29,9 @@ class ErrorCode(StrEnum):
     REQUEST_TOO_LARGE = "requestTooLarge"
     LEARNER_NOT_LICENSED = "learnerNotLicensed"
     CONTENT_NOT_OWNED_BY_PROVIDER = "contentNotOwnedByProvider"
+    LEARNER_NOT_FOUND = "learnerNotFound"
+    LEARNER_AMBIGUOUS = "learnerAmbiguous"
+    CONTENT_NOT_FOUND = "contentNotFound"
     REJECTED_BY_GRAPH = "rejectedByGraph"
     PROVIDER_NOT_ENABLED = "providerNotEnabled"
     PROVIDER_NOT_REGISTERED = "providerNotRegistered"

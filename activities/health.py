@@ -32,15 +32,17 @@ class Reachable(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The result of one check: when it was made, what failed, if anything, and which Graph permissions are missing.
+    """The result of one check: when it was made, what failed, if anything, and which Graph permissions the app has.
 
     An app that creates one kind only needs the permissions of that kind only: a missing one is told, and is no failure
-    as long as something can be created. ``old``: a newer check has not come to its end.
+    as long as something can be created. Of those that not everybody needs each is told, granted or not. ``old``: a
+    newer check has not come to its end.
     """
 
     checked_at: datetime
     failure: ActivityError | None = None
     missing_permissions: tuple[str, ...] = ()
+    optional_permissions: tuple[tuple[str, bool], ...] = ()
     old: bool = False
 
 
@@ -84,8 +86,10 @@ class Health:
     async def _check(self) -> Report:
         checked_at = datetime.now(UTC)
         missing: tuple[str, ...] = ()
+        optional: tuple[tuple[str, bool], ...] = ()
         try:
-            missing = permissions.missing(await self._graph.check_identity())
+            roles = await self._graph.check_identity()
+            missing, optional = permissions.missing(roles), permissions.optional(roles)
             if self._ledger is None:
                 raise storage_unavailable()
             await self._ledger.check()
@@ -93,5 +97,5 @@ class Health:
             if self._queue is not None:
                 await self._queue.check()
         except ActivityError as error:
-            return Report(checked_at, error, missing)
-        return Report(checked_at, permissions.nothing_can_be_created(missing), missing)
+            return Report(checked_at, error, missing, optional)
+        return Report(checked_at, permissions.nothing_can_be_created(missing), missing, optional)

@@ -4,7 +4,7 @@ import re
 
 from activities.contract.models import Assignment, SelfInitiatedCourse
 
-_SPOKEN = {
+_SPOKEN = {"upsert": "Create or update"} | {
     kind.type_name: kind.spoken_name.partition(" ")[2].capitalize() for kind in (Assignment, SelfInitiatedCourse)
 }
 

@@ -3,9 +3,9 @@
 from activities.contract.activity import Outcome
 from activities.contract.kinds import ODATA_TYPE, TYPE
 from activities.errors import ErrorCode
-from activities.graph.permissions import NEEDED_FOR
+from activities.graph.permissions import NEEDED_FOR, OPTIONAL_FOR
 from activities.web.http import LARGEST_PAGE
-from connector import erasure, publisher, schemas, selections
+from connector import activity_schemas, batch_schemas, erasure, publisher, schemas, selections
 from connector.schemas import Schema, flag, listing, number, record, ref, text
 
 _APP = f"https://{publisher.PLACEHOLDER_HOST}{publisher.BASE_PATH}"
@@ -23,10 +23,14 @@ def by_name() -> dict[str, Schema]:
         **{f"{name}Activity": schemas.request_of(kind, ODATA_TYPE) for name, kind in kinds.items()},
         **{f"{name}Record": schemas.request_of(kind, TYPE) for name, kind in kinds.items()},
         **{f"Created{name}": schemas.answer_of(kind) for name, kind in kinds.items()},
+        **{f"{name}Change": activity_schemas.change_of(kind) for name, kind in kinds.items()},
         "Activity": schemas.any_activity(),
-        "Record": schemas.any_record(),
+        "ActivityChange": activity_schemas.any_change(),
+        "DeletedActivity": activity_schemas.deleted(),
+        "Record": batch_schemas.any_record(),
+        "ChangeRecord": batch_schemas.change_record(),
         "LearningCourseActivity": schemas.entity(),
-        "Batch": schemas.batch(),
+        "Batch": batch_schemas.batch(),
         "BatchBody": {
             "title": "Body of a Batch",
             "description": "A batch, only its list of activities, or a single activity.",
@@ -65,7 +69,7 @@ def _report() -> Schema:
             ),
             "id": text(
                 "ID",
-                "Microsoft Graph's ID of the activity, without the learner's ID in front.",
+                "Microsoft Graph's ID of the activity, without the learner's ID in front; empty if there is none.",
                 "749c8786-99bb-4b3b-8d5d-586428f6aaa3",
             ),
             "externalCourseActivityId": text("External ID", "Your own ID of the activity.", "safety-2026-0042"),
@@ -85,10 +89,13 @@ def _report() -> Schema:
             "Status", "Whether the batch is running or completed.", "completed", enum=["running", "completed"]
         ),
         "createdAt": text("Created At", "When the batch was accepted.", _MOMENT, format="date-time"),
-        "total": number("Total", "How many activities the batch has.", 2),
-        "succeededCount": number("Succeeded Count", "How many activities exist.", 1),
-        "failedCount": number("Failed Count", "How many activities could not be created.", 1),
+        **_counts(),
         "allSucceeded": flag("All Succeeded", "Whether all is done and nothing failed.", example=False),
+        "remarks": listing(
+            "Remarks",
+            "What to know about how a file was read, such as which columns are not used. It may be empty.",
+            text("Remark", "One of them, in a sentence.", "The file was read as an export of Moodle."),
+        ),
         "results": listing("Results", f"One result for each activity, up to {LARGEST_PAGE:,} on a page.", result),
     }
     own = tuple(properties)
@@ -98,27 +105,40 @@ def _report() -> Schema:
     )
 
 
+def _counts() -> dict[str, Schema]:
+    return {
+        "total": number("Total", "How many activities the batch has.", 2),
+        "succeededCount": number("Succeeded Count", "How many have come to their end and not failed.", 1),
+        "failedCount": number("Failed Count", "How many failed.", 1),
+        "createdCount": number("Created Count", "How many were created.", 1),
+        "updatedCount": number("Updated Count", "How many were updated.", 0),
+        "unchangedCount": number("Unchanged Count", "How many were already as they were sent.", 0),
+        "deletedCount": number("Deleted Count", "How many were deleted.", 0),
+        "supersededCount": number(
+            "Superseded Count", "How many were older than what is known, and changed nothing.", 0
+        ),
+    }
+
+
 def _status() -> Schema:
     properties = {
         "id": text("Batch ID", "The long random ID of the batch.", _BATCH_ID),
         "status": text(
-            "Status",
-            "How far the batch is: Running, Succeeded, or Failed if nothing at all could be created.",
-            "Succeeded",
-            enum=["Running", "Succeeded", "Failed"],
+            "Status", "Failed only if nothing at all succeeded.", "Succeeded", enum=["Running", "Succeeded", "Failed"]
         ),
         "createdDateTime": text("Created At", "When the batch was accepted.", _MOMENT, format="date-time"),
         "lastActionDateTime": text("Changed At", "When the last result came in.", _MOMENT, format="date-time"),
         "percentComplete": number("Percent Complete", "How much of the batch is done.", 100),
         "resourceLocation": text("Report Address", "Where the report is.", _APP),
+        **_counts(),
     }
     own = tuple(properties)
     reason = {
         "code": text("Code", "The first reason, in one word.", "learnerNotLicensed"),
-        "message": text("Message", "The first reason, in a sentence.", "Nothing was created."),
+        "message": text("Message", "The first reason, in a sentence.", "No activity succeeded."),
         "target": text("Target", "Where the report is.", _APP),
     }
-    properties["error"] = record("Error", "Why nothing could be created. It is missing otherwise.", reason)
+    properties["error"] = record("Error", "Why nothing succeeded. It is missing otherwise.", reason)
     return record("Batch Status", "How far the batch is.", properties, required=own)
 
 
@@ -135,7 +155,7 @@ def _deleted_batch() -> Schema:
 def _failure_page() -> Schema:
     failure = record(
         "Failure",
-        "What could not be created from the queue, and why.",
+        "What could not be carried out from the queue, and why.",
         {
             "id": text(
                 "Failure ID", "The ID of the failure, to replay or discard it.", "5db4f7926ca010edbf92504b390fe31b"
@@ -169,14 +189,9 @@ def _failure_page() -> Schema:
 
 
 def _health() -> Schema:
-    missing = record(
-        "Missing Permission",
-        "A permission that an admin can grant.",
-        {
-            "permission": text("Permission", "Its name.", next(iter(NEEDED_FOR))),
-            "neededFor": text("Needed For", "What it is needed for.", next(iter(NEEDED_FOR.values()))),
-        },
-    )
+    missing = _permission("Missing Permission", "A permission that an admin can grant.", NEEDED_FOR)
+    granted = flag("Granted", "Whether the app has it.", example=True)
+    optional = _permission("Optional Permission", "Not everybody needs it.", OPTIONAL_FOR, granted=granted)
     properties = {
         "status": text("Status", "Whether the app can do its work.", "healthy", enum=["healthy", "unhealthy"]),
         "checkedAt": text(
@@ -189,10 +204,24 @@ def _health() -> Schema:
             "create is enough to work.",
             missing,
         ),
+        "optionalPermissions": listing(
+            "Optional Permissions",
+            "For who names people or courses otherwise than by their ids; empty where the token does not tell.",
+            optional,
+        ),
         "error": _reason(),
     }
-    always = ("status", "checkedAt", "missingPermissions")
+    always = ("status", "checkedAt", "missingPermissions", "optionalPermissions")
     return record("Health", "Whether the app can do its work.", properties, required=always)
+
+
+def _permission(title: str, said: str, purposes: dict[str, str], **more: Schema) -> Schema:
+    permission, purpose = next(iter(purposes.items()))
+    properties = {
+        "permission": text("Permission", "Its name.", permission),
+        "neededFor": text("Needed For", "What it is needed for.", purpose),
+    }
+    return record(title, said, properties | more)
 
 
 def _error() -> Schema:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from activities.batches.results import Batch, Progress
-from activities.contract.activity import Outcome, StoredActivity
+from activities.contract.activity import Operation, Outcome, StoredActivity
 from activities.contract.advice import ADVICE
 from activities.contract.kinds import ODATA_TYPE, TYPE
 from activities.contract.models import Assignment, CourseActivity, Defaults, SelfInitiatedCourse
@@ -18,6 +18,7 @@ from activities.queueing.messages import Failure
 from activities.queueing.put_back import Record
 from activities.web import activities, answers, batch_answers, http
 from connector import publisher, schemas
+from connector.activity_schemas import GRAPH_ID
 
 type Examples = dict[str, Any]
 
@@ -26,6 +27,13 @@ _NOW = datetime(2026, 11, 22, 17, 2, tzinfo=UTC)
 _REQUEST = http.Request(request_id="5a4d0f6e-5f4f-4f7a-9f53-0d1a3f6f2c11")
 _URL = f"https://{publisher.PLACEHOLDER_HOST}{publisher.BASE_PATH}"
 _ID = "749c8786-99bb-4b3b-8d5d-586428f6aaa3"
+_COMPLETED = {
+    "externalCourseActivityId": "safety-2026-0042",
+    "status": "completed",
+    "completionPercentage": 100,
+    "completedDateTime": "2024-11-22T17:02:00Z",
+    "asOfDateTime": "2024-11-22T17:02:00Z",
+}
 _SAMPLE_NAMES = {"assignment": "An assignment", "self-initiated": "A self-initiated course"}
 
 
@@ -35,7 +43,14 @@ def of_requests() -> dict[str, Examples]:
         "Activity": _samples("request"),
         "Assignment": _one(_record(Assignment)),
         "SelfInitiatedCourse": _one(_record(SelfInitiatedCourse)),
+        "ActivityChange": _one({ODATA_TYPE: Assignment.odata_type, **_COMPLETED}),
+        "AssignmentChange": {
+            "external id": {"summary": "By your own ID", "value": _COMPLETED},
+            "id": {"summary": "By the ID of Microsoft Graph", "value": {"id": GRAPH_ID, "status": "inProgress"}},
+        },
+        "SelfInitiatedCourseChange": _one(_COMPLETED),
         "BatchBody": {
+            "operations": {"summary": "What was reported since", "value": changes()},
             "batch": {"summary": "A batch with a name", "value": batch()},
             "list": {"summary": "Only the activities", "value": batch()["activities"]},
         },
@@ -63,6 +78,14 @@ def of_answers() -> dict[str, Examples]:
         ),
         "DeletedBatch": _one({"batchId": report()["batchId"], "notSentCount": 420}),
         "FailurePage": _one(_body(answers.encode_failures([failure()], "", _REQUEST))),
+        "DeletedActivity": _one(
+            {
+                "outcome": str(Outcome.DELETED),
+                "id": "",
+                "externalCourseActivityId": "safety-2026-0042",
+                "registrationId": _record(Assignment)["registrationId"],
+            }
+        ),
         "Replayed": _one({"replayedCount": 12, "moreToReplay": False}),
         "ErasedLearner": _one(
             {"batchCount": 3, "failureCount": 1, "queueCount": 1, "ledgerCount": 12, "moreToErase": False}
@@ -99,6 +122,12 @@ def batch() -> Any:
         del properties["registrationId"]
         activities.append({TYPE: kind.type_name, **properties})
     return {"name": "Safety training, autumn term", "registrationId": registration_id, "activities": activities}
+
+
+def changes() -> Any:
+    """Return a batch of an activity that changes, and one that goes."""
+    gone = {"operation": str(Operation.DELETE), "externalCourseActivityId": "safety-2026-0043"}
+    return {"operation": str(Operation.UPDATE), "activities": [_COMPLETED, gone]}
 
 
 def created(kind: type[CourseActivity]) -> Any:

@@ -7,9 +7,9 @@ from http import HTTPStatus
 
 from activities.contract.advice import ADVICE
 from activities.errors import ErrorCode
-from activities.web import repeating
+from activities.web import activities, repeating
 from connector import components, examples, publisher
-from connector.operation import CSV, HTML, JSON, Operation
+from connector.operation import BYTES, CSV, FILE, HTML, JSON, XLSX, Operation
 from connector.operations import OPERATIONS, TAGS
 from connector.parameters import CLIENT_REQUEST, Parameter
 from connector.refusals import NO_KEY, by_status
@@ -27,6 +27,11 @@ _HEADERS = {
         "Repeatability Result",
         "Whether the request was accepted or rejected, where it has Repeatability-Request-ID and -First-Sent.",
         "accepted",
+    ),
+    activities.OUTCOME: text(
+        "Outcome",
+        "What was done: created, updated, deleted; unchanged if it was so already; superseded if newer is known.",
+        "updated",
     ),
     "Location": text("Location", "Where the report is; it answers 202 until the batch is finished.", "/api/batches/1"),
     "Operation-Location": text("Operation Location", "Where the status is.", "/api/batches/1/status"),
@@ -114,10 +119,13 @@ def _parameter(parameter: Parameter) -> Schema:
 
 
 def _content_of_request(component: str) -> Schema:
+    if component == FILE:
+        return {BYTES: {"schema": {}}}
     content: Schema = {JSON: {"schema": ref(component), "examples": examples.of_requests()[component]}}
     if component == "BatchBody":
         words = {"title": "Sheet", "description": "A CSV file with the properties' names in its first row."}
         content[CSV] = {"schema": {"type": "string", **words}, "example": _SHEET}
+        content[XLSX] = {"schema": {}}
     return content
 
 

@@ -8,6 +8,9 @@ from connector.parameters import Parameter
 
 IMPORTANT, ADVANCED, INTERNAL = "important", "advanced", "internal"
 JSON, CSV, HTML = "application/json", "text/csv", "text/html"
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+# The body that is a file: bytes, which no component describes.
+FILE, BYTES = "File", "application/octet-stream"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,25 +5,19 @@ Where each is served stands in the function app alone, and which status a code h
 
 from activities.errors import ErrorCode
 from activities.web import repeating
-from connector import parameters
-from connector.captions import IN_APPS
-from connector.operation import ADVANCED, CSV, HTML, IMPORTANT, INTERNAL, Answer, Operation
-from connector.refusals import OF_A_BODY, OF_A_CALLER, OF_A_CREATE, OF_STORAGE, OF_THE_APP
+from connector import file_operation, parameters
+from connector.activity_operations import ACTIVITY_OPERATIONS, REPEATABLE
+from connector.operation import ADVANCED, CSV, HTML, IMPORTANT, INTERNAL, XLSX, Answer, Operation
+from connector.refusals import OF_A_BODY, OF_A_CALLER, OF_STORAGE, OF_THE_APP
 
 TAGS = {
-    "Activities": "Creates one activity.",
-    "Batches": "Creates many activities in one call, and reports on them.",
-    "Failures": "What could not be created from the queue: put back, or thrown away.",
+    "Activities": "Creates, changes, finds and deletes one activity.",
+    "Batches": "Creates or changes many activities in one call, and reports on them.",
+    "Failures": "What could not be carried out from the queue: put back, or thrown away.",
     "Learners": "What the app keeps about people.",
     "App": "The app itself.",
 }
-_ONCE = (
-    "With an external ID or a Repeatability-Request-ID, the same request can be sent again at any time and creates "
-    "nothing twice."
-)
-_CREATE_PARAMETERS = (parameters.REPEATABILITY, parameters.FIRST_SENT, parameters.IDEMPOTENCY)
-_CREATED = "The activity was created."
-_EXISTED = "The activity existed already with the same content; this is the first answer again."
+_FAILED = "The failed rows, to be corrected."
 _RUNNING = Answer(
     "The batch is still running; a flow asks again by itself.",
     "BatchReport",
@@ -31,77 +25,36 @@ _RUNNING = Answer(
 )
 
 
-def _answers(schema: str) -> dict[int, Answer]:
-    headers = (repeating.RESULT,)
-    return {201: Answer(_CREATED, schema, headers=headers), 200: Answer(_EXISTED, schema, headers=headers)}
+_ACCEPTED = {
+    200: Answer("The batch is finished; the results say what failed.", "BatchReport", headers=(repeating.RESULT,)),
+    202: _RUNNING,
+}
 
 
 OPERATIONS = (
-    Operation(
-        function="create_activity",
-        id="CreateActivity",
-        visibility=None,
-        tag="Activities",
-        summary="Create an activity",
-        description="Creates an assignment or a self-initiated course, with bodies exactly as Microsoft Graph "
-        "documents them: the property @odata.type says which.",
-        more=_ONCE,
-        parameters=_CREATE_PARAMETERS,
-        body="Activity",
-        answers=_answers("LearningCourseActivity"),
-        codes=OF_A_CREATE,
-    ),
-    Operation(
-        function="create_assignment",
-        id="CreateAssignment",
-        visibility=IMPORTANT,
-        tag="Activities",
-        summary="Assign a course",
-        description="Assigns a course of Viva Learning to a learner. Give an external ID, so that a repeated flow does "
-        f"not create it twice. {IN_APPS}",
-        more=_ONCE,
-        parameters=_CREATE_PARAMETERS,
-        body="Assignment",
-        answers=_answers("CreatedAssignment"),
-        codes=OF_A_CREATE,
-    ),
-    Operation(
-        function="create_self_initiated_course",
-        id="CreateSelfInitiatedCourse",
-        visibility=IMPORTANT,
-        tag="Activities",
-        summary="Record a course that somebody took",
-        description="Tells Viva Learning about a course that a learner started or completed without being assigned to "
-        f"it. Give an external ID, so that a repeated flow does not create it twice. {IN_APPS}",
-        more=_ONCE,
-        parameters=_CREATE_PARAMETERS,
-        body="SelfInitiatedCourse",
-        answers=_answers("CreatedSelfInitiatedCourse"),
-        codes=OF_A_CREATE,
-    ),
+    *ACTIVITY_OPERATIONS,
     Operation(
         function="create_batch",
         id="CreateBatch",
         visibility=IMPORTANT,
         tag="Batches",
         summary="Send many activities",
-        description="Creates up to 10,000 assignments and self-initiated courses in one action and answers with a "
-        "report, which has one result for each. A flow waits until the batch is finished. Power Apps and Copilot "
-        "Studio do not wait: there, use Get the report of a batch until Status is completed.",
+        description="Creates, updates or deletes up to 10,000 assignments and self-initiated courses in one action and "
+        "answers with a report, which has one result for each. A flow waits until the batch is finished. Power Apps "
+        "and Copilot Studio do not wait: there, use Get the report of a batch until Status is completed.",
         more="Up to 20 valid activities are answered at once with 200, more with 202 and the address of the report. "
-        "An activity that is wrong does not stop the others. Its kind is said in type or in @odata.type. A CSV "
-        "file has the names of the properties in its first row.",
-        parameters=(*_CREATE_PARAMETERS, parameters.PREFER, parameters.NAME, parameters.PROVIDER),
+        "An activity that is wrong does not stop the others. Its kind is said in type or in @odata.type. In "
+        "place of JSON, a CSV file or a workbook can be the body.",
+        parameters=(
+            *(*REPEATABLE, parameters.PREFER, parameters.NAME, parameters.PROVIDER),
+            *file_operation.not_in_connector((*file_operation.ABOUT_ROWS, *file_operation.ABOUT_FILE)),
+        ),
         body="BatchBody",
         connector_body="Batch",
-        answers={
-            200: Answer(
-                "The batch is finished; the results say what failed.", "BatchReport", headers=(repeating.RESULT,)
-            ),
-            202: _RUNNING,
-        },
+        answers=_ACCEPTED,
         codes=(
             *OF_A_BODY,
+            ErrorCode.INVALID_FILE,
             *OF_A_CALLER,
             *OF_THE_APP,
             *OF_STORAGE,
@@ -110,6 +63,7 @@ OPERATIONS = (
             ErrorCode.CREATE_IN_PROGRESS,
         ),
     ),
+    file_operation.send_file(REPEATABLE, _ACCEPTED),
     Operation(
         function="get_batch",
         id="GetBatch",
@@ -124,7 +78,7 @@ OPERATIONS = (
             200: Answer(
                 "The batch is finished, whatever has failed.",
                 "BatchReport",
-                {HTML: "A page with the progress and the failed rows.", CSV: "The failed rows, to be corrected."},
+                {HTML: "A page with the progress and the failed rows.", CSV: _FAILED, XLSX: _FAILED},
             ),
             202: _RUNNING,
         },

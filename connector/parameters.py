@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from activities.contract import limits
+from activities.contract import instructions, limits
 from activities.web import repeating
 from activities.web.http import LARGEST_PAGE, PAGE_SIZE
 from connector import schemas
@@ -17,13 +17,15 @@ class Parameter:
         name: As the wire has it.
         place: ``path``, ``query`` or ``header``.
         schema: With title, description and an example.
-        in_connector: Whether makers see it, among the advanced ones.
+        in_connector: Whether makers see it.
+        important: Whether they see it at once, and not among the advanced ones.
     """
 
     name: str
     place: str
     schema: Schema
     in_connector: bool = True
+    important: bool = False
 
     @property
     def required(self) -> bool:
@@ -34,7 +36,7 @@ class Parameter:
 _PROVIDER = schemas.properties_of(schemas.KINDS[0])["registrationId"]
 _PROVIDER_ID = text(
     "Registration ID",
-    "The provider's registration ID, a GUID, for a CSV file or a bare list.",
+    "The provider's registration ID, a GUID, for a file or a bare list.",
     _PROVIDER["examples"][0],
     format="uuid",
 )
@@ -83,13 +85,35 @@ NAME = Parameter(
     "query",
     text(
         "Name",
-        "What the report is headed with, for a CSV file or a bare list.",
+        "What the report is headed with, for a file or a bare list.",
         "Safety training",
         maxLength=limits.LONGEST_BATCH_NAME,
     ),
     in_connector=False,
 )
 PROVIDER = Parameter("registrationId", "query", _PROVIDER_ID, in_connector=False)
+EXTERNAL_ID = Parameter(
+    "externalCourseActivityId",
+    "query",
+    text("External ID", "Your own ID of the activity; leave it empty if you give the ID.", "safety-2026-0042"),
+    important=True,
+)
+GRAPH_ID = Parameter(
+    "id",
+    "query",
+    text(
+        "ID",
+        "The ID that Microsoft Graph gave to the activity, as a whole; leave it empty if you give the external ID.",
+        "7ba2228a-e020-11ec-9d64-0242ac120002:749c8786-99bb-4b3b-8d5d-586428f6aaa3",
+    ),
+)
+PROVIDER_OF_ACTIVITY = Parameter(
+    "registrationId",
+    "query",
+    text("Registration ID", _PROVIDER["description"], _PROVIDER["examples"][0], format="uuid"),
+    important=True,
+)
+AS_OF = Parameter(instructions.AS_OF, "query", text("As Of", schemas.WHEN, "2024-11-22T17:02:00Z", format="date-time"))
 BATCH_ID = Parameter(
     "batchId",
     "path",
@@ -106,7 +130,7 @@ AFTER_INDEX = Parameter(
 FORMAT = Parameter(
     "format",
     "query",
-    text("Format", "With csv, the failed ones come as a CSV file.", "csv", enum=["csv"]),
+    text("Format", "With csv or xlsx, the failed ones come as such a file.", "csv", enum=["csv", "xlsx"]),
     in_connector=False,
 )
 ERROR_CODE = Parameter(

@@ -10,7 +10,8 @@ from activities.contract.envelope import ACTIVITIES
 from activities.contract.models import Assignment
 from activities.contract.validation import PROVIDER
 from connector import components
-from connector.schemas import Schema, any_record, listing, properties_of, record
+from connector.batch_schemas import any_record
+from connector.schemas import Schema, listing, operation, properties_of, record
 
 _COMPONENTS = "#/components/schemas/"
 
@@ -38,8 +39,9 @@ def _envelope() -> Schema:
         "Envelope",
         "Activities of one provider.",
         {
-            ACTIVITIES: listing("Activities", "The activities to create.", _ref("Record"), minItems=1),
+            ACTIVITIES: listing("Activities", "The activities.", _ref("Record"), minItems=1),
             **dict.fromkeys(PROVIDER, said),
+            **operation(" with all activities that do not say it themselves"),
         },
         required=(ACTIVITIES,),
         additionalProperties=False,

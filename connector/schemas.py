@@ -6,8 +6,8 @@ the code really says. Nothing here is particular to one of the two documents.
 
 from typing import Any
 
-from activities.contract import limits
-from activities.contract.activity import Outcome
+from activities.contract.activity import Operation, Outcome
+from activities.contract.instructions import AS_OF, OPERATION
 from activities.contract.kinds import ODATA_TYPE, TYPE
 from activities.contract.models import Assignment, CourseActivity, SelfInitiatedCourse
 from connector.captions import caption
@@ -16,6 +16,7 @@ type Schema = dict[str, Any]
 
 KINDS: tuple[type[CourseActivity], ...] = (Assignment, SelfInitiatedCourse)
 _NAMES = {Assignment: "Assignment", SelfInitiatedCourse: "SelfInitiatedCourse"}
+WHEN = "When this was true in the system that it comes from: what is newer is not overwritten. Empty means now."
 _NULL: Schema = {"type": "null"}
 _DATE = r"^\d{4}-\d\d-\d\d(?:T\d\d:\d\d.*)?$"
 # The API page documents two forms of these, and the app takes both.
@@ -106,7 +107,7 @@ def request_of(kind: type[CourseActivity], told_by: str = "") -> Schema:
     return record(
         f"{caption(name_of(kind))}{suffix}",
         f"What creates {kind.spoken_name}.",
-        {**own, **properties_of(kind)},
+        {**own, **(operation() if told_by == TYPE else {}), **properties_of(kind), **as_of()},
         required=(*own, *required_of(kind)),
         additionalProperties=False,
     )
@@ -117,7 +118,7 @@ def answer_of(kind: type[CourseActivity]) -> Schema:
     own: Schema = {
         "outcome": text(
             "Outcome",
-            "What it did: created, updated or deleted; unchanged if it was so; superseded if something newer is known.",
+            "What it did: created, updated, deleted; unchanged if it was so already; superseded if newer is known.",
             "created",
             enum=[str(one) for one in Outcome if one is not Outcome.FAILED],
         ),
@@ -150,29 +151,6 @@ def any_activity() -> Schema:
     }
 
 
-def any_record() -> Schema:
-    """Return one activity of a batch: as Microsoft Graph names its kind, or by a name that designers can fill in."""
-    return {
-        "title": "Record",
-        "description": "An activity of a batch; the property type or @odata.type says which kind it is.",
-        "anyOf": [ref("Activity"), *(ref(f"{name_of(kind)}Record") for kind in KINDS)],
-    }
-
-
-def flat_activity() -> Schema:
-    """Return both kinds as one flat object, for a designer that cannot show two, nor a name with a dot."""
-    kinds = [properties_of(kind) for kind in KINDS]
-    said = _type_of([kind.type_name for kind in KINDS], "Whether it is an assignment or a self-initiated course.")
-    properties = {TYPE: said, **kinds[0], **kinds[1]}
-    for kind, others in zip(KINDS, reversed(kinds), strict=True):
-        for name in properties_of(kind).keys() - others.keys():
-            how = "Required" if name in required_of(kind) else "Only"
-            words = f"{properties[name]['description']} {how} for {kind.spoken_name}."
-            properties[name] = {**properties[name], "description": words}
-    shared = [name for name in required_of(KINDS[0]) if name in required_of(KINDS[1])]
-    return record("Activity", "One activity of the batch.", properties, required=(TYPE, *shared))
-
-
 def entity() -> Schema:
     """Return what Microsoft Graph answers; it may have more properties and values than are known today."""
     properties: Schema = {ODATA_TYPE: text("Activity Type", "Which kind of activity it is.", KINDS[0].odata_type)}
@@ -185,35 +163,34 @@ def entity() -> Schema:
                 properties[name] = {**words, "anyOf": [_open_ended(_FORMS[name][1]), _NULL]}
             elif name not in excluded:
                 properties[name] = {**_open_ended(said), "type": [_plain_type(said), "null"]}
-    description = "The learning course activity exactly as Microsoft Graph tells it."
-    return record("Learning Course Activity", description, properties, required=("id",))
-
-
-def batch() -> Schema:
-    """Return the body of a batch."""
-    provider = properties_of(Assignment)["registrationId"]
-    headed = f"What the report of the batch is headed with, up to {limits.LONGEST_BATCH_NAME} characters."
-    some = {"minItems": 1, "maxItems": limits.LARGEST_BATCH}
-    return record(
-        "Batch",
-        "Activities to create, and what the report of the batch is headed with.",
-        {
-            "name": {
-                **text("Name", headed, "Safety training, autumn term"),
-                "type": ["string", "null"],
-                "maxLength": limits.LONGEST_BATCH_NAME,
-            },
-            "registrationId": {
-                **provider,
-                "description": "The provider's registration ID, a GUID, for all activities that name none.",
-            },
-            "activities": listing(
-                "Activities", f"The activities to create, up to {limits.LARGEST_BATCH:,}.", ref("Record"), **some
-            ),
-        },
-        required=("activities",),
-        additionalProperties=False,
+    description = (
+        "The learning course activity exactly as Microsoft Graph tells it; an empty object if it has been deleted."
     )
+    return record("Learning Course Activity", description, properties, required=())
+
+
+def as_of() -> Schema:
+    """Return the property that says when what is sent was true."""
+    return {AS_OF: or_null(text("As Of", WHEN, "2024-11-22T17:02:00Z", format="date-time"))}
+
+
+def operation(of_all: str = "") -> Schema:
+    """Return the property that says what is to be done."""
+    words = "What is to be done: create it, create or update it, update it, or delete it"
+    said = text("Operation", f"{words}{of_all}. Empty means create.", "create", enum=[str(one) for one in Operation])
+    return {OPERATION: or_null(said)}
+
+
+def graph_id(when: str) -> Schema:
+    """Return the property that names an activity by Graph's id."""
+    return or_null({**_id(), "description": f"The ID that Microsoft Graph gave to the activity, as a whole, {when}."})
+
+
+def or_null(said: Schema) -> Schema:
+    """Return a schema that null fits, too: it says the same as a missing property."""
+    if "anyOf" in said or isinstance(said["type"], list):
+        return said
+    return {**said, "type": [said["type"], "null"], **({"enum": [*said["enum"], None]} if "enum" in said else {})}
 
 
 def _type_of(values: list[str], description: str) -> Schema:

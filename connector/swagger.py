@@ -7,12 +7,12 @@ from http import HTTPStatus
 from typing import Any
 
 from activities.contract.advice import ADVICE
-from connector import components, publisher, schemas
+from connector import batch_schemas, components, publisher
 from connector.captions import display_name
-from connector.operation import ADVANCED, IMPORTANT, JSON, Operation
+from connector.operation import ADVANCED, BYTES, FILE, IMPORTANT, JSON, Operation
 from connector.operations import OPERATIONS, TAGS
 from connector.parameters import Parameter
-from connector.refusals import NO_KEY, by_status
+from connector.refusals import by_status
 from connector.schemas import Schema
 from connector.served_routes import Route, served
 
@@ -23,6 +23,7 @@ _IMPORTANT = frozenset(
         "registrationId",
         "externalCourseActivityId",
         "completionPercentage",
+        "operation",
         "dueDateTime",
         "notes",
         "assignmentType",
@@ -43,6 +44,7 @@ _SECURITY: Schema = {
         "scopes": {},
     },
 }
+_NO_KEY = "The function key is missing or wrong, or nobody has signed in."
 # No format and no limit of an input: the platform would check them before the app can say in its own words what to do.
 _KEPT = ("type", "enum")
 _HINTS = {
@@ -51,6 +53,12 @@ _HINTS = {
     "integer": "In an expression, use null if there is none.",
 }
 _DEFAULTS = {"Assignment": {"status": "notStarted"}}
+_FILE: Schema = {
+    "type": "string",
+    "format": "binary",
+    "x-ms-summary": "File Content",
+    "description": "The content of the file, as actions such as Get file content give it.",
+}
 
 
 def build(*, sign_in: bool) -> Schema:
@@ -109,11 +117,7 @@ def request_schema(schema: Schema) -> Schema:
         said |= {"required": required} if required else {}
     elif said["type"] == "array":
         said["items"] = request_schema(_resolved(schema["items"]))
-    if "enum" in said:
-        shown = {one: display_name(one) for one in said["enum"]}
-        said["x-ms-enum-values"] = [{"value": one, "displayName": words} for one, words in shown.items()]
-        # The words are what a column of choices gives; the drop-down offers only the values above.
-        said["enum"] = list(dict.fromkeys([*shown, *shown.values()]))
+    said |= _drop_down(said)
     if hint := _HINTS.get(str(_first_of(schema).get("format", said["type"]))):
         said["description"] = f"{said['description']} {hint.format(said.get('example'))}"
     return said
@@ -133,10 +137,10 @@ def answer_schema(schema: Schema) -> Schema:
 
 
 def _definitions(shown: list[Operation]) -> Schema:
-    schema_of = {**components.by_name(), "Activity": schemas.flat_activity()}
+    schema_of = {**components.by_name(), "Activity": batch_schemas.flat_activity()}
     definitions: Schema = {}
     for operation in shown:
-        if body := operation.connector_body or operation.body:
+        if (body := operation.connector_body or operation.body) and body != FILE:
             definitions[body] = request_schema(schema_of[body])
             for name, value in _DEFAULTS.get(body, {}).items():
                 definitions[body]["properties"][name]["default"] = value
@@ -149,14 +153,15 @@ def _operation(operation: Operation, route: Route) -> Schema:
     parameters = [_parameter(one) for one in operation.parameters if one.in_connector]
     if body := operation.connector_body or operation.body:
         # Required even where every property is optional: then a flow sends {} instead of nothing.
-        parameters.append({"name": "body", "in": "body", "required": True, "schema": {"$ref": f"#/definitions/{body}"}})
+        schema = _FILE if body == FILE else {"$ref": f"#/definitions/{body}"}
+        parameters.append({"name": "body", "in": "body", "required": True, "schema": schema})
     return {
         "operationId": operation.connector_id or operation.id,
         "tags": [operation.tag],
         "summary": operation.summary,
         "description": operation.description,
         "x-ms-visibility": operation.visibility,
-        **({"consumes": [JSON]} if body else {}),
+        **({"consumes": [BYTES if body == FILE else JSON]} if body else {}),
         "produces": [JSON],
         "parameters": parameters,
         "responses": _responses(operation, route),
@@ -169,7 +174,18 @@ def _parameter(parameter: Parameter) -> Schema:
     del plain["example"]
     if parameter.required:
         said["x-ms-url-encoding"] = "single"
-    return {**said, **plain, "x-ms-visibility": IMPORTANT if parameter.required else ADVANCED}
+    plain |= _drop_down(plain)
+    return {**said, **plain, "x-ms-visibility": IMPORTANT if parameter.required or parameter.important else ADVANCED}
+
+
+def _drop_down(said: Schema) -> Schema:
+    """Return what a drop-down offers: words for the values of the wire."""
+    shown = {one: display_name(one) for one in said.get("enum", ())}
+    if not shown:
+        return {}
+    # The words are what a column of choices gives, too; the drop-down offers only the values.
+    words = [{"value": one, "displayName": name} for one, name in shown.items()]
+    return {"enum": list(dict.fromkeys([*shown, *shown.values()])), "x-ms-enum-values": words}
 
 
 def _responses(operation: Operation, route: Route) -> Schema:
@@ -177,10 +193,11 @@ def _responses(operation: Operation, route: Route) -> Schema:
     # The designer takes the outputs from 200, apps take them from the lowest status of success.
     good["200"]["schema"] = {"$ref": f"#/definitions/{operation.answers[HTTPStatus.OK].schema}"}
     bad = {
-        str(code): {"description": " ".join(ADVICE[one].meaning for one in codes)}
+        # In few words: no designer shows them, and the answer itself says it in full.
+        str(code): {"description": " ".join(f"{ADVICE[one].title}." for one in codes)}
         for code, codes in by_status(operation.codes).items()
     }
-    no_key = {"401": {"description": NO_KEY}} if route.needs_key else {}
+    no_key = {"401": {"description": _NO_KEY}} if route.needs_key else {}
     return dict(sorted({**good, **bad, **no_key, "default": {"description": "Any other error."}}.items()))
 
 
@@ -189,6 +206,7 @@ def _plain(schema: Schema) -> Schema:
     chosen = _first_of(schema)
     kinds = chosen.get("type", "object")
     said = {key: chosen[key] for key in _KEPT if key in chosen}
+    said |= {"enum": [one for one in said["enum"] if one is not None]} if "enum" in said else {}
     said["type"] = kinds[0] if isinstance(kinds, list) else kinds
     if "title" in schema:
         said["x-ms-summary"] = schema["title"]
@@ -213,4 +231,4 @@ def _example(schema: Schema, kind: str) -> Any:
 
 def _resolved(schema: Schema) -> Schema:
     """Return what the connector shows instead of a choice between two kinds."""
-    return schemas.flat_activity() if "$ref" in schema else schema
+    return batch_schemas.flat_activity() if "$ref" in schema else schema

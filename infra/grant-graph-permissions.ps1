@@ -20,6 +20,10 @@ The identity's name.
 
 .PARAMETER Only
 Only for assignments, or only for self-initiated-courses.
+
+.PARAMETER Also
+Besides, what nobody needs who sends ids: people (to be named by e-mail address), employee-ids (by an employee id or a
+secondary address), courses (by their id in the LMS); several with commas between them.
 #>
 # Windows PowerShell 5.1 and PowerShell 7 both run it.
 [CmdletBinding(SupportsShouldProcess, ConfirmImpact = 'High')]
@@ -27,7 +31,8 @@ param(
     [string] $PrincipalId = '',
     [string] $ResourceGroup = '',
     [string] $Identity = '',
-    [string] $Only = ''
+    [string] $Only = '',
+    [string[]] $Also = @()
 )
 Set-StrictMode -Version 3
 $ErrorActionPreference = 'Stop'
@@ -46,7 +51,12 @@ $Roles = @(
     [pscustomobject]@{ Kind = 'self-initiated-courses'; Name = 'LearningSelfInitiatedCourse.ReadWrite.All'; Id = '7654ed61-8965-4025-846a-0856ec02b5b0'; Purpose = 'creates, updates and deletes self-initiated courses' }
     [pscustomobject]@{ Kind = 'assignments'; Name = 'LearningAssignedCourse.Read.All'; Id = '535e6066-2894-49ef-ab33-e2c6d064bb81'; Purpose = 'looks up an assignment whose answer was lost, or that the app does not know' }
     [pscustomobject]@{ Kind = 'self-initiated-courses'; Name = 'LearningSelfInitiatedCourse.Read.All'; Id = '467524fc-ed22-4356-a910-af61191e3503'; Purpose = 'looks up a self-initiated course whose answer was lost, or that the app does not know' }
+    # Only on request.
+    [pscustomobject]@{ Kind = 'people'; Name = 'User.ReadBasic.All'; Id = '97235f07-e226-4f63-ace3-39588e11d3a1'; Purpose = 'finds people by their e-mail address' }
+    [pscustomobject]@{ Kind = 'employee-ids'; Name = 'User.Read.All'; Id = 'df021288-bdef-4463-88db-98f22de89214'; Purpose = 'finds people by an employee id or a secondary e-mail address' }
+    [pscustomobject]@{ Kind = 'courses'; Name = 'LearningContent.Read.All'; Id = '8740813e-d8aa-4204-860e-2a0f8f84dbc8'; Purpose = 'finds courses by the id that they have in the LMS' }
 )
+$Optional = 'people', 'employee-ids', 'courses'
 
 function Stop-Script([string] $Message, [int] $Code = 1) {
     [Console]::Error.WriteLine($Message)
@@ -70,6 +80,11 @@ if ($Identity -and $Identity -notmatch '^[A-Za-z0-9][A-Za-z0-9_-]{2,127}$') {
 }
 if ($Only -notin '', 'assignments', 'self-initiated-courses') {
     $problems += "-Only must be assignments or self-initiated-courses."
+}
+# From another shell the list arrives as one text.
+$Also = @($Also | ForEach-Object { $_ -split ',' })
+if ($Also | Where-Object { $_ -notin $Optional }) {
+    $problems += "-Also must be people, employee-ids or courses, or several of them with commas between them."
 }
 if (-not (Get-Command az -ErrorAction SilentlyContinue)) {
     $problems += "The Azure CLI (az) was not found: install it, and sign in with az login."
@@ -131,7 +146,7 @@ $found = @((Invoke-Az @('rest', '--method', 'GET', '--url', "$Graph/servicePrinc
 if (-not $found) { Stop-Script "Microsoft Graph was not found in this tenant." }
 $graphId = $found[0].id
 
-$wanted = @($Roles | Where-Object { -not $Only -or $_.Kind -eq $Only })
+$wanted = @($Roles | Where-Object { if ($_.Kind -in $Optional) { $_.Kind -in $Also } else { -not $Only -or $_.Kind -eq $Only } })
 foreach ($role in $wanted) {
     $offered = @($found[0].appRoles | Where-Object { $_.value -eq $role.Name -and $_.allowedMemberTypes -contains 'Application' })
     if (-not $offered -or $offered[0].id -ne $role.Id) {

@@ -13,12 +13,15 @@ AZD_OUTPUT=IDENTITY_PRINCIPAL_ID
 READ_ATTEMPTS=6
 READ_PAUSE_SECONDS=5
 
-# Which kind of activity, the permission, its id, what the app does with it.
+# What it is for (a kind of activity; the last three only on request), the permission, its id, what the app does with it.
 # Source of the ids: https://learn.microsoft.com/graph/permissions-reference
 ROLES='assignments|LearningAssignedCourse.ReadWrite.All|236c1cbd-1187-427f-b0f5-b1852454973b|creates, updates and deletes assignments
 self-initiated-courses|LearningSelfInitiatedCourse.ReadWrite.All|7654ed61-8965-4025-846a-0856ec02b5b0|creates, updates and deletes self-initiated courses
 assignments|LearningAssignedCourse.Read.All|535e6066-2894-49ef-ab33-e2c6d064bb81|looks up an assignment whose answer was lost, or that the app does not know
-self-initiated-courses|LearningSelfInitiatedCourse.Read.All|467524fc-ed22-4356-a910-af61191e3503|looks up a self-initiated course whose answer was lost, or that the app does not know'
+self-initiated-courses|LearningSelfInitiatedCourse.Read.All|467524fc-ed22-4356-a910-af61191e3503|looks up a self-initiated course whose answer was lost, or that the app does not know
+people|User.ReadBasic.All|97235f07-e226-4f63-ace3-39588e11d3a1|finds people by their e-mail address
+employee-ids|User.Read.All|df021288-bdef-4463-88db-98f22de89214|finds people by an employee id or a secondary e-mail address
+courses|LearningContent.Read.All|8740813e-d8aa-4204-860e-2a0f8f84dbc8|finds courses by the id that they have in the LMS'
 
 usage() {
     cat <<TEXT
@@ -33,6 +36,8 @@ Which identity (without any of these: the one of the azd environment):
   --identity NAME         its name
 
   --only KIND             only for assignments, or only for self-initiated-courses
+  --also KIND[,KIND]      besides, what nobody needs who sends ids: people (to be named by e-mail address),
+                          employee-ids (by an employee id or a secondary address), courses (by their id in the LMS)
   --dry-run               show what is missing, and grant nothing
   --yes                   do not ask
   --help                  show this
@@ -46,16 +51,17 @@ problem() { problems="$problems  - $1"$'\n'; }
 fail() { printf '%s\n' "$1" >&2; exit "${2:-1}"; }
 is_guid() { [[ $1 =~ ^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$ ]]; }
 
-principal_id='' resource_group='' identity='' only='' yes='' dry_run=''
+principal_id='' resource_group='' identity='' only='' also='' yes='' dry_run=''
 while [ $# -gt 0 ]; do
     case $1 in
-        --principal-id | --resource-group | --identity | --only)
+        --principal-id | --resource-group | --identity | --only | --also)
             if [ $# -lt 2 ] || [ -z "$2" ]; then problem "$1 needs a value."; shift; continue; fi
             case $1 in
                 --principal-id) principal_id=$2 ;;
                 --resource-group) resource_group=$2 ;;
                 --identity) identity=$2 ;;
                 --only) only=$2 ;;
+                --also) also=$2 ;;
             esac
             shift 2 ;;
         --yes) yes=1; shift ;;
@@ -82,6 +88,10 @@ case $only in
     '' | assignments | self-initiated-courses) ;;
     *) problem "--only must be assignments or self-initiated-courses." ;;
 esac
+also_form='^(people|employee-ids|courses)(,(people|employee-ids|courses))*$'
+if [ -n "$also" ] && ! [[ $also =~ $also_form ]]; then
+    problem "--also must be people, employee-ids or courses, or several of them with commas between them."
+fi
 command -v az >/dev/null || problem "The Azure CLI (az) was not found: install it, and sign in with az login."
 if [ -n "$problems" ]; then fail "Nothing was granted:"$'\n'"$problems" 2; fi
 
@@ -127,7 +137,10 @@ is_guid "$graph_id" || fail "Microsoft Graph was not found in this tenant."
 
 wanted=''
 while IFS='|' read -r kind role role_id purpose; do
-    if [ -n "$only" ] && [ "$kind" != "$only" ]; then continue; fi
+    case $kind in
+        people | employee-ids | courses) case ",$also," in *",$kind,"*) ;; *) continue ;; esac ;;
+        *) if [ -n "$only" ] && [ "$kind" != "$only" ]; then continue; fi ;;
+    esac
     if [ "$(id_of "$role")" != "$role_id" ]; then
         fail "Microsoft Graph does not offer $role with the ID $role_id in this tenant. Learning activities exist in the global cloud only."
     fi

@@ -129,6 +129,9 @@ param publicBaseUrl string = ''
 @description('Whether to grant the Microsoft Graph permissions; the deployer then has to be a Privileged Role Administrator.')
 param grantGraphPermissions bool = false
 
+@description('With grantGraphPermissions, what else to grant: people, employee-ids, courses, comma-separated.')
+param optionalGraphPermissions string = ''
+
 @description('Object ids of who may write to the activity queue, such as an LMS job or a group, comma-separated.')
 param queueSenderPrincipalIds string = ''
 
@@ -202,6 +205,7 @@ var apiOwners = empty(apiOwnerPrincipalIds) ? [] : map(split(apiOwnerPrincipalId
 var networks = empty(callerNetworks) ? [] : map(split(callerNetworks, ','), one => trim(one))
 // The service tag of those who call GET /api/health.
 var testers = availabilityTest && !empty(networks) ? ['ApplicationInsightsAvailability'] : []
+var optionalKinds = empty(optionalGraphPermissions) ? [] : map(split(optionalGraphPermissions, ','), kind => trim(kind))
 var queueSenders = empty(queueSenderPrincipalIds) ? [] : map(split(queueSenderPrincipalIds, ','), id => trim(id))
 var queueReaders = empty(queueReaderPrincipalIds) ? [] : map(split(queueReaderPrincipalIds, ','), id => trim(id))
 
@@ -357,6 +361,7 @@ module graphPermissions 'modules/graph-permissions.bicep' = if (grantGraphPermis
   scope: resourceGroup(groupName)
   params: {
     identityPrincipalId: identity.outputs.principalId
+    optionalKinds: optionalKinds
   }
 }
 

@@ -8,9 +8,10 @@ import pytest
 
 from activities import settings
 from activities.batches import requests, store
-from activities.batches.results import Batch, Progress
+from activities.batches.results import Batch, Progress, outcomes
 from activities.contract import limits
-from activities.contract.advice import ADVICE, Actor
+from activities.contract.actors import Actor
+from activities.contract.advice import ADVICE
 from activities.contract.models import Assignment, Defaults, SelfInitiatedCourse
 from activities.contract.validation import parse_activity
 from activities.errors import ErrorCode
@@ -18,7 +19,7 @@ from activities.execution.patience import PATIENCE
 from activities.execution.result import Result
 from activities.queueing.messages import Failure
 from activities.queueing.put_back import Record
-from activities.queueing.result_queue import RESULTS_KEPT_FOR, encode
+from activities.queueing.result_queue import RESULTS_KEPT_FOR, Answer, encode
 from activities.settings import Settings
 from activities.storage import ledger
 from activities.storage.retention import SECONDS_AT_NIGHT
@@ -106,7 +107,7 @@ def test_every_property_of_a_failure_stands_in_its_example() -> None:
 
 def test_every_property_of_a_result_stands_in_its_example() -> None:
     example = json.loads(re.findall(r"```json\n(.*?)```", section(QUEUE, "An answer for each record"), re.DOTALL)[0])
-    told = encode(Result.from_json(example), message_id=example["messageId"])
+    told = encode(Answer(Result.from_json(example), example["operation"]), message_id=example["messageId"])
     assert list(json.loads(told).items()) == list(example.items())
 
 
@@ -114,7 +115,7 @@ def test_every_property_of_a_report_stands_in_its_example() -> None:
     example = json.loads(re.findall(r"```json\n(.*?)```", section(BATCHES, "The report"), re.DOTALL)[0])
     batch = Batch(example["batchId"], 2, datetime.now(UTC), example["name"])
     results = [Result.from_json(said) for said in example["results"]]
-    expected = Progress(batch, 1, 1).to_json(results)
+    expected = Progress(batch, 1, 1, outcomes=outcomes(results)).to_json(results)
     assert list(example) == list(expected)
     assert example == {**expected, "createdAt": example["createdAt"]}
 

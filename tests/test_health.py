@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from activities.errors import ErrorCode, TransientError
+from activities.graph.permissions import NEEDED_FOR
 from activities.health import FRESH_SECONDS, Health
 from tests.support.fakes import FakeGraph, FakeLedger
 
@@ -61,6 +62,17 @@ async def test_a_missing_permission_is_named_and_no_failure_while_something_can_
         "LearningSelfInitiatedCourse.ReadWrite.All",
         "LearningSelfInitiatedCourse.Read.All",
     )
+
+
+async def test_permissions_that_not_everybody_needs_are_told_and_never_missing() -> None:
+    graph = FakeGraph(permissions=frozenset({*NEEDED_FOR, "User.ReadBasic.All"}))
+    report = await health(graph).report()
+    assert (report.failure, report.missing_permissions) == (None, ())
+    assert dict(report.optional_permissions) == {
+        "User.ReadBasic.All": True,
+        "User.Read.All": False,
+        "LearningContent.Read.All": False,
+    }
 
 
 async def test_an_identity_that_may_create_nothing_is_a_failure() -> None:

@@ -9,10 +9,11 @@ import httpx
 import pytest
 
 from activities.batches import failed_rows
-from activities.batches.results import Batch
+from activities.batches.results import Batch, Origin
 from activities.contract import values
 from activities.contract.activity import Outcome
-from activities.contract.advice import ADVICE, Actor
+from activities.contract.actors import Actor
+from activities.contract.advice import ADVICE
 from activities.contract.models import Assignment
 from activities.errors import ErrorCode
 from activities.execution.result import Result
@@ -115,7 +116,7 @@ def test_the_failed_results_are_asked_for_because_an_answer_has_only_the_first()
 
 def test_a_failed_rows_way_back_to_the_person_is_its_row() -> None:
     """The columns for people are empty in the file that everybody with its address can download."""
-    batch = replace(Batch("0" * 32, 1, datetime.now(UTC)), delimiter=";")
+    batch = replace(Batch("0" * 32, 1, datetime.now(UTC)), origin=Origin(";"))
     failed = Result(41, Outcome.FAILED)
     headings, row = failed_rows.encode_failed(batch, [(failed, record(Assignment))]).decode("utf-8-sig").splitlines()
     cells = dict(zip(headings.split(";"), row.split(";"), strict=True))

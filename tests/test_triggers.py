@@ -53,10 +53,13 @@ async def test_head_is_answered_as_get_without_a_body(name: str, monkeypatch: py
     assert (head.get_body(), get.get_body()) == (b"", b'{"status": "healthy"}')
 
 
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
 @pytest.mark.parametrize("name", FUNCTIONS)
-async def test_nobody_reads_the_body_of_a_get(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_nobody_reads_the_body_of_what_should_have_none(
+    name: str, method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Some of these routes need no key, and a body can have 64 MiB."""
-    assert (await handed_over(name, "GET", monkeypatch)).body == b""
+    assert (await handed_over(name, method, monkeypatch)).body == b""
 
 
 async def test_a_post_is_handed_over_with_its_body(monkeypatch: pytest.MonkeyPatch) -> None:

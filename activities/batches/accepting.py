@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -12,10 +12,11 @@ from activities.batches.chunks import CHUNK, pages_of
 from activities.batches.failed_rows import SECRET_BYTES
 from activities.batches.refilling import refill
 from activities.batches.requests import BatchRequest
-from activities.batches.results import Batch, Progress
+from activities.batches.results import Batch, Progress, outcomes
 from activities.batches.store import BatchStore
 from activities.batches.task import Task
 from activities.batches.worker import BatchWorker
+from activities.contract.activity import Outcome
 from activities.errors import ErrorCode, PermanentError, TransientError
 from activities.execution.result import Result
 
@@ -70,7 +71,7 @@ class BatchAcceptor:
         """
         batch_id, total, now = secrets.token_hex(16), len(wanted.records), datetime.now(UTC)
         secret = secrets.token_bytes(SECRET_BYTES)
-        batch = Batch(batch_id, total, now, wanted.name, wanted.delimiter, client_id, secret)
+        batch = Batch(batch_id, total, now, wanted.name, wanted.origin, client_id, secret)
         if key:
             known = await self._known(batch.id, key)
             if isinstance(known, Batch):
@@ -140,6 +141,7 @@ class BatchAcceptor:
             raise TransientError(error.code, message, retry_after_seconds=error.retry_after_seconds) from error
 
 
-def _added_up(batch: Batch, ends: Iterable[Result]) -> Progress:
-    failed = [result.failed for result in ends]
-    return Progress(batch, failed.count(False), failed.count(True), datetime.now(UTC))
+def _added_up(batch: Batch, ends: Sequence[Result]) -> Progress:
+    counts = outcomes(ends)
+    failed = counts[Outcome.FAILED]
+    return Progress(batch, len(ends) - failed, failed, datetime.now(UTC), outcomes=counts)

@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 
 from activities import telemetry
 from activities.batches.records import SentRecord
-from activities.contract.activity import ActivityRequest
+from activities.contract.activity import ActivityRequest, Operation
+from activities.contract.instructions import OPERATION, operation_in
 from activities.contract.models import Defaults
 from activities.contract.validation import parse_activity
 from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
@@ -21,7 +22,7 @@ from activities.execution.sending import FOR_A_CHUNK, Sender
 _OUTCOME_UNKNOWN = PermanentError(
     ErrorCode.OUTCOME_UNKNOWN,
     "The function app was ended again and again while it worked on this record and its neighbours, so it does not know "
-    "whether the activity exists. Send the record again, with this externalCourseActivityId.",
+    "whether it was carried out. Send the record again, with this externalCourseActivityId.",
 )
 _NEVER_SENT = PermanentError(
     ErrorCode.INTERNAL_ERROR,
@@ -85,17 +86,31 @@ def check(
         try:
             if record.problem:
                 raise record.problem  # noqa: TRY301 (it ends as what is found here does)
-            wanted = parse_activity(record.content, kind=None, defaults=defaults)
-            key = record.idempotency_key(batch_id)
+            wanted = _parsed(record, defaults)
             # Of records about one activity, the later one is the newer one.
             dated = replace(wanted, arrived_at=accepted_at + timedelta(microseconds=record.index))
-            requests[record.index] = once.identify(dated, idempotency_key=key)
+            requests[record.index] = _identified(record, dated, batch_id)
         except PermanentError as error:
             refused.append(Result.of_content(record.index, error, record.content))
         except Exception as error:  # noqa: BLE001 (a bug must end neither the batch nor the record's neighbours)
             telemetry.failure("internalError", error)
             refused.append(Result.of_error(record.index, patience.bug()))
     return refused, requests
+
+
+def _parsed(record: SentRecord, defaults: Defaults) -> ActivityRequest:
+    if record.of_file and operation_in(record.content) == Operation.UPSERT:
+        # It needs no external id: one is derived.
+        wanted = parse_activity({**record.content, OPERATION: Operation.CREATE}, kind=None, defaults=defaults)
+        return replace(wanted, operation=Operation.UPSERT)
+    return parse_activity(record.content, kind=None, defaults=defaults)
+
+
+def _identified(record: SentRecord, request: ActivityRequest, batch_id: str) -> ActivityRequest:
+    if request.external_id:
+        return request
+    key = record.idempotency_key(batch_id, request.activity.to_graph())
+    return once.identify(request, idempotency_key=key)
 
 
 async def carry_out(requests: Mapping[int, ActivityRequest], *, graph: GraphGateway, ledger: Ledger) -> Round:

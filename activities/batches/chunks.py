@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from activities.batches.records import SentRecord
+from activities.batches.results import counts_of
 from activities.errors import ErrorCode, PermanentError
 from activities.execution.result import Result
 from activities.storage.table_bytes import LARGEST_TRANSACTION, Entity, Operation, Verb, packed, unpacked
@@ -71,10 +72,8 @@ def transactions_of(rows: Iterable[Entity]) -> list[list[Operation]]:
 
 def told(results: Sequence[Result], *, now: datetime, waiting_until: datetime | None = None) -> Entity:
     """Return the properties of a chunk's result record; ``results_in`` reads the results from them."""
-    failed = sum(result.failed for result in results)
     return {
-        "Succeeded": len(results) - failed,
-        "Failed": failed,
+        **counts_of(results),
         "LastIndex": max((result.index for result in results), default=-1),
         "ToldAt": now,
         **({"WaitingUntil": waiting_until} if waiting_until else {}),

@@ -1,5 +1,6 @@
 """What the columns of a sheet mean: the contract's properties, and what our own sheet of failed rows adds. Pure."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from activities.batches import csv_text
@@ -25,71 +26,27 @@ PROPERTIES = tuple(
     )
 )
 OURS = (BATCH_ID, INDEX, TOKEN, ROW, *ERRORS)
-# A spreadsheet takes a cell that begins with "@" for a formula.
-_BY_LOWER_CASE = {name.casefold(): name for name in (*PROPERTIES, *OURS, ODATA_TYPE)} | {TYPE: ODATA_TYPE}
-# As the connector and the API's documents call them, which is what people see.
-_BY_LOWER_CASE |= {
-    (one.title or "").casefold(): one.alias or ""
-    for model in (CourseActivity, Assignment, SelfInitiatedCourse)
-    for one in model.model_fields.values()
-}
 _SUGGESTED = (*PROPERTIES, TYPE)
 _UNREAD = frozenset({"", ROW, *ERRORS})
 _FRAMED = frozenset({"dueDateTime", "notes"})  # Properties that can be an object.
 _MOST_VALUES_OF_FRAME = 20  # It has two parts. Ten thousand cells with more could be more than a body may hold.
-_MOST_PROBLEMS = 20  # An answer is read by a person, and each suggestion costs time.
 _ALL = f"{', '.join(_SUGGESTED[:-1])} or {_SUGGESTED[-1]}"
 _TIME_ZONE = (
     "it seems to say in which time zone the times of another column are meant. Keep it: write the offset behind those "
     "times instead, such as 2026-12-18T17:00:00-08:00, or else they mean another moment."
 )
-_EXAMPLE = "learnerUserId, learningContentId, status"
 
 
-def find_header(text: str) -> tuple[str, list[str]]:
-    """Return the delimiter and the headings of a CSV file: the reading in which most names are known.
+def parse_row(cells: Sequence[str], names: Sequence[str], *, guarded: bool) -> dict[str, Any]:
+    """Return what the filled cells of a row say, by name; without what the app itself wrote for people to read.
 
-    Raises:
-        PermanentError: ``invalidRequest``: no delimiter makes a row of it.
+    ``guarded`` says that an apostrophe in front only keeps a spreadsheet from calculating.
     """
-    readings = csv_text.headers(text)
-    delimiter = max(readings, key=lambda one: (sum(map(_is_known, readings[one])), len(readings[one])))
-    headings = [heading.strip() for heading in readings[delimiter]]
-    while headings and not headings[-1]:
-        headings.pop()
-    return delimiter, headings
-
-
-def parse_header(headings: list[str], problems: list[Problem]) -> list[str]:
-    """Return which property each column stands for, ``""`` for a column without a heading; add what is wrong."""
-    if not any(map(_is_known, headings)):
-        begin = values.shown(", ".join(filter(None, headings)))
-        holds = f'it begins with "{begin}"' if begin else "it is empty"
-        message = f"Row 1 of the CSV file must hold the names of the columns, such as {_EXAMPLE}; {holds}."
-        problems.append(Problem("required", message))
-        return []
-    names = [_BY_LOWER_CASE.get(heading.casefold(), "") for heading in headings]
-    first: dict[str, int] = {}
-    wrong = [
-        column
-        for column, (heading, name) in enumerate(zip(headings, names, strict=True))
-        if heading and (not name or first.setdefault(name, column) != column)
-    ]
-    for column in wrong[:_MOST_PROBLEMS]:
-        name = names[column]
-        problems.append(_twice(name, first[name], column) if name else _unknown(headings[column], column))
-    if more := len(wrong[_MOST_PROBLEMS:]):
-        problems.append(Problem("unknownProperty", f"{more} more columns are not known, or stand there twice."))
-    return names
-
-
-def parse_row(cells: list[str], names: list[str]) -> dict[str, Any]:
-    """Return what the filled cells of a row say, by name; without what the app itself wrote for people to read."""
     said: dict[str, Any] = {}
     for name, cell in zip(names, cells, strict=False):
         if not cell or cell.isspace() or name in _UNREAD:
             continue
-        text = csv_text.unguarded(cell)
+        text = csv_text.unguarded(cell) if guarded else cell
         if name == ODATA_TYPE:
             said[name] = kind_of(text)
         else:
@@ -112,11 +69,8 @@ def _object_or_text(cell: str) -> Any:
         return cell  # A note may begin with a brace.
 
 
-def _is_known(heading: str) -> bool:
-    return heading.strip().casefold() in _BY_LOWER_CASE
-
-
-def _unknown(heading: str, column: int) -> Problem:
+def unknown(heading: str, column: int) -> Problem:
+    """Return what is wrong with a column whose heading nobody knows."""
     character, before = made_by_machines.hidden(heading)
     close = closest(heading, _SUGGESTED)
     if character:
@@ -131,7 +85,8 @@ def _unknown(heading: str, column: int) -> Problem:
     return Problem("unknownProperty", f'Column {csv_text.letter(column)}, "{shown}", is not known: {what_to_do}', shown)
 
 
-def _twice(name: str, first: int, column: int) -> Problem:
+def twice(name: str, first: int, column: int) -> Problem:
+    """Return what is wrong with two columns for one property."""
     both = f"{csv_text.letter(first)} and {csv_text.letter(column)}"
-    message = f'Columns {both} of the CSV file both hold "{name}": put what they hold into one of them.'
+    message = f'Columns {both} of the file both hold "{name}": put what they hold into one of them.'
     return Problem("contradiction", message, name)

@@ -18,7 +18,6 @@ _DECLARED = re.compile(rf'"?sep=([{"".join(DELIMITERS)}])"?[,;\t|]*(?:\r\n|\r|\n
 _LINE = re.compile(r"[^\r\n]*+(?:\r\n|\r|\n)|[^\r\n]++")
 _LARGEST_CELL = 2**30
 _LONGEST_HEADER = 100_000  # Characters; a row without an end would be taken apart once for each delimiter.
-_ZIP = b"PK\x03\x04"  # How an .xlsx file begins.
 _SAVE_AS = 'Save it again; in Excel: "Save As", file type "CSV UTF-8 (Comma delimited)".'
 # A spreadsheet calculates what begins like this, also in the full width of East Asian keyboards; OWASP's ASVS 1.2.10
 # adds the null character. Not every program minds the space in front. "{" is no formula, but a text that begins with
@@ -39,11 +38,9 @@ def decode(body: bytes, *, content_type: str = "") -> str:
         content_type: What its sender calls it, for the charset.
 
     Raises:
-        PermanentError: ``invalidRequest`` with how to save it; ``invalidJson`` for a compressed body.
+        PermanentError: ``invalidFile`` with how to save it; ``invalidJson`` for a compressed body.
     """
     wrappings.refuse_packed(body)
-    if body.startswith(_ZIP):
-        raise _invalid(f"The body is an Excel workbook or another packed file, not a CSV file. {_SAVE_AS}")
     declared = charsets.declared(content_type)
     encoding = declared if declared in charsets.WIDE else "utf-8-sig"
     if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
@@ -67,7 +64,7 @@ def headers(text: str) -> dict[str, list[str]]:
     A first line "sep=;" says which delimiter it is, and is no row. What cannot be seen around a name is not part of it.
 
     Raises:
-        PermanentError: ``invalidRequest``: no delimiter makes a row of it.
+        PermanentError: ``invalidFile``: no delimiter makes a row of it.
     """
     if len(_first_line(text)) > _LONGEST_HEADER:
         raise _invalid("Row 1 of the CSV file is too long for the names of columns.")
@@ -88,7 +85,7 @@ def decode_rows(text: str, delimiter: str) -> Iterator[list[str]]:
     """Yield the cells of each row, line breaks and doubled quotes included; none of a row that is blank.
 
     Raises:
-        PermanentError: ``invalidRequest`` with the line in which a row begins: a quote is missing or one too many.
+        PermanentError: ``invalidFile`` with the line in which a row begins: a quote is missing or one too many.
     """
     # For the whole process, but nothing else in it reads CSV; a body is bounded before it comes here.
     csv.field_size_limit(_LARGEST_CELL)
@@ -166,4 +163,4 @@ def _lines(text: str) -> int:
 
 
 def _invalid(message: str) -> PermanentError:
-    return PermanentError(ErrorCode.INVALID_REQUEST, message)
+    return PermanentError(ErrorCode.INVALID_FILE, message)

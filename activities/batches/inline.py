@@ -12,7 +12,7 @@ from activities.batches.records import SentRecord
 from activities.batches.results import Batch
 from activities.batches.task import Task
 from activities.batches.worker import BatchWorker
-from activities.contract.activity import ActivityRequest, Outcome
+from activities.contract.activity import ActivityRequest
 from activities.errors import ErrorCode, PermanentError, TransientError
 from activities.execution import patience
 from activities.execution.result import Result
@@ -63,13 +63,11 @@ async def keep(
                 await quietly("resultsNotKept", worker.store.tell(chunk, ended))
                 not_kept += ended
     ends = sorted([*done.results, *not_kept], key=lambda result: result.index)
-    outcomes = results.outcomes(ends)
     telemetry.event(
         "batchAnswered",
         batch=telemetry.digest(batch.id),
         total=batch.total,
-        created=outcomes[Outcome.CREATED],
-        unchanged=outcomes[Outcome.UNCHANGED],
+        outcomes=results.outcomes(ends),
         failedByCode=results.failed_by_code(ends),
         waitingByCode=done.waiting_by_code,
         delaySeconds=round(max(delays.values(), default=0.0)),
@@ -100,7 +98,7 @@ def _not_kept(part: Round, requests: Mapping[int, ActivityRequest]) -> list[Resu
     """Return the results of records that have to wait, where it is not known whether anybody will try them again."""
     message = (
         "The record has to be tried again later ({}), and the function app cannot reach its storage account to do so. "
-        "Send it again in a while, with this externalCourseActivityId: so it is not created twice."
+        "Send it again in a while, with this externalCourseActivityId: so nothing is done twice."
     )
     return [
         Result.of_request(

@@ -27,7 +27,7 @@ from activities.batches.chunks import (
     transactions_of,
 )
 from activities.batches.records import SentRecord
-from activities.batches.results import BATCH_ID, Batch, Progress, merged
+from activities.batches.results import BATCH_ID, COUNTS_AND_TIMES, Batch, Origin, Progress, added_up, merged
 from activities.execution.result import Result
 from activities.storage.table_bytes import ANY_VERSION, Entity, Operation, Verb, packed, unpacked
 from activities.storage.tables import EntityExistsError, EntityMissingError, Table, TransactionConflictError
@@ -104,7 +104,7 @@ class BatchStore:
                 "Name": batch.name,
                 "Total": batch.total,
                 "CreatedAt": batch.created_at,
-                "Delimiter": batch.delimiter,
+                **batch.origin.to_row(),
                 "ClientId": batch.client_id,
                 "Secret": batch.secret,
                 "PageSizes": json.dumps([len(page) for page in pages]),
@@ -122,9 +122,9 @@ class BatchStore:
             row = await self._table.get(batch_id, BATCH_ROW)
         except EntityMissingError:
             return None
-        # Batches of an earlier version do not say who sent them, and have no secret.
-        later = row.get("ClientId", ""), row.get("Secret", b"")
-        batch = Batch(batch_id, row["Total"], row["CreatedAt"], row["Name"], row["Delimiter"], *later)
+        # Batches of an earlier version do not say who sent them and in what file, and have no secret.
+        later = Origin.from_row(row), row.get("ClientId", ""), row.get("Secret", b"")
+        batch = Batch(batch_id, row["Total"], row["CreatedAt"], row["Name"], *later)
         return batch, chunks_of(batch_id, json.loads(row["PageSizes"]))
 
     async def unfinished(self, chunks: Mapping[Chunk, int]) -> list[Chunk]:
@@ -193,15 +193,7 @@ class BatchStore:
 
     async def progress(self, batch: Batch) -> Progress:
         """Add up what is known of a batch."""
-        succeeded = failed = 0
-        changed_at = waiting_until = None
-        async for row in self._table.query(_chunk_rows(batch.id), select=[*_COUNTS, "ToldAt", "WaitingUntil"]):
-            succeeded += row["Succeeded"]
-            failed += row["Failed"]
-            changed_at = max(changed_at or row["ToldAt"], row["ToldAt"])
-            waiting = row.get("WaitingUntil")
-            waiting_until = max(waiting_until or waiting, waiting) if waiting else waiting_until
-        return Progress(batch, succeeded, failed, changed_at, waiting_until)
+        return added_up(batch, [row async for row in self._table.query(_chunk_rows(batch.id), select=COUNTS_AND_TIMES)])
 
     async def results_after(self, batch_id: str, index: int, *, failed_only: bool) -> AsyncIterator[Result]:
         """Yield the results whose index is greater, in order."""

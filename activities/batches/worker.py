@@ -15,7 +15,7 @@ from activities.batches.attempt import Round, carry_out, check, give_up
 from activities.batches.chunks import Chunk
 from activities.batches.store import BatchStore
 from activities.batches.task import Task
-from activities.contract.activity import ActivityRequest, Outcome
+from activities.contract.activity import ActivityRequest
 from activities.contract.models import Defaults
 from activities.errors import ErrorCode, PermanentError, TransientError
 from activities.execution import patience
@@ -108,15 +108,13 @@ class BatchWorker:
         defaults = replace(self.defaults, client_id=task.client_id)
         refused, requests = check(records, batch_id=task.batch_id, accepted_at=task.accepted_at, defaults=defaults)
         task = replace(task, attempts=task.attempts + 1)
-        done = await self._create(task, requests, deliveries=deliveries)
+        done = await self._carry_out(task, requests, deliveries=deliveries)
         ends = [*refused, *done.results, *_given_up(task, done, requests)]
         delay_seconds = done.delay_seconds(attempts=task.attempts, jitter=self.jitter)
-        outcomes = results.outcomes(ends)
         telemetry.event(
             "chunkWorkedOff",
             batch=telemetry.digest(chunk.batch_id),
-            created=outcomes[Outcome.CREATED],
-            unchanged=outcomes[Outcome.UNCHANGED],
+            outcomes=results.outcomes(ends),
             failedByCode=results.failed_by_code(ends),
             waitingByCode=done.waiting_by_code,
             attempts=task.attempts,
@@ -128,7 +126,7 @@ class BatchWorker:
             await self.store.tell(chunk, ends, waiting_until=until)
         await self.put_back(task, done, delay_seconds=delay_seconds)
 
-    async def _create(self, task: Task, requests: Mapping[int, ActivityRequest], *, deliveries: int) -> Round:
+    async def _carry_out(self, task: Task, requests: Mapping[int, ActivityRequest], *, deliveries: int) -> Round:
         if deliveries > MOST_DELIVERIES:
             telemetry.event("chunkGivenUp", deliveries=deliveries)
             return await give_up(requests, ledger=self.ledger)

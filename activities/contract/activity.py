@@ -31,9 +31,9 @@ class Outcome(StrEnum):
     FAILED = "failed"
     SUPERSEDED = "superseded"
     UNCHANGED = "unchanged"
+    DELETED = "deleted"
     UPDATED = "updated"
     CREATED = "created"
-    DELETED = "deleted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,7 @@ class ActivityRequest:
         operation: What is to be done with it.
         as_of: When it was true where it comes from, if its sender says so.
         arrived_at: When it came here first.
+        graph_id: Which activity an update or a deletion is about, where Graph's id says so instead of an external id.
     """
 
     registration_id: str
@@ -53,6 +54,7 @@ class ActivityRequest:
     operation: Operation = Operation.CREATE
     as_of: datetime | None = None
     arrived_at: datetime = field(default_factory=lambda: datetime.now(UTC), compare=False)
+    graph_id: str = ""
 
     @property
     def true_at(self) -> datetime:
@@ -66,8 +68,9 @@ class ActivityRequest:
 
     @property
     def key(self) -> tuple[str, str]:
-        """What makes two requests one activity: the provider and the external id."""
-        return self.registration_id.casefold(), self.external_id
+        """What makes two requests one activity: the provider and the external id or, where it has none, Graph's id."""
+        # No external id begins with a line break.
+        return self.registration_id.casefold(), self.external_id or (f"\n{self.graph_id}" if self.graph_id else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +83,16 @@ class StoredActivity:
     @property
     def id(self) -> str:
         """Graph's opaque ID; it can hold the learner's ID, so it belongs in no log."""
-        graph_id = self.entity.get("id")
-        return graph_id if isinstance(graph_id, str) else ""
+        return self._text("id")
+
+    @property
+    def external_id(self) -> str:
+        """The id that its sender gave it, or ""; Graph's metadata spells it differently from its documentation."""
+        return self._text("externalCourseActivityId") or self._text("externalcourseActivityId")
+
+    def _text(self, name: str) -> str:
+        said = self.entity.get(name)
+        return said if isinstance(said, str) else ""
 
 
 def id_without_learner(graph_id: str) -> str:

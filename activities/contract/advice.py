@@ -4,43 +4,9 @@ Written for people who build flows. Knows nothing of HTTP.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import StrEnum
 
+from activities.contract.actors import Actor, Advice
 from activities.errors import ErrorCode
-
-
-class Actor(StrEnum):
-    """Who has to act before the same thing can succeed, as the page of a batch says it."""
-
-    SENDER = "For the sender"
-    ADMIN = "For an admin"
-    NOBODY = "Nothing to correct"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Advice:
-    """What an error means and how to get rid of it.
-
-    Args:
-        meaning: In one sentence, for who reads documents.
-        title: In a few words, for who reads a report.
-        actor: Who acts first.
-        then_admin: Whether an admin has to act where that did not help.
-        waited_for: Whether it is the tenant or the app that an admin has to set up: a queue waits a little for that.
-        text: What they do, in one or two sentences.
-        in_reports: What reports say instead of the error's message, where that holds somebody else's words: whoever has
-            the address of a report can read it.
-    """
-
-    meaning: str
-    title: str
-    actor: Actor
-    text: str
-    then_admin: bool = False
-    waited_for: bool = False
-    in_reports: str = ""
-
 
 ADVICE: Mapping[str, Advice] = {
     ErrorCode.INVALID_JSON: Advice(
@@ -54,6 +20,12 @@ ADVICE: Mapping[str, Advice] = {
         title="Something is missing or wrong",
         actor=Actor.SENDER,
         text="Correct what the message names, and send it again.",
+    ),
+    ErrorCode.INVALID_FILE: Advice(
+        meaning="The file cannot be read as rows of cells; the message says what it is, or where it is broken.",
+        title="Not a file that can be read",
+        actor=Actor.SENDER,
+        text="Save it again as an Excel workbook (.xlsx) or as CSV UTF-8, and send that.",
     ),
     ErrorCode.UNAUTHENTICATED: Advice(
         meaning="The caller has not signed in, where the app wants Microsoft Entra ID instead of a key.",
@@ -123,6 +95,28 @@ ADVICE: Mapping[str, Advice] = {
         actor=Actor.SENDER,
         text="Use the id of learning content that belongs to your learning provider, and send it again.",
     ),
+    ErrorCode.LEARNER_NOT_FOUND: Advice(
+        meaning="Nobody in the tenant has this address or employee id; the target says whether it is the learner's or "
+        "the assigner's.",
+        title="The person was not found",
+        actor=Actor.SENDER,
+        text="Check the address or employee id that the message speaks of, correct it or give the user's id, and send "
+        "it again.",
+    ),
+    ErrorCode.LEARNER_AMBIGUOUS: Advice(
+        meaning="More than one person has this address or employee id; the target says whether it is the learner's or "
+        "the assigner's.",
+        title="The person is not clear",
+        actor=Actor.SENDER,
+        text="Give the user's id instead of the address or employee id, and send it again.",
+    ),
+    ErrorCode.CONTENT_NOT_FOUND: Advice(
+        meaning="The provider has no learning content with this id of its own, or the content is not active.",
+        title="The course was not found",
+        actor=Actor.SENDER,
+        text="Check the id that the course has in the LMS, and that Viva Learning shows the course; then send it "
+        "again.",
+    ),
     ErrorCode.REJECTED_BY_GRAPH: Advice(
         meaning="Graph refuses this record; the answer to a single request has its own words.",
         title="Microsoft Graph refuses it",
@@ -178,7 +172,7 @@ ADVICE: Mapping[str, Advice] = {
         in_reports="Microsoft Graph failed again and again. Send the record again in a while.",
     ),
     ErrorCode.GRAPH_UNAVAILABLE: Advice(
-        meaning="Graph cannot be reached or says it is not available; nothing was created.",
+        meaning="Graph cannot be reached or says it is not available; nothing was done.",
         title="Microsoft Graph was not available",
         actor=Actor.NOBODY,
         text="Send it again in a while, as it is.",
@@ -192,10 +186,10 @@ ADVICE: Mapping[str, Advice] = {
         then_admin=True,
     ),
     ErrorCode.CREATE_IN_PROGRESS: Advice(
-        meaning="Another request is creating the same activity at this moment.",
-        title="Somebody else was creating the same activity",
+        meaning="Another request is at the same activity at this moment.",
+        title="Somebody else was at the same activity",
         actor=Actor.NOBODY,
-        text="Send it again as it is, to see what became of it: with the same external id, nothing is created twice.",
+        text="Send it again as it is, to see what became of it: with the same external id, nothing is done twice.",
     ),
     ErrorCode.IDENTITY_UNAVAILABLE: Advice(
         meaning="The app got no token, or none that Graph takes; the message says what an admin checks.",
@@ -208,7 +202,7 @@ ADVICE: Mapping[str, Advice] = {
         meaning="Sent, no answer, and looking it up did not tell. Repeat with the same external id.",
         title="Microsoft Graph did not say whether it worked",
         actor=Actor.NOBODY,
-        text="Send it again as it is: with the same external id, nothing is created twice.",
+        text="Send it again as it is: with the same external id, nothing is done twice.",
     ),
     ErrorCode.INTERNAL_ERROR: Advice(
         meaning="A bug, or a setting that cannot be used (the message names it).",
@@ -220,7 +214,7 @@ ADVICE: Mapping[str, Advice] = {
 # A record can carry a code that this version does not know: another version wrote it while the app was updated.
 _OTHER = Advice(
     meaning="An error that another version of the app knows.",
-    title="It could not be created",
+    title="It could not be carried out",
     actor=Actor.SENDER,
     text="Read the message, correct what it names, and send it again. If that fails, too, show it to the admin of the "
     "app.",

@@ -108,7 +108,7 @@ def _refuse_unknown(envelope: Mapping[str, Any], known: tuple[str, ...], problem
     """Add the properties that nobody knows; return what was probably meant by them."""
     unknown = [name for name in envelope if name not in known]
     meant = {name: closest(name, known) for name in unknown[:_MOST_UNKNOWN]}
-    options = " and ".join(f'"{one}"' for one in known if one in {NAME, PROVIDER[0]})
+    options = ", ".join(f'"{one}"' for one in known if one in {NAME, PROVIDER[0], OPERATION})
     for name, close in meant.items():
         what = f'did you mean "{close}"?' if close else f'beside "{ACTIVITIES}" there can be {options}.'
         problems.append(Problem(UNKNOWN, f'"{values.shown(name)}" is not known: {what}', values.shown(name)))
@@ -124,9 +124,9 @@ def _records(value: Any, problems: list[Problem]) -> list[Any]:
         case dict():
             return [value]
         case []:
-            message, code = "is an empty list: there is nothing to create.", REQUIRED
+            message, code = "is an empty list: there is nothing to do.", REQUIRED
         case _ if values.is_blank(value):
-            message, code = "is required: the list of the activities to create.", REQUIRED
+            message, code = "is required: the list of the activities.", REQUIRED
         case str():
             message, code = "is a text, but must be a list: in a flow, put json(…) around it.", INVALID
         case _:

@@ -10,6 +10,8 @@ from activities.contract.problems import INVALID, NOT_ALLOWED
 from activities.errors import Problem
 
 OPERATION, AS_OF = NAMES = "operation", "asOfDateTime"
+# What the drop-down of a connector calls "upsert", a word of those who build services.
+_SPOKEN = {"createOrUpdate": Operation.UPSERT}
 # A clock that goes wrong by more would keep everything that comes later from being applied.
 _FARTHEST_AHEAD = timedelta(days=1)
 
@@ -39,10 +41,19 @@ def parse(
 def operation_named(said: object, problems: list[Problem]) -> Operation:
     """Return the operation that a sender means by a word, or add what is wrong with it."""
     try:
-        return Operation(values.choice(said, tuple(Operation)))
+        name = values.choice(said, (*Operation, *_SPOKEN))
+        return _SPOKEN.get(name) or Operation(name)
     except values.InvalidValueError as error:
         problems.append(Problem(INVALID, f"{OPERATION} {error}.", OPERATION))
         return Operation.CREATE
+
+
+def operation_in(record: object) -> str:
+    """Return the operation that a record asks for, whatever else it says; "" if it says none that there is."""
+    said = record.get(OPERATION) if isinstance(record, Mapping) else None
+    problems: list[Problem] = []
+    operation = Operation.CREATE if values.is_blank(said) else operation_named(said, problems)
+    return "" if problems or not isinstance(record, Mapping) else operation.value
 
 
 def as_of(said: object, *, zone: tzinfo, problems: list[Problem]) -> datetime | None:

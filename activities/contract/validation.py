@@ -44,7 +44,8 @@ def parse_activity(
         record: What JSON gave.
         kind: The kind that the route stands for, or None where ``@odata.type`` or ``type`` has to say it.
         defaults: The app's settings that bear on requests.
-        operation: What the route does, or None where the record can say it.
+        operation: What the route does, or None where the record can say it. Where it updates or deletes, the record can
+            name the activity by Graph's id, too.
 
     Raises:
         PermanentError: ``invalidRequest`` with every problem at once, each naming its property; ``notAllowed`` if the
@@ -61,14 +62,19 @@ def parse_activity(
     }
     problems: list[Problem] = []
     wanted, as_of, record = instructions.parse(record, route=operation, zone=defaults.zone, problems=problems)
+    graph_id = _graph_id(record.pop("id", None), problems) if operation and wanted not in WHOLE else ""
     if wanted is Operation.DELETE:
         # A list of what is to go may be the list that it was made from.
         record = {name: value for name, value in record.items() if name in _NAMES_A_DELETION}
     model = kind_of(record, kind, problems, needed=wanted in WHOLE) or CourseActivity
     names = _NAMES_OF[model] if model is not CourseActivity else ALL_NAMES
     properties = _known_properties(record, model, names, problems)
-    if wanted is not Operation.CREATE and not problems and EXTERNAL_ID not in properties:
+    if wanted is not Operation.CREATE and not problems and EXTERNAL_ID not in properties and not graph_id:
         problems.append(Problem(REQUIRED, f"{EXTERNAL_ID} is required: it says which activity is meant.", EXTERNAL_ID))
+    if graph_id and EXTERNAL_ID in properties:
+        problems.append(
+            Problem(CONTRADICTION, f"{EXTERNAL_ID} and id both say which activity is meant: send one.", "id")
+        )
     activity: CourseActivity | None = None
     try:
         # Where the kind is unknown, what both kinds share is still checked: one answer names all that is wrong.
@@ -86,7 +92,18 @@ def parse_activity(
             "setting CLIENT_APPLICATION_PROVIDERS."
         )
         raise PermanentError(ErrorCode.NOT_ALLOWED, message, target="registrationId")
-    return ActivityRequest(registration_id, activity, wanted, as_of)
+    return ActivityRequest(registration_id, activity, wanted, as_of, graph_id=graph_id)
+
+
+def _graph_id(said: object, problems: list[Problem]) -> str:
+    """Return Graph's id of the activity that is meant, "" if none was said; or add what is wrong with it."""
+    if values.is_blank(said):
+        return ""
+    try:
+        return values.text(said)
+    except values.InvalidValueError as error:
+        problems.append(Problem(INVALID, f"id {error}.", "id"))
+        return ""
 
 
 def _only(record: Json, names: Collection[str]) -> Json:

@@ -195,10 +195,17 @@ def _is_older(request: ActivityRequest, known: Known) -> bool:
 
 def not_found(request: ActivityRequest) -> PermanentError:
     """Return ``activityNotFound``."""
+    if request.graph_id:
+        return PermanentError(
+            ErrorCode.ACTIVITY_NOT_FOUND,
+            "This learning provider has no such activity with this id. Send the whole id, as the answer to its create "
+            "had it (the report of a batch has only its end), and check the provider (and the kind).",
+            target="id",
+        )
     return PermanentError(
         ErrorCode.ACTIVITY_NOT_FOUND,
         "This learning provider has no such activity with this externalCourseActivityId "
-        f'("{request.external_id}"): nothing was changed. Check the id (and the kind), or create the activity first.',
+        f'("{request.external_id}"). Check the id (and the kind), or create the activity first.',
         target=_EXTERNAL_ID,
     )
 

@@ -32,9 +32,10 @@ _KEY_NAMESPACE = UUID("6f6d0c52-6c5b-5a0e-9d0e-3f1f0a6b7c11")
 def identify(request: ActivityRequest, *, idempotency_key: str | None) -> ActivityRequest:
     """Return the request with an external id: the caller's, else one derived from the key, else a fresh GUID.
 
-    The same key with the same provider gives the same id, on every machine and for ever.
+    The same key with the same provider gives the same id, on every machine and for ever. What names an activity by
+    Graph's id has got that one.
     """
-    if request.external_id:
+    if request.external_id or request.graph_id:
         return request
     if idempotency_key:
         # A header can hold bytes that are no text; they, too, name one request.

@@ -70,7 +70,7 @@ class Result:
 
     @property
     def failed(self) -> bool:
-        """Whether the activity does not exist because of this record."""
+        """Whether nothing came of this record."""
         return self.outcome is Outcome.FAILED
 
     def to_json(self) -> dict[str, Any]:

@@ -103,12 +103,20 @@ class Sender:
         """Ask Graph once what activities are; None where it has none."""
         if not requests:
             return {}
-        keys = [ExternalKey(one.registration_id, one.external_id) for one in requests.values()]
-        answers = await self.graph.find(keys, timeout_seconds=self.effort.look_seconds)
-        for failure in answers:
+        seconds = self.effort.look_seconds
+        ids = {place: one.graph_id for place, one in requests.items() if one.graph_id}
+        keys = {
+            place: ExternalKey(one.registration_id, one.external_id)
+            for place, one in requests.items()
+            if place not in ids
+        }
+        found = await self.graph.find(list(keys.values()), timeout_seconds=seconds) if keys else []
+        got = await self.graph.get(list(ids.values()), timeout_seconds=seconds) if ids else []
+        answers = dict(zip([*keys, *ids], [*found, *got], strict=True))
+        for failure in answers.values():
             if isinstance(failure, ActivityError):
                 telemetry.event("lookUpFailed", code=failure.code)
-        return dict(zip(requests, answers, strict=True))
+        return answers
 
     async def look_twice(
         self, requests: Mapping[int, ActivityRequest]

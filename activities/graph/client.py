@@ -8,6 +8,7 @@ Deviations from the SDK's defaults, each with its reason:
 - ``$batch`` bodies are put together from what the builders would send: the SDK's batch classes lose the bodies of the
   answers, the ids, and everything after the first failure.
 - A body is the entity's JSON instead of a model (``sdk.JsonBody``).
+- A principal name with a dollar sign or a quote is put into quotes, which no builder does (``people``).
 """
 
 import asyncio
@@ -15,7 +16,7 @@ import time
 from collections.abc import Sequence
 from functools import lru_cache
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kiota_abstractions.base_request_configuration import RequestConfiguration
 from kiota_abstractions.default_query_parameters import QueryParameters
@@ -50,6 +51,9 @@ from msgraph.generated.employee_experience.learning_providers.item.learning_cour
 from msgraph.generated.employee_experience.learning_providers.learning_providers_request_builder import (  # noqa: E402
     LearningProvidersRequestBuilder,
 )
+
+if TYPE_CHECKING:
+    from activities.execution.directory import Directory
 
 
 class MicrosoftGraph:
@@ -104,6 +108,12 @@ class MicrosoftGraph:
             token = await self._adapter.another_token({}, token)
         witness.note(witness.Seen("token", HTTPStatus.OK, words=permissions.whose(token)))
         return permissions.granted(token)
+
+    def directory(self) -> "Directory":
+        """Return what finds people and courses over the same connections; imported by whoever has to look one up."""
+        from activities.graph.lookups import GraphDirectory
+
+        return GraphDirectory(self._adapter, self._send)
 
     async def close(self) -> None:
         """Close both connection pools."""

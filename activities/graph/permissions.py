@@ -3,6 +3,8 @@
 Sources:
     https://learn.microsoft.com/graph/api/employeeexperienceuser-post-learningcourseactivities#permissions
     https://learn.microsoft.com/graph/api/learningcourseactivity-get#permissions
+    https://learn.microsoft.com/graph/api/user-get#permissions
+    https://learn.microsoft.com/graph/api/learningcontent-get#permissions
 """
 
 import base64
@@ -33,6 +35,18 @@ _TO_WRITE = (_WRITE_ASSIGNMENTS, _WRITE_COURSES)
 TO_FIND = TO_GET = (_FIND_ASSIGNMENTS, _FIND_COURSES)
 # What reading the claims of something that is no token raises.
 _UNREADABLE = (LookupError, ValueError, binascii.Error, AttributeError, TypeError, RecursionError)
+FIND_PEOPLE = "User.ReadBasic.All"
+FIND_PEOPLE_BY_MORE = "User.Read.All"
+FIND_CONTENTS = "LearningContent.Read.All"
+# Nobody needs them who names people and courses by their ids.
+OPTIONAL_FOR = {
+    FIND_PEOPLE: "finding people by their e-mail address",
+    FIND_PEOPLE_BY_MORE: "finding people by an employee id or a secondary e-mail address",
+    FIND_CONTENTS: "finding courses by the provider's own id",
+}
+_FOR = NEEDED_FOR | OPTIONAL_FOR
+# Whoever has the key may do what the value allows.
+_INCLUDES = {FIND_PEOPLE_BY_MORE: FIND_PEOPLE}
 
 
 def to_write(body: Json) -> tuple[str, ...]:
@@ -47,7 +61,7 @@ def to_write(body: Json) -> tuple[str, ...]:
 
 def refused(lacking: tuple[str, ...] = ()) -> PermanentError:
     """Return the error for a request that lacked one of these permissions; without any, one to write with."""
-    named = ", or ".join(f"{one}, which {NEEDED_FOR[one]} needs" for one in lacking or _TO_WRITE)
+    named = ", or ".join(f"{one}, which {_FOR[one]} needs" for one in lacking or _TO_WRITE)
     return PermanentError(
         ErrorCode.GRAPH_PERMISSION_MISSING,
         f"The function app's managed identity lacks the Microsoft Graph application permission {named}. An admin has "
@@ -85,6 +99,14 @@ def _claims(token: str) -> Any:
 def missing(roles: frozenset[str] | None) -> tuple[str, ...]:
     """Return the permissions that the app can need and does not have; none if nobody knows what it has."""
     return () if roles is None else tuple(permission for permission in NEEDED_FOR if permission not in roles)
+
+
+def optional(roles: frozenset[str] | None) -> tuple[tuple[str, bool], ...]:
+    """Return the permissions that not everybody needs, each with whether the app has it; none if nobody knows."""
+    if roles is None:
+        return ()
+    allowed = roles | {included for permission, included in _INCLUDES.items() if permission in roles}
+    return tuple((permission, permission in allowed) for permission in OPTIONAL_FOR)
 
 
 def nothing_can_be_created(lacking: tuple[str, ...]) -> PermanentError | None:

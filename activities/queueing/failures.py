@@ -1,4 +1,4 @@
-"""What could not be created from the queues: kept in a table, told on a queue, put back or thrown away.
+"""What could not be carried out from the queues: kept in a table, told on a queue, put back or thrown away.
 
 Two entities for a failure: one under its id, so that a message that is delivered twice fails once, and one under its
 time, newest first, so that pages can be read. Storage Queues can show only their first 32 messages.
@@ -10,9 +10,9 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from activities.errors import Problem
-from activities.queueing.messages import Failure, encode_failure
-from activities.queueing.put_back import Record, encode
+from activities.errors import PermanentError, Problem
+from activities.queueing.messages import Delivery, Failure, decode, encode_failure
+from activities.queueing.put_back import Record, encode, split
 from activities.queueing.signing_key import SigningKey
 from activities.storage.queues import Queue, Receipt
 from activities.storage.table_bytes import ANY_VERSION, Entity, Operation, Verb, packed, unpacked
@@ -99,7 +99,8 @@ class Failures:
         known = await self._known(failure)
         if known is None:
             return
-        await self._queue.put(await self._again(failure))
+        for message in await self._again(failure):
+            await self._queue.put(message)
         await self._forget(known)
 
     async def discard(self, failure: Failure) -> bool:
@@ -120,12 +121,21 @@ class Failures:
         except EntityMissingError:
             return None
 
-    async def _again(self, failure: Failure) -> str:
-        if failure.record is None:
-            return text_of(failure.body or b"")
-        deadline = datetime.now(UTC) + self._patience
-        again = replace(failure.record, attempts=0, replays=failure.record.replays + 1, deadline=deadline)
-        return encode(again, key=await self._signing_key.get())
+    async def _again(self, failure: Failure) -> list[str]:
+        """Return the messages that put a failure back; what it came as, and when it came first, stays as it was."""
+        deadline, key = datetime.now(UTC) + self._patience, await self._signing_key.get()
+        if failure.record is not None:
+            again = replace(failure.record, attempts=0, replays=failure.record.replays + 1, deadline=deadline)
+            return [encode(again, key=key)]
+        body = failure.body or b""
+        try:
+            # A later version may be able to read it.
+            delivery = Delivery(body, failure.id, failure.first_seen)
+            patience = deadline - failure.first_seen
+            first, messages = split(decode(delivery, now=failure.first_seen, patience=patience), key=key)
+            return [encode(one, key=key) for one in first] + messages
+        except PermanentError:
+            return [text_of(body)]
 
     async def _forget(self, known: Entity) -> None:
         if known["MessageId"]:

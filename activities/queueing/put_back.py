@@ -1,7 +1,7 @@
 """What the app itself writes into its queue: records that wait, signed, so that nobody else can say how long. Pure.
 
-Attempts, times and deadline count only where the signature is the app's. What was put back by a version that did not
-sign, or while the key could not be read, is no less a record: its time begins anew.
+Attempts and deadline count only where the signature is the app's. What was put back by a version that did not sign, or
+while the key could not be read, is no less a record: the time for which it is tried begins anew.
 """
 
 import base64
@@ -154,8 +154,10 @@ def decode(envelope: Mapping[str, Any], *, fresh: Record, key: bytes | None) -> 
         message = f'"{DEFERRED}" is written by the app itself when it puts a message back; remove it.'
         raise PermanentError(ErrorCode.INVALID_REQUEST, message) from error
     if not believed:
-        # Without its origin, what the version before sent to Graph could be sent once more.
-        record = replace(fresh, content=content, origin=record.origin)
+        # Without its origin, what the version before sent to Graph could be sent once more; and of two states, the one
+        # that came first must not win: whoever says that theirs is old makes nothing but that true.
+        first_seen = min(record.first_seen, fresh.first_seen)
+        record = replace(fresh, content=content, origin=record.origin, first_seen=first_seen)
     if index is None or not isinstance(content, list):
         return [record]
     return [replace(record, content=one, origin=f"{record.origin}:{place}") for place, one in enumerate(content, index)]

@@ -1,4 +1,4 @@
-"""What becomes of a queue message: created, put back with a delay, or set aside with a readable reason. Never lost.
+"""What becomes of a queue message: carried out, put back with a delay, or set aside with a readable reason. Never lost.
 
 The host deletes a message when the function returns, so whatever a record still needs is written to a queue before. It
 gives a message up that it has delivered some times: while tables do not answer, a message is put back, too.
@@ -23,12 +23,11 @@ from activities.execution.decisions import Done
 from activities.execution.gateway import GraphGateway
 from activities.execution.ledger import Ledger
 from activities.execution.patience import PATIENCE
-from activities.execution.result import Result
 from activities.execution.sending import FOR_A_MESSAGE, Sender
 from activities.queueing.failures import Failures, text_of
 from activities.queueing.messages import Delivery, Failure, decode, no_file
 from activities.queueing.put_back import Record, encode, split
-from activities.queueing.result_queue import ResultQueue
+from activities.queueing.result_queue import Answer, ResultQueue
 from activities.queueing.signing_key import SigningKey
 from activities.storage.queues import Queue
 
@@ -39,7 +38,7 @@ _FOR_ALL = frozenset({ErrorCode.STORAGE_UNAVAILABLE, ErrorCode.IDENTITY_UNAVAILA
 
 
 # What a record came to, put into words only if somebody wants to know.
-type _Ended = Callable[[], Result]
+type _Ended = Callable[[], Answer]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +102,7 @@ class QueueWorker:
             telemetry.event("putBack", code=outage.code, delaySeconds=round(delay))
             await self.queue.put(text_of(delivery.body), delay_seconds=delay)
             return
-        await self._tell([partial(Result.of_error, 0, error)], message_id=delivery.name)
+        await self._tell([partial(Answer.to_message, error)], message_id=delivery.name)
 
     async def _put_off(self, records: Sequence[Record], outage: TransientError) -> None:
         """Put records back, whatever their deadline, until storage answers: nothing else can be done with them."""
@@ -128,10 +127,10 @@ class QueueWorker:
 
     async def _tell(self, ended: Sequence[_Ended], *, message_id: str) -> None:
         if self.results is not None:
-            await self.results.tell([result() for result in ended], message_id=message_id)
+            await self.results.tell([answer() for answer in ended], message_id=message_id)
 
     async def _handle(self, record: Record) -> list[_Ended]:
-        """Create a record, put it back or set it aside; what was put back has not come to its end.
+        """Carry a record out, put it back or set it aside; what was put back has not come to its end.
 
         Raises:
             TransientError: ``storageUnavailable``, ``identityUnavailable``: the ledger does not answer, there is no
@@ -143,7 +142,7 @@ class QueueWorker:
             wanted = parse_activity(record.content, kind=None, defaults=self.defaults)
             dated = replace(wanted, arrived_at=record.arrived_at)
             request = once.identify(dated, idempotency_key=f"queue:{record.origin}")
-            return [partial(Result.of_request, record.index, await self._carry_out(record, request), request)]
+            return [partial(Answer.to_request, record.index, await self._carry_out(record, request), request)]
         except (PermanentError, TransientError) as error:
             delay_seconds = self._delay_seconds(record, error)
             if delay_seconds is not None and error.code in _FOR_ALL:
@@ -158,8 +157,8 @@ class QueueWorker:
         if refusal is None:
             return []
         if request is None:
-            return [partial(Result.of_content, record.index, refusal, record.content)]
-        return [partial(Result.of_request, record.index, refusal, request)]
+            return [partial(Answer.to_content, record.index, refusal, record.content)]
+        return [partial(Answer.to_request, record.index, refusal, request)]
 
     async def _carry_out(self, record: Record, identified: ActivityRequest) -> Done:
         sender = Sender(graph=self.graph, effort=FOR_A_MESSAGE)

@@ -15,6 +15,7 @@ from activities.web.http import Request, Response, next_link, respond
 HTTP_STATUS = {
     ErrorCode.INVALID_JSON: HTTPStatus.BAD_REQUEST,
     ErrorCode.INVALID_REQUEST: HTTPStatus.BAD_REQUEST,
+    ErrorCode.INVALID_FILE: HTTPStatus.BAD_REQUEST,
     ErrorCode.UNAUTHENTICATED: HTTPStatus.UNAUTHORIZED,
     ErrorCode.NOT_ALLOWED: HTTPStatus.FORBIDDEN,
     ErrorCode.NOT_FOUND: HTTPStatus.NOT_FOUND,
@@ -25,6 +26,9 @@ HTTP_STATUS = {
     ErrorCode.REQUEST_TOO_LARGE: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     ErrorCode.LEARNER_NOT_LICENSED: HTTPStatus.UNPROCESSABLE_ENTITY,
     ErrorCode.CONTENT_NOT_OWNED_BY_PROVIDER: HTTPStatus.UNPROCESSABLE_ENTITY,
+    ErrorCode.LEARNER_NOT_FOUND: HTTPStatus.UNPROCESSABLE_ENTITY,
+    ErrorCode.LEARNER_AMBIGUOUS: HTTPStatus.UNPROCESSABLE_ENTITY,
+    ErrorCode.CONTENT_NOT_FOUND: HTTPStatus.UNPROCESSABLE_ENTITY,
     ErrorCode.REJECTED_BY_GRAPH: HTTPStatus.UNPROCESSABLE_ENTITY,
     ErrorCode.PROVIDER_NOT_ENABLED: HTTPStatus.FAILED_DEPENDENCY,
     ErrorCode.PROVIDER_NOT_REGISTERED: HTTPStatus.FAILED_DEPENDENCY,
@@ -64,6 +68,10 @@ def encode_health(report: Report, request: Request) -> Response:
         "missingPermissions": [
             {"permission": permission, "neededFor": permissions.NEEDED_FOR[permission]}
             for permission in report.missing_permissions
+        ],
+        "optionalPermissions": [
+            {"permission": permission, "neededFor": permissions.OPTIONAL_FOR[permission], "granted": granted}
+            for permission, granted in report.optional_permissions
         ],
     }
     if report.old:

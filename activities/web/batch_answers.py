@@ -19,6 +19,10 @@ from activities.web.page import render
 
 LONGEST_PAUSE_SECONDS = 60
 LONGEST_THROTTLED_PAUSE_SECONDS = 300
+_SHEETS = {
+    "csv": "text/csv; charset=utf-8",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +56,7 @@ def encode_report(
 def encode_status(
     progress: Progress, first: Result | None, request: http.Request, *, url: str, now: datetime
 ) -> http.Response:
-    """Answer with the job: always 200; ``Failed`` only if nothing at all exists, with the ``first`` reason."""
+    """Answer with the job: always 200; ``Failed`` only if nothing at all succeeded, with the ``first`` reason."""
     batch = progress.batch
     said: dict[str, Any] = {
         "id": batch.id,
@@ -61,6 +65,7 @@ def encode_status(
         "lastActionDateTime": (progress.changed_at or batch.created_at).isoformat(timespec="seconds"),
         "percentComplete": progress.percent,
         "resourceLocation": url,
+        **progress.counts(),
     }
     if not progress.completed:
         return http.respond(HTTPStatus.OK, said, request, {"Retry-After": str(pause_seconds(progress, now=now))})
@@ -87,11 +92,11 @@ def encode_unknown(request: http.Request) -> http.Response:
     return http.respond_with(HTTPStatus.NOT_FOUND, render.render_unknown(), request, headers)
 
 
-def encode_sheet(batch_id: str, sheet: bytes, request: http.Request) -> http.Response:
-    """Answer with the failed rows, to be saved."""
+def encode_sheet(batch_id: str, sheet: bytes, request: http.Request, *, form: str) -> http.Response:
+    """Answer with the failed rows, to be saved: ``form`` is csv or xlsx."""
     headers = {
-        "Content-Type": "text/csv; charset=utf-8",
-        "Content-Disposition": f'attachment; filename="failed-rows-{batch_id[:8]}.csv"',
+        "Content-Type": _SHEETS[form],
+        "Content-Disposition": f'attachment; filename="failed-rows-{batch_id[:8]}.{form}"',
     }
     return http.respond_with(HTTPStatus.OK, sheet, request, headers)
 

@@ -2,7 +2,9 @@
 
 import asyncio
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -10,6 +12,7 @@ from activities import telemetry
 from activities.app import App, Store
 from activities.batches import failed_rows, requests
 from activities.batches.accepting import RequestKey
+from activities.batches.requests import BatchRequest
 from activities.batches.results import Batch
 from activities.contract import values
 from activities.errors import ErrorCode, PermanentError
@@ -23,24 +26,37 @@ _INDEX = re.compile(r"\d{1,7}", re.ASCII)  # A sheet has up to 2**20 rows.
 
 
 async def create_batch(app: App, request: http.Request) -> http.Response:
-    """Create many activities: at once if there are up to twenty, else from the queue of batches."""
-    named = repeating.key_of(request, now=datetime.now(UTC), remembered=app.remembered)
+    """Carry out many records: at once if there are up to twenty, else from the queue of batches."""
     # In a thread, as all that grows with a batch: 16 MiB take a second in which others want to be answered.
-    wanted = await asyncio.to_thread(
+    read = partial(
         requests.parse,
         request.body,
         media_type=http.media_type(request),
         query=request.query,
         content_type=request.headers.get("content-type", ""),
     )
+    return await _accept(app, request, read, url=_url(request))
+
+
+async def send_file(app: App, request: http.Request) -> http.Response:
+    """Do the same with a file, whatever its sender calls it."""
+    read = partial(requests.parse_file, request.body, query=request.query)
+    return await _accept(app, request, read, url=_url(request).removesuffix("/file"))
+
+
+async def _accept(app: App, request: http.Request, read: Callable[[], BatchRequest], *, url: str) -> http.Response:
+    named = repeating.key_of(request, now=datetime.now(UTC), remembered=app.remembered)
+    wanted = await asyncio.to_thread(read)
     store = app.store
     key = RequestKey(named, _sent(request)) if named else None
     at_once, client_id = not _prefers_async(request), request.client_id
     accepted = await store.batch_acceptor.accept(wanted, key=key, at_once=at_once, client_id=client_id)
+    batch_id = accepted.id if isinstance(accepted, Batch) else accepted.progress.batch.id
+    address = f"{url}/{batch_id}"
     if isinstance(accepted, Batch):
-        return await _report(accepted, request, store, url=_url(request, accepted.id))
-    url, page = _url(request, accepted.progress.batch.id), ResultPage(accepted.results)
-    return batch_answers.encode_report(accepted.progress, page, request, url=url, now=datetime.now(UTC))
+        return await _report(accepted, request, store, url=address)
+    page = ResultPage(accepted.results)
+    return batch_answers.encode_report(accepted.progress, page, request, url=address, now=datetime.now(UTC))
 
 
 async def get_batch(app: App, request: http.Request) -> http.Response:
@@ -51,9 +67,10 @@ async def get_batch(app: App, request: http.Request) -> http.Response:
         return batch_answers.encode_unknown(request)
     if batch is None:
         raise _unknown()
-    url = _url(request, "")
-    if request.parameter("format").casefold() == "csv":
-        return batch_answers.encode_sheet(batch.id, await _sheet(batch, store), request)
+    url = _url(request)
+    if (form := request.parameter("format").casefold()) in {"csv", "xlsx"}:
+        sheet = await _sheet(batch, store, workbook=form == "xlsx")
+        return batch_answers.encode_sheet(batch.id, sheet, request, form=form)
     if batch_answers.wants_page(request):
         progress = await store.batches.progress(batch)
         failed = await _page(batch, store, after=-1, failed_only=True)
@@ -71,7 +88,7 @@ async def get_batch_status(app: App, request: http.Request) -> http.Response:
     first: Result | None = None
     if progress.completed and not progress.succeeded:
         first = await anext(store.batches.results_after(batch.id, -1, failed_only=True), None)
-    url = _url(request, "").removesuffix("/status")
+    url = _url(request).removesuffix("/status")
     return batch_answers.encode_status(progress, first, request, url=url, now=datetime.now(UTC))
 
 
@@ -123,14 +140,18 @@ async def _page(batch: Batch, store: Store, *, after: int, failed_only: bool) ->
     return ResultPage(results, failed_only=failed_only)
 
 
-async def _sheet(batch: Batch, store: Store) -> bytes:
+async def _sheet(batch: Batch, store: Store, *, workbook: bool) -> bytes:
     failed = {result.index: result async for result in store.batches.results_after(batch.id, -1, failed_only=True)}
     rows = [
         (failed[record.index], record.content)
         async for record in store.batches.all_records(batch.id)
         if record.index in failed
     ]
-    return await asyncio.to_thread(failed_rows.encode_failed, batch, rows)
+    if not workbook:
+        return await asyncio.to_thread(failed_rows.encode_failed, batch, rows)
+    from activities.batches.files import workbook_writer  # noqa: PLC0415 (most reports are never asked for one)
+
+    return await asyncio.to_thread(lambda: workbook_writer.encode(failed_rows.table_of(batch, rows)))
 
 
 def _selection(request: http.Request) -> tuple[bool, int]:
@@ -150,10 +171,9 @@ def _prefers_async(request: http.Request) -> bool:
     return "respond-async" in {preference.strip() for preference in preferences}
 
 
-def _url(request: http.Request, batch_id: str) -> str:
-    """Return the address of a batch below the request's own, without its query: a function key may stand there."""
-    url = request.url.partition("?")[0].rstrip("/")
-    return f"{url}/{batch_id}" if batch_id else url
+def _url(request: http.Request) -> str:
+    """Return the request's own address without its query: a function key may stand there."""
+    return request.url.partition("?")[0].rstrip("/")
 
 
 def _unknown() -> PermanentError:

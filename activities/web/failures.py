@@ -50,7 +50,7 @@ def parse_selection(value: Any) -> Selection:
 
 
 async def list_failures(app: App, request: http.Request) -> http.Response:
-    """Show what could not be created from the queues, newest first: ``errorCode`` filters, ``top`` sizes the page."""
+    """Show what failed from the queues, newest first: ``errorCode`` filters, ``top`` sizes the page."""
     failures, after = await app.store.failures.page(
         code=request.parameter("errorCode") or None, size=http.page_size(request), after=request.parameter("after")
     )

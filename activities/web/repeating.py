@@ -14,7 +14,18 @@ REQUEST_ID, FIRST_SENT, RESULT = "Repeatability-Request-ID", "Repeatability-Firs
 _KEYS = (REQUEST_ID, "Idempotency-Key")
 LONGEST_KEY = 256
 # The functions that keep their promise to do the same request once.
-REPEATABLE = frozenset({"create_activity", "create_assignment", "create_self_initiated_course", "create_batch"})
+REPEATABLE = frozenset(
+    {
+        *(
+            f"{verb}_{what}"
+            for verb in ("create", "upsert", "update")
+            for what in ("activity", "assignment", "self_initiated_course")
+        ),
+        "delete_activity",
+        "create_batch",
+        "send_file",
+    }
+)
 # Of the request's own name: nothing was tried, and nothing will be.
 _REJECTING = frozenset({ErrorCode.FIRST_SENT_TOO_OLD, ErrorCode.ACTIVITY_EXISTS})
 # Of everything else around it: nobody has looked at the name, or nobody knows what came of it.

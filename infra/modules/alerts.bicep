@@ -40,7 +40,7 @@ var rules = [
   {
     name: 'records-set-aside'
     title: 'Viva Learning: records were set aside'
-    description: 'Records from the queue cannot be created, or messages went to a poison queue. See GET /api/failures.'
+    description: 'Records from the queue cannot be carried out, or messages went to a poison queue. See GET /api/failures.'
     severity: 2
     query: '${events}\n${loadTextContent('queries/alert-set-aside.kql')}'
     // The mail then says which code.

@@ -3,6 +3,8 @@
 GET PATCH DELETE  /_emulator/tenant      who is registered, licensed, permitted; DELETE: as at the start
 GET POST  DELETE  /_emulator/faults      what goes wrong next (`faults`)
 GET       DELETE  /_emulator/activities  what there is, with the exact JSON it was made from and that of each update
+GET POST  DELETE  /_emulator/people      who is in the tenant; POST adds one or several
+GET POST  DELETE  /_emulator/contents    the providers' learning contents; likewise
 GET       DELETE  /_emulator/requests    what was called, and how often each operation; never a token
 
 A `$batch` request is shown as one call, and each request in it as one of its own, after it, with `batched` true. So
@@ -13,10 +15,12 @@ import json
 from collections import Counter
 from typing import Any
 
+from local.emulators.course_catalogue import ContentError
 from local.emulators.exchange import Request, Response, json_response
 from local.emulators.fault_catalogue import READY_MADE
 from local.emulators.faults import OPERATIONS, FaultError
 from local.emulators.graph_emulator import Emulator
+from local.emulators.people_emulator import PersonError
 from local.emulators.tenant import Tenant, TenantError
 
 
@@ -29,6 +33,8 @@ class Control:
             "/_emulator/tenant": {"GET": self._tenant, "PATCH": self._patch_tenant, "DELETE": self._reset_tenant},
             "/_emulator/faults": {"GET": self._faults, "POST": self._arm, "DELETE": self._clear_faults},
             "/_emulator/activities": {"GET": self._activities, "DELETE": self._clear_activities},
+            "/_emulator/people": {"GET": self._people, "POST": self._add_people, "DELETE": self._clear_people},
+            "/_emulator/contents": {"GET": self._contents, "POST": self._add_contents, "DELETE": self._clear_contents},
             "/_emulator/requests": {"GET": self._requests, "DELETE": self._clear_requests},
         }
 
@@ -46,7 +52,7 @@ class Control:
             return _failure(405, f"{request.path} answers {', '.join(methods)}.")
         try:
             return json_response(200, methods[request.method](request))
-        except (FaultError, TenantError) as error:
+        except (ContentError, FaultError, PersonError, TenantError) as error:
             return _failure(400, str(error))
         except ValueError:
             return _failure(400, "The body is not JSON.")
@@ -79,6 +85,28 @@ class Control:
     def _clear_activities(self, request: Request) -> dict[str, Any]:
         self._emulator.activities.clear()
         return self._activities(request)
+
+    def _people(self, _: Request) -> dict[str, Any]:
+        return {"people": self._emulator.people.everybody}
+
+    def _add_people(self, request: Request) -> dict[str, Any]:
+        self._emulator.people.add(json.loads(request.body))
+        return self._people(request)
+
+    def _clear_people(self, request: Request) -> dict[str, Any]:
+        self._emulator.people.clear()
+        return self._people(request)
+
+    def _contents(self, _: Request) -> dict[str, Any]:
+        return {"contents": self._emulator.courses.contents}
+
+    def _add_contents(self, request: Request) -> dict[str, Any]:
+        self._emulator.courses.add(json.loads(request.body))
+        return self._contents(request)
+
+    def _clear_contents(self, request: Request) -> dict[str, Any]:
+        self._emulator.courses.clear()
+        return self._contents(request)
 
     def _requests(self, _: Request) -> dict[str, Any]:
         calls = self._emulator.calls

@@ -15,7 +15,7 @@ from local.emulators.exchange import Ending, Response
 from local.emulators.fault_catalogue import READY_MADE
 
 _ON_ACTIVITIES = ("create", "update", "delete", "find", "get")
-OPERATIONS = (*_ON_ACTIVITIES, "batch", "token")
+OPERATIONS = (*_ON_ACTIVITIES, "people", "contents", "batch", "token")
 # Graph throttles an app for whatever it asks.
 _ANY = "any"
 _THROTTLING = (429, 503)
@@ -30,8 +30,8 @@ class Fault:
     """What happens to the next calls of an operation, for one provider or for all.
 
     The fields are those of `POST /_emulator/faults`:
-    `operation`: create, update, delete, find (by the external id), get (by Graph's id), any (one of these), batch (the
-    HTTP request that holds others) or token;
+    `operation`: create, update, delete, find (by the external id), get (by Graph's id), any (one of these), people,
+    contents, batch (the HTTP request that holds others) or token;
     `times`: so many calls; `forSeconds`: instead, every call from the first one on for so long, and Retry-After of a
     429 or 503 counts down what is left;
     `status`, `headers`, `body` (an object is sent as JSON, a text as it is), `contentType`: an answer instead of the

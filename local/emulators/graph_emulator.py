@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import unquote
 
-from local.emulators import json_batch
+from local.emulators import course_catalogue, json_batch, people_emulator
 from local.emulators.exchange import Ending, GraphError, Request, Response, json_response
 from local.emulators.faults import Faults
 from local.emulators.identity_endpoint import Identity
@@ -76,6 +76,8 @@ class Emulator:
     def __init__(self, *, identity_header: str = IDENTITY_HEADER, latency_seconds: float = 0) -> None:
         self.tenant = Tenant()
         self.activities = CourseActivities()
+        self.people = people_emulator.People()
+        self.courses = course_catalogue.Courses()
         self.faults = Faults()
         self.calls: list[Call] = []
         self.identity = Identity(identity_header)
@@ -122,7 +124,7 @@ class Emulator:
                 return _Operation("get", "", lambda: self._get(request, graph_id))
             case _, ["", "v1.0", "employeeExperience", "learningCourseActivities", _]:
                 return _Operation("", "", lambda: _error(request, _WRONG_METHOD))
-        return _Operation("", "", lambda: _error(request, _WRONG_PATH))
+        return self._look_up(request)
 
     def _of_provider(self, request: Request, method: str, provider: str, resource: list[str]) -> _Operation:
         match method, resource:
@@ -137,6 +139,19 @@ class Emulator:
                 return _Operation("find", provider, lambda: self._find(request, provider, external_id))
             case _, [addressed, *_] if _ACTIVITIES.fullmatch(addressed):
                 return _Operation("", provider, lambda: _error(request, _WRONG_METHOD))
+        return self._look_up(request)
+
+    def _look_up(self, request: Request) -> _Operation:
+        match request.method, [unquote(segment) for segment in request.path.split("/")]:
+            case "GET", ["", "v1.0", "employeeExperience", "learningProviders", provider, resource] if (
+                course_catalogue.is_about_contents(resource)
+            ):
+                registration_id = provider.lower()
+                return _Operation(
+                    "contents", registration_id, lambda: self._contents(request, registration_id, resource)
+                )
+            case "GET", _ if person := people_emulator.resource_in(request.path):
+                return _Operation("people", "", lambda: self._people(request, person))
         return _Operation("", "", lambda: _error(request, _WRONG_PATH))
 
     def _token(self, request: Request) -> Response:
@@ -171,6 +186,15 @@ class Emulator:
             return self.activities.find(registration_id, external_id, tenant=self.tenant, roles=roles)
 
         return self._authorized(request, 200, find)
+
+    def _people(self, request: Request, resource: str) -> Response:
+        return self._authorized(request, 200, lambda roles: self.people.answer(resource, request.query, roles))
+
+    def _contents(self, request: Request, registration_id: str, resource: str) -> Response:
+        def answer(roles: frozenset[str]) -> dict[str, Any]:
+            return self.courses.answer(registration_id, resource, request, tenant=self.tenant, roles=roles)
+
+        return self._authorized(request, 200, answer)
 
     def _batch(self, request: Request) -> Response:
         try:

@@ -7,7 +7,7 @@ import pytest
 from activities.batches.columns import PROPERTIES
 from activities.batches.csv_text import DELIMITERS
 from activities.batches.records import Resent, SentRecord
-from activities.batches.requests import BatchRequest
+from activities.batches.results import Origin
 from activities.contract.limits import LARGEST_BATCH, LONGEST_NOTES, MOST_COLUMNS, MOST_CORRECTED_BATCHES
 from activities.contract.models import Assignment, SelfInitiatedCourse
 from activities.errors import ErrorCode, PermanentError
@@ -42,7 +42,9 @@ class TestHowSheetsAreSaved:
         self, encoding: str, delimiter: str, line_end: str
     ) -> None:
         text = TEXT.replace(";", delimiter).replace("\r\n", line_end)
-        assert read(text.encode(encoding)) == BatchRequest((SentRecord(0, RECORD),), delimiter=delimiter)
+        request = read(text.encode(encoding))
+        assert request.records == (SentRecord(0, RECORD, of_file=True),)
+        assert request.origin == Origin(delimiter, headings=tuple((one, one) for one in RECORD))
 
     @pytest.mark.parametrize(
         "content_type",
@@ -54,18 +56,28 @@ class TestHowSheetsAreSaved:
     def test_the_last_line_needs_no_end(self) -> None:
         assert contents(TEXT.removesuffix("\r\n")) == [RECORD]
 
-    @pytest.mark.parametrize("encoding", ["windows-1252", "utf-16-le", "utf-16-be", "utf-32"])
-    def test_another_encoding_is_refused_with_how_to_save_the_file(self, encoding: str) -> None:
-        error = refused(TEXT.replace("\U0001f393", "").encode(encoding))
-        assert error.code is ErrorCode.INVALID_REQUEST
+    @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+    def test_utf_16_needs_no_byte_order_mark(self, encoding: str) -> None:
+        assert contents(TEXT.encode(encoding)) == [RECORD]
+
+    def test_what_is_no_utf_8_is_read_as_windows_writes_it_and_the_report_says_so(self) -> None:
+        request = read(TEXT.replace("\U0001f393", "\u20ac").encode("windows-1252"))
+        assert request.records[0].content["notes"] == "Pr\u00fcfung \u20ac"
+        (remark,) = request.origin.remarks
+        assert "Windows-1252" in remark
+
+    @pytest.mark.parametrize("body", [TEXT.encode("utf-32"), b"status\r\n\x81\x8d\r\n"])
+    def test_another_encoding_is_refused_with_how_to_save_the_file(self, body: bytes) -> None:
+        error = refused(body)
+        assert error.code is ErrorCode.INVALID_FILE
         assert error.message.startswith("The CSV file is not text in UTF-8")
         assert error.message.endswith('in Excel: "Save As", file type "CSV UTF-8 (Comma delimited)".')
 
     def test_the_first_line_in_another_encoding_is_told(self) -> None:
-        assert "(line 2 is not)" in refused(TEXT.replace("\U0001f393", "").encode("windows-1252")).message
+        assert "(line 2 is not)" in refused(b"status\r\n\x81\r\n").message
 
-    def test_a_workbook_is_told_to_be_one(self) -> None:
-        assert "is an Excel workbook" in refused(b"PK\x03\x04\x14\x00").message
+    def test_a_broken_workbook_is_no_csv_file_whatever_it_is_called(self) -> None:
+        assert refused(b"PK\x03\x04\x14\x00").message == "The workbook is broken: it cannot be unpacked."
 
     def test_name_and_provider_of_the_batch_stand_in_the_query(self) -> None:
         request = read("status,registrationId\n1,\n2," + OTHER_PROVIDER, name=" June ", registrationid=PROVIDER)
@@ -106,11 +118,11 @@ class TestHeader:
         assert contents("status,type\n1,Webinar") == [{"status": "1", "@odata.type": "Webinar"}]
 
     def test_all_problems_are_told_at_once(self) -> None:
-        error = refused("learnerId;status;Status;what;;notes\n1;2;3;4;5;6\n")
+        error = refused("lernerUserId;status;Status;what;;notes\n1;2;3;4;5;6\n")
         known = f"{', '.join(PROPERTIES)} or type."
         assert [problem.message for problem in error.problems] == [
-            'Column A, "learnerId", is not known: did you mean "learnerUserId"?',
-            'Columns B and C of the CSV file both hold "status": put what they hold into one of them.',
+            'Column A, "lernerUserId", is not known: did you mean "learnerUserId"?',
+            'Columns B and C of the file both hold "status": put what they hold into one of them.',
             'Column D, "what", is not known: its values would not be sent. Give it the name of what it holds: ' + known,
             "Column E of the CSV file has a value in row 2, but no name in row 1: write its property's name there.",
         ]
@@ -129,7 +141,7 @@ class TestHeader:
         [
             ("", "it is empty"),
             ("\r\n\r\n", "it is empty"),
-            (";;;\r\nstatus;notes\r\n", "it is empty"),
+            (";;;\r\n;;\r\n", "it is empty"),
             (f"assignment;{LEARNER};57baf9dc\r\n", f'it begins with "assignment, {LEARNER[:28]}…"'),
             ("completed\r\n", 'it begins with "completed"'),
         ],
@@ -144,7 +156,7 @@ class TestHeader:
 
     def test_a_header_without_rows_is_nothing_to_create(self) -> None:
         assert refused("status;notes\r\n;;\r\n").message == (
-            "The CSV file has no rows below row 1: there is nothing to create."
+            "The CSV file has no rows below row 1: there is nothing to do."
         )
 
     def test_a_header_without_end_is_refused_without_being_taken_apart(self) -> None:
@@ -178,7 +190,7 @@ class TestRows:
     @pytest.mark.parametrize("line", ['1;"a', '1;"a"b', '"1" ;2', '1;"a""'])
     def test_broken_quotes_are_refused_with_the_line(self, line: str) -> None:
         error = refused(f'status;notes\n1;"two\nlines"\n{line}\n3;4\n')
-        assert error.code is ErrorCode.INVALID_REQUEST
+        assert error.code is ErrorCode.INVALID_FILE
         assert error.message.startswith("The quotes in line 4 of the CSV file do not match: ")
 
     def test_a_row_with_more_cells_than_the_header_is_its_own_failure(self) -> None:
@@ -254,11 +266,11 @@ class TestResending:
         (sent,) = read(
             f"batchId,index,rowToken,row,errorCode,errorMessage,errorTarget,status\n{BATCH_ID},7,t,9,a,b,c,done"
         ).records
-        assert sent == SentRecord(0, {"status": "done"}, resends=Resent(BATCH_ID, 7, "t"))
+        assert sent == SentRecord(0, {"status": "done"}, resends=Resent(BATCH_ID, 7, "t"), of_file=True)
 
     def test_a_row_without_them_is_a_record_of_its_own(self) -> None:
         (sent,) = read("batchId,index,status\n,,done").records
-        assert sent == SentRecord(0, {"status": "done"})
+        assert sent == SentRecord(0, {"status": "done"}, of_file=True)
 
     @pytest.mark.parametrize(
         ("batch_id", "index"),

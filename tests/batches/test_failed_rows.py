@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from activities.batches.csv_text import DELIMITERS, letter
 from activities.batches.failed_rows import WITHHELD, Earlier, asks_for, completed, encode_failed, proves
 from activities.batches.records import Resent, SentRecord
-from activities.batches.results import Batch
+from activities.batches.results import NO_FILE, Batch, Origin
 from activities.contract.activity import Outcome
 from activities.contract.models import Assignment, Json, SelfInitiatedCourse
 from activities.contract.validation import parse_activity
@@ -25,7 +25,7 @@ from tests.support.sheets import contents, read
 from tests.support.strategies import kinds_and_records
 
 BATCH_ID = "0123456789abcdef0123456789abcdef"
-BATCH = Batch(BATCH_ID, 1, datetime(2026, 5, 1, tzinfo=UTC), delimiter=",", secret=b"s" * 32)
+BATCH = Batch(BATCH_ID, 1, datetime(2026, 5, 1, tzinfo=UTC), origin=Origin(","), secret=b"s" * 32)
 COLUMNS = ["type", "registrationId", "learnerUserId", "learningContentId", "status", "completionPercentage"]
 NAMES = [one.alias or "" for model in (Assignment, SelfInitiatedCourse) for one in model.model_fields.values()]
 # Also in the middle of a cell they must arrive; at its beginning, most of them are guarded.
@@ -88,20 +88,20 @@ class TestSheetOfFailedRows:
         assert row["type"] == "assignment"
 
     def test_a_batch_that_was_no_sheet_has_no_rows_to_name_and_commas(self) -> None:
-        (row,) = table(failed({"status": "x"}, batch=replace(BATCH, delimiter="")))
+        (row,) = table(failed({"status": "x"}, batch=replace(BATCH, origin=NO_FILE)))
         assert row["status"] == "x"
         assert "row" not in row
 
     @pytest.mark.parametrize("delimiter", DELIMITERS)
     def test_it_is_separated_as_the_batch_was(self, delimiter: str) -> None:
-        (row,) = table(failed({"status": "x"}, batch=replace(BATCH, delimiter=delimiter)), delimiter)
+        (row,) = table(failed({"status": "x"}, batch=replace(BATCH, origin=Origin(delimiter))), delimiter)
         assert row["status"] == "x"
 
     def test_it_tells_nothing_about_people(self) -> None:
-        assert {"learnerUserId", "assignerUserId", "notes"} == WITHHELD
+        assert {"learnerUserId", "learnerEmployeeId", "assignerUserId", "notes"} == WITHHELD
         body = failed({"learnerUserId": "SECRET", "assignerUserId": {"Email": "SECRET"}, "notes": "SECRET"})
         assert b"SECRET" not in body
-        assert table(body)[0].keys() >= WITHHELD
+        assert table(body)[0].keys() >= WITHHELD - {"learnerEmployeeId"}
 
     @pytest.mark.parametrize("name", ["externalCourseActivityId", "externalcourseActivityId"])
     def test_without_an_id_of_its_result_a_row_keeps_the_records_own(self, name: str) -> None:
@@ -166,7 +166,7 @@ originals = st.dictionaries(st.sampled_from(NAMES), values).flatmap(
         lambda more: {**said, **more}
     )
 )
-batches = st.sampled_from(["", *DELIMITERS]).map(lambda delimiter: replace(BATCH, delimiter=delimiter))
+batches = st.sampled_from(["", *DELIMITERS]).map(lambda delimiter: replace(BATCH, origin=Origin(delimiter)))
 
 
 def said_by(content: Json) -> Json:
@@ -185,8 +185,8 @@ def test_a_failed_row_that_is_sent_again_says_what_the_original_said(
     sent: list[Json], message: str, batch: Batch
 ) -> None:
     results = [Result(3 * place, Outcome.FAILED, "", "", "invalidRequest", message) for place in range(len(sent))]
-    again = read(encode_failed(batch, zip(results, sent, strict=True)))
-    assert again.delimiter == batch.delimiter or not batch.delimiter
+    again = read(encode_failed(batch, list(zip(results, sent, strict=True))))
+    assert again.origin.delimiter == batch.origin.delimiter or not batch.origin.delimiter
     resent = [one.resends for one in again.records if one.resends]
     assert [(one.batch_id, one.index) for one in resent] == [(BATCH_ID, result.index) for result in results]
     assert all(proves(one, batch) for one in resent)
@@ -200,7 +200,9 @@ def test_a_failed_row_that_is_sent_again_says_what_the_original_said(
 def test_no_cell_of_a_sheet_of_failed_rows_begins_as_a_formula(sent: list[Json], message: str, batch: Batch) -> None:
     rows = [(Result(0, Outcome.FAILED, "", message, message, message, message), one) for one in sent]
     text = encode_failed(batch, rows).decode("utf-8-sig")
-    for cells in csv.reader(re.split(r"(?<=\r\n)|(?<=\n)|(?<=\r)(?!\n)", text), delimiter=batch.delimiter or ","):
+    for cells in csv.reader(
+        re.split(r"(?<=\r\n)|(?<=\n)|(?<=\r)(?!\n)", text), delimiter=batch.origin.delimiter or ","
+    ):
         assert [cell for cell in cells if cell.strip()[:1] in {"=", "+", "-", "@"} or cell[:1] in {"\t", "\r"}] == []
 
 

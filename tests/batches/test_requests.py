@@ -18,7 +18,12 @@ from tests.support.strategies import bodies, json_values
 
 COURSE = sample("self-initiated.request")
 ENVELOPE_NAMES = ["activities", "registrationId", "learningProviderId", "name"]
-REFUSALS = {ErrorCode.INVALID_JSON: 400, ErrorCode.INVALID_REQUEST: 400, ErrorCode.REQUEST_TOO_LARGE: 413}
+REFUSALS = {
+    ErrorCode.INVALID_JSON: 400,
+    ErrorCode.INVALID_FILE: 400,
+    ErrorCode.INVALID_REQUEST: 400,
+    ErrorCode.REQUEST_TOO_LARGE: 413,
+}
 CONTENT_TYPES = [
     "",
     "application/json",
@@ -137,7 +142,7 @@ class TestProblems:
 
     def test_a_property_that_resembles_nothing_is_told_with_what_there_can_be(self) -> None:
         (_, message) = problems_of({"activities": [COURSE], "x\ny": 1})["x?y"]
-        assert message == '"x?y" is not known: beside "activities" there can be "name" and "registrationId".'
+        assert message == '"x?y" is not known: beside "activities" there can be "name", "registrationId", "operation".'
 
     def test_of_very_many_unknown_properties_the_first_are_told_and_the_rest_counted(self) -> None:
         error = refused(json.dumps({"activities": [{}], **{f"x{number}": 0 for number in range(30)}}).encode())

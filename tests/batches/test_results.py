@@ -1,6 +1,7 @@
 """The counting: whatever order, however often and however late the chunks report, the totals are right."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -12,14 +13,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from activities.batches.chunks import Chunk, chunks_of, results_in, told
-from activities.batches.results import Batch, Progress, merged
+from activities.batches.results import SUCCESSES, Batch, Progress, added_up, merged
 from activities.contract.activity import Outcome
 from activities.execution.result import Result
 from activities.storage.table_bytes import Entity
 from tests.support.batch_stage import Ports, Stage, batch_stage
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
-FINALITY = [Outcome.FAILED, Outcome.UNCHANGED, Outcome.CREATED]
+FINALITY = [
+    Outcome.FAILED,
+    Outcome.SUPERSEDED,
+    Outcome.UNCHANGED,
+    Outcome.DELETED,
+    Outcome.UPDATED,
+    Outcome.CREATED,
+]
 
 # How many records the pages have; a page can end early because its records are large.
 page_sizes = st.lists(st.sampled_from([1, 2, 19, 20, 21, 40, 41]), min_size=1, max_size=3)
@@ -35,7 +43,7 @@ def reports_of(draw: st.DrawFn) -> tuple[dict[Chunk, int], list[tuple[Chunk, lis
     index = 0
     for chunk, size in chunks.items():
         each = [draw(attempts) for _ in range(min(size, 3))]
-        each += [[FINALITY[2]]] * (size - len(each))  # The others are there to be counted.
+        each += [[Outcome.CREATED]] * (size - len(each))  # The others are there to be counted.
         for attempt in range(max(map(len, each))):
             ends = [(index + place, one[attempt]) for place, one in enumerate(each) if attempt < len(one)]
             reports.append((chunk, [Result(at, end, f"attempt {attempt}") for at, end in ends if end]))
@@ -54,13 +62,13 @@ def best_of(results: Iterable[Result]) -> dict[int, Outcome]:
 
 def counted(batch: Batch, rows: Iterable[Entity]) -> Progress:
     """Add up result records as the store does."""
-    rows = list(rows)
-    return Progress(batch, sum(row["Succeeded"] for row in rows), sum(row["Failed"] for row in rows))
+    return added_up(batch, [{**row, "WaitingUntil": None} for row in rows])
 
 
 def assert_right(progress: Progress, best: dict[int, Outcome]) -> None:
     failed = list(best.values()).count(Outcome.FAILED)
     assert (progress.succeeded, progress.failed) == (len(best) - failed, failed)
+    assert {outcome: count for outcome, count in progress.outcomes.items() if count} == Counter(best.values())
     assert progress.done <= progress.batch.total
     assert progress.completed == (len(best) == progress.batch.total)
     said = progress.to_json([])
@@ -164,6 +172,23 @@ class TestTelling:
         assert [one.index for one in results] == list(range(8))
 
 
+def test_every_outcome_but_failure_is_a_success_with_a_count_of_its_own() -> None:
+    """One more outcome would be missing in the report, on the page and in its address for programs."""
+    assert {*SUCCESSES, Outcome.FAILED} == set(Outcome)
+    counts = {outcome: place for place, outcome in enumerate(Outcome, 1)}
+    said = Progress(Batch("0" * 32, 21, NOW), 20, 1, outcomes=counts).counts()
+    assert {name: said[f"{name}Count"] for name in SUCCESSES} == {name: counts[name] for name in SUCCESSES}
+
+
+def test_what_an_earlier_version_has_told_counts_as_succeeded() -> None:
+    """It is not known how: its result records have no more than the two counts."""
+    earlier = {"Succeeded": 3, "Failed": 1, "ToldAt": NOW, "WaitingUntil": None}
+    later = {**told([Result(4, Outcome.UPDATED)], now=NOW), "WaitingUntil": None}
+    progress = added_up(Batch("0" * 32, 5, NOW), [earlier, later])
+    assert (progress.succeeded, progress.failed, progress.completed) == (4, 1, True)
+    assert progress.counts()["updatedCount"] == 1
+
+
 def test_the_report_has_constant_keys_and_no_nulls() -> None:
     said = Progress(Batch("0" * 32, 1, NOW)).to_json([Result(0, Outcome.FAILED)])
     assert said == {
@@ -174,7 +199,13 @@ def test_the_report_has_constant_keys_and_no_nulls() -> None:
         "total": 1,
         "succeededCount": 0,
         "failedCount": 0,
+        "createdCount": 0,
+        "updatedCount": 0,
+        "unchangedCount": 0,
+        "deletedCount": 0,
+        "supersededCount": 0,
         "allSucceeded": False,
+        "remarks": [],
         "results": [
             {
                 "index": 0,

@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 from activities.batches.chunks import Chunk, pages_of
-from activities.batches.results import Batch
+from activities.batches.results import Batch, Origin
 from activities.batches.store import BatchStore
 from activities.contract.activity import Outcome
 from activities.errors import ErrorCode, TransientError
@@ -62,7 +62,10 @@ async def indexes(stage: Stage, batch: Batch, after: int = -1, *, failed_only: b
 class TestKeeping:
     @pytest.mark.parametrize("count", [1, 20, 21, 100, 101, 250])
     async def test_a_batch_is_read_as_it_was_kept(self, stage: Stage, count: int) -> None:
-        batch = replace(batch_of(count, "Müller's\t\U0001f393\n"), delimiter="\t")
+        batch = replace(
+            batch_of(count, "Müller's\t\U0001f393\n"),
+            origin=Origin("\t", workbook=True, headings=(("Kurs-Nr.", "status"),), remarks=("Read.",)),
+        )
         await stage.batches.keep(batch, pages_of(sent(courses(count))), {})
         found = await stage.batches.get(batch.id)
         assert found is not None

@@ -10,7 +10,7 @@ from connector.rules import SWAGGER
 
 API: dict[str, Any] = json.loads(OPENAPI.read_bytes())
 CONNECTOR: dict[str, Any] = json.loads((ACCESS_KEY / SWAGGER).read_bytes())
-METHODS = ("get", "post")
+METHODS = ("get", "post", "put", "patch", "delete")
 
 
 def problems_in_api(value: object, component: str) -> list[str]:

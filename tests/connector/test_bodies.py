@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 
 from activities.batches.results import Batch, Progress
-from activities.contract.activity import Outcome, StoredActivity
+from activities.contract.activity import Operation, Outcome, StoredActivity
 from activities.contract.models import Assignment, CourseActivity, Json, SelfInitiatedCourse
+from activities.contract.validation import WHOLE, parse_activity
 from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
 from activities.execution.decisions import Done
 from activities.execution.result import Result
@@ -84,6 +85,39 @@ def test_whatever_the_schema_allows_is_taken(kind: type[CourseActivity]) -> None
 def test_what_a_maker_fills_in_is_taken(kind: type[CourseActivity]) -> None:
     form = CONNECTOR["definitions"][kind.__name__]["properties"]
     parse({name: said["example"] for name, said in form.items()}, kind)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_a_maker_changes_is_taken(kind: type[CourseActivity]) -> None:
+    """With one of the two ids: the form has room for both."""
+    form = CONNECTOR["definitions"][f"{kind.__name__}Change"]["properties"]
+    filled = {name: said["example"] for name, said in form.items()}
+    for left_out in ("id", "externalCourseActivityId"):
+        body = {name: value for name, value in filled.items() if name != left_out}
+        read = parse_activity(body, kind=kind, defaults=DEFAULTS, operation=Operation.UPDATE)
+        assert read.activity.to_graph().keys() >= kind.changeable
+        assert problems_in_api(body, f"{kind.__name__}Change") == []
+        assert problems_in_api(body, "ActivityChange") == []
+
+
+@pytest.mark.parametrize("outcome", [Outcome.DELETED, Outcome.UNCHANGED, Outcome.SUPERSEDED])
+def test_what_a_deletion_answers_fits_and_has_every_key(outcome: Outcome) -> None:
+    query = {"externalCourseActivityId": "1"}
+    wanted = parse_activity(query, kind=None, defaults=DEFAULTS, operation=Operation.DELETE)
+    said = body_of(activities.encode_deleted(Done(outcome, wanted, StoredActivity({})), REQUEST))
+    assert problems_in_both(said, "DeletedActivity") == []
+    assert list(said) == CONNECTOR["definitions"]["DeletedActivity"]["required"]
+
+
+@pytest.mark.parametrize("operation", Operation)
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_record_says_its_operation_and_when_it_was_true(kind: type[CourseActivity], operation: Operation) -> None:
+    said = {"operation": str(operation), "asOfDateTime": "2024-11-22T17:02:00Z", "externalCourseActivityId": "1"}
+    whole = {**record(kind), "type": kind.type_name, **said}
+    for body in (whole, *([] if operation in WHOLE else [said])):
+        assert problems_in_api({"operation": "upsert", "activities": [body]}, "BatchBody") == []
+        assert parse_activity(body, kind=None, defaults=DEFAULTS).operation is operation
+    assert problems_in_api({**whole, "operation": "replace"}, "Record")
 
 
 @pytest.mark.parametrize("component", ["Activity", "AssignmentActivity", "SelfInitiatedCourseActivity"])

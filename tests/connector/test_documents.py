@@ -8,9 +8,11 @@ from pathlib import Path
 import openapi_spec_validator
 import pytest
 
+from activities.contract import instructions
+from activities.contract.activity import Operation
 from activities.contract.advice import ADVICE
 from activities.contract.models import Assignment, CourseActivity, SelfInitiatedCourse
-from activities.errors import ErrorCode
+from activities.errors import ErrorCode, Problem
 from activities.web import answers
 from connector import __main__ as commands
 from connector import publisher, rules, schemas, served_routes
@@ -89,10 +91,16 @@ def test_every_error_of_an_operation_is_listed_under_its_status() -> None:
         assert responses["default"]["content"]["application/json"]["schema"] == schemas.ref("Error")
 
 
-def test_a_create_can_answer_every_error_code_but_that_of_batches() -> None:
-    (create,) = (one for one in OPERATIONS if one.id == "CreateActivity")
+def test_every_error_code_but_that_of_batches_can_answer_a_request_about_one_activity() -> None:
+    codes = {one.function: set(one.codes) for one in OPERATIONS if one.tag == "Activities"}
     # Nothing tells the two kinds of 401 apart in advance: the host's has no body.
-    assert set(create.codes) == set(ErrorCode) - {ErrorCode.NOT_FOUND, ErrorCode.UNAUTHENTICATED}
+    assert set[ErrorCode]().union(*codes.values()) == set(ErrorCode) - {ErrorCode.NOT_FOUND, ErrorCode.UNAUTHENTICATED}
+    changed = {ErrorCode.ACTIVITY_NOT_FOUND, ErrorCode.NOT_CHANGEABLE}
+    assert {name for name, some in codes.items() if not some & changed} == {
+        "create_activity",
+        "create_assignment",
+        "create_self_initiated_course",
+    }
     assert ADVICE.keys() == answers.HTTP_STATUS.keys() == set(ErrorCode)
 
 
@@ -116,7 +124,7 @@ def test_every_property_of_a_request_has_a_title_a_description_and_an_example(ki
     names = {one.alias for one in kind.model_fields.values()}
     for schema in (API["components"]["schemas"][kind.__name__], CONNECTOR["definitions"][kind.__name__]):
         # Both name the provider, and a form needs only one of them.
-        assert schema["properties"].keys() | {"learningProviderId"} == names
+        assert schema["properties"].keys() | {"learningProviderId"} == {*names, "asOfDateTime"}
         assert set(schema["required"]) == {one.alias for one in kind.model_fields.values() if one.is_required()}
         for name, said in schema["properties"].items():
             assert said.get("title") or said.get("x-ms-summary"), name
@@ -127,7 +135,7 @@ def test_every_property_of_a_request_has_a_title_a_description_and_an_example(ki
 def test_an_activity_of_a_batch_has_the_properties_of_both_kinds() -> None:
     item = CONNECTOR["definitions"]["Batch"]["properties"]["activities"]["items"]
     kinds = [CONNECTOR["definitions"][kind.__name__]["properties"] for kind in (Assignment, SelfInitiatedCourse)]
-    assert item["properties"].keys() == {"type"} | kinds[0].keys() | kinds[1].keys()
+    assert item["properties"].keys() == {"type", "operation"} | kinds[0].keys() | kinds[1].keys()
     shown = {one["value"]: one["displayName"] for one in item["properties"]["type"]["x-ms-enum-values"]}
     assert shown == {Assignment.type_name: "Assignment", SelfInitiatedCourse.type_name: "Self-initiated course"}
 
@@ -135,8 +143,15 @@ def test_an_activity_of_a_batch_has_the_properties_of_both_kinds() -> None:
 def test_the_connector_hides_what_makers_do_not_need() -> None:
     visibility = {name: said["x-ms-visibility"] for name, said in CONNECTOR_OPERATIONS.items()}
     assert visibility == {
+        "UpsertAssignment": "important",
         "CreateAssignment": "important",
+        "UpdateAssignment": "important",
+        "GetAssignment": "advanced",
+        "UpsertSelfInitiatedCourse": "important",
         "CreateSelfInitiatedCourse": "important",
+        "UpdateSelfInitiatedCourse": "important",
+        "GetSelfInitiatedCourse": "advanced",
+        "DeleteActivity": "advanced",
         "CreateBatch": "important",
         "GetBatch": "important",
         "GetBatchStatus": "internal",
@@ -177,10 +192,28 @@ def test_a_hint_says_what_to_write_where_no_format_does() -> None:
 
 def test_apps_and_agents_are_told_what_to_do_instead_of_waiting() -> None:
     """They take a 202 for the answer, and show no sentence about an error."""
-    for name in ("CreateBatch", "GetBatch", "CreateAssignment", "CreateSelfInitiatedCourse"):
+    writing = [name for name in CONNECTOR_OPERATIONS if name.endswith(("Assignment", "Course")) and name[:3] != "Get"]
+    assert len(writing) == 6
+    for name in ("CreateBatch", "GetBatch", *writing):
         assert "Power Apps and Copilot Studio" in CONNECTOR_OPERATIONS[name]["description"]
     assert CONNECTOR_OPERATIONS["GetBatch"]["summary"] in CONNECTOR_OPERATIONS["CreateBatch"]["description"]
     assert CONNECTOR_OPERATIONS["CreateBatch"]["summary"] in CONNECTOR_OPERATIONS["CreateAssignment"]["description"]
+
+
+def test_what_most_flows_want_comes_first() -> None:
+    first = next(iter(CONNECTOR_OPERATIONS.values()))
+    assert first["summary"] == "Create or update an assignment"
+
+
+def test_a_maker_is_offered_words_that_the_app_understands_for_each_operation() -> None:
+    batch = CONNECTOR["definitions"]["Batch"]["properties"]
+    for fields in (batch, batch["activities"]["items"]["properties"]):
+        shown = {one["value"]: one["displayName"] for one in fields["operation"]["x-ms-enum-values"]}
+        assert shown["upsert"] == "Create or update"
+        problems: list[Problem] = []
+        read = [instructions.operation_named(said, problems) for said in (*shown, *shown.values())]
+        assert read == [*Operation, *Operation]
+        assert problems == []
 
 
 def test_what_a_flow_polls_is_in_the_connector() -> None:

@@ -49,6 +49,25 @@ def test_each_permission_is_missed(one: str) -> None:
     assert permissions.missing(ALL - {one}) == (one,)
 
 
+def test_of_those_that_not_everybody_needs_each_is_told() -> None:
+    granted = {"User.ReadBasic.All": False, "User.Read.All": False, "LearningContent.Read.All": True}
+    assert dict(permissions.optional(frozenset({"LearningContent.Read.All"}))) == granted
+    assert permissions.optional(None) == ()
+    assert permissions.missing(ALL) == ()
+
+
+def test_who_may_read_everything_about_people_may_read_their_addresses() -> None:
+    """The smaller permission is not told as missing."""
+    told = permissions.optional(frozenset({"User.Read.All"}))
+    assert [permission for permission, granted in told if granted] == ["User.ReadBasic.All", "User.Read.All"]
+
+
+@pytest.mark.parametrize("permission", permissions.OPTIONAL_FOR)
+def test_a_refused_look_up_names_the_permission_and_what_it_is_for(permission: str) -> None:
+    message = permissions.refused((permission,)).message
+    assert f"{permission}, which {permissions.OPTIONAL_FOR[permission]} needs" in message
+
+
 def test_only_who_may_create_neither_kind_cannot_work() -> None:
     writing = set(permissions.to_write({}))
     for one in writing:

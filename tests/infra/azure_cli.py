@@ -32,6 +32,11 @@ ROLES = {
     "LearningAssignedCourse.Read.All": "535e6066-2894-49ef-ab33-e2c6d064bb81",
     "LearningSelfInitiatedCourse.Read.All": "467524fc-ed22-4356-a910-af61191e3503",
 }
+OPTIONAL_ROLES = {
+    "User.ReadBasic.All": "97235f07-e226-4f63-ace3-39588e11d3a1",
+    "User.Read.All": "df021288-bdef-4463-88db-98f22de89214",
+    "LearningContent.Read.All": "8740813e-d8aa-4204-860e-2a0f8f84dbc8",
+}
 # The application that callers ask a token for, and who calls: an application by its client id, a person.
 API_CLIENT_ID = "b0a1d7c2-5d1c-4c36-9d0b-6f0e3a8c7d21"
 API_ID = "44444444-dddd-4ddd-8ddd-000000000004"
@@ -56,7 +61,7 @@ printf '%s' "$out"; printf '%s' "$err" >&2; exit "$code"
 class Tenant:
     """What the scripts see of a tenant, and the faults that they have to live with."""
 
-    roles: dict[str, str] = field(default_factory=lambda: dict(ROLES))
+    roles: dict[str, str] = field(default_factory=lambda: ROLES | OPTIONAL_ROLES)
     granted: list[str] = field(default_factory=list)
     api_roles: dict[str, str] = field(default_factory=lambda: dict(API_ROLES))
     # Of callers: who has which role.

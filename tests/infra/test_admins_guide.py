@@ -15,7 +15,7 @@ from activities.web import answers
 from activities.web.callers import Role
 from connector.served_routes import served
 from local.lifecycle import ROOT
-from tests.infra.azure_cli import ROLES
+from tests.infra.azure_cli import OPTIONAL_ROLES, ROLES
 from tests.test_docs import README, first_cells, section
 from tests.test_repository import repository_files
 
@@ -87,9 +87,10 @@ def test_every_azure_role_has_its_reason() -> None:
 
 def test_the_app_the_script_the_template_and_the_guide_name_the_same_permissions() -> None:
     assert set(permissions.NEEDED_FOR) == ROLES.keys()
-    assert first_cells(section(GUIDE, "Microsoft Graph permissions")) == ROLES.keys()
-    granted = dict(re.findall(r"'(Learning[\w.]+)': '([0-9a-f-]{36})'", module("graph-permissions")))
-    assert granted == ROLES
+    assert set(permissions.OPTIONAL_FOR) == OPTIONAL_ROLES.keys()
+    assert first_cells(section(GUIDE, "Microsoft Graph permissions")) == {*ROLES, *OPTIONAL_ROLES}
+    granted = dict(re.findall(r"'([A-Z][\w.]+)': '([0-9a-f-]{36})'", module("graph-permissions")))
+    assert granted == ROLES | OPTIONAL_ROLES
 
 
 def test_every_queue_table_and_container_is_named() -> None:

@@ -21,6 +21,10 @@ GRAPH_ROLES = {
     "7654ed61-8965-4025-846a-0856ec02b5b0": "LearningSelfInitiatedCourse.ReadWrite.All",
     "535e6066-2894-49ef-ab33-e2c6d064bb81": "LearningAssignedCourse.Read.All",
     "467524fc-ed22-4356-a910-af61191e3503": "LearningSelfInitiatedCourse.Read.All",
+    # Only on request.
+    "97235f07-e226-4f63-ace3-39588e11d3a1": "User.ReadBasic.All",
+    "df021288-bdef-4463-88db-98f22de89214": "User.Read.All",
+    "8740813e-d8aa-4204-860e-2a0f8f84dbc8": "LearningContent.Read.All",
 }
 OTHER_IDS = {
     "00000003-0000-0000-c000-000000000000": "Microsoft Graph itself",
@@ -150,6 +154,7 @@ def test_graph_permissions_are_granted_only_on_request() -> None:
     assert isinstance(module.around, bicep.Expression)
     assert module.around.text.startswith("if (grantGraphPermissions)")
     assert main.params["grantGraphPermissions"].default is False
+    assert main.params["optionalGraphPermissions"].default == ""
 
 
 @pytest.mark.parametrize("script", ["grant-graph-permissions.sh", "grant-graph-permissions.ps1"])

@@ -25,6 +25,7 @@ from tests.infra.azure_cli import (
     IDENTITY,
     LMS,
     LMS_CLIENT_ID,
+    OPTIONAL_ROLES,
     PERSON,
     ROLES,
     TOKEN,
@@ -131,6 +132,35 @@ def test_only_what_is_missing_is_granted(bench: Bench) -> None:
 def test_one_kind_of_activity_needs_two_permissions(bench: Bench, kind: str, word: str) -> None:
     assert bench.run(GRANT, *BY_ID, "--only", kind).returncode == 0
     assert bench.granted() == {its_id for role, its_id in ROLES.items() if word in role}
+
+
+OPTIONAL = dict(zip(("people", "employee-ids", "courses"), OPTIONAL_ROLES.values(), strict=True))
+
+
+@runs
+@pytest.mark.parametrize(
+    "kinds", [["people"], ["employee-ids"], ["courses"], ["courses", "people"], ["people", "employee-ids", "courses"]]
+)
+def test_what_not_everybody_needs_is_granted_only_on_request(bench: Bench, kinds: list[str]) -> None:
+    done = bench.run(GRANT, *BY_ID, "--also", ",".join(kinds))
+    assert done.returncode == 0, done.stderr
+    assert bench.granted() == {*ROLES.values(), *(OPTIONAL[kind] for kind in kinds)}
+
+
+@runs
+def test_one_kind_of_activity_and_what_not_everybody_needs_go_together(bench: Bench) -> None:
+    assert bench.run(GRANT, *BY_ID, "--only", "assignments", "--also", "people").returncode == 0
+    assert len(bench.granted()) == 3
+    assert OPTIONAL["people"] in bench.granted()
+
+
+@runs
+@pytest.mark.parametrize("kinds", ["everything", "people,", "people courses", "assignments"])
+def test_what_nobody_knows_is_not_granted(bench: Bench, kinds: str) -> None:
+    done = bench.run(GRANT, *BY_ID, "--also", kinds)
+    assert done.returncode == USAGE
+    assert "--also must be" in done.stderr
+    assert bench.tenant.written == []
 
 
 @runs
@@ -523,7 +553,7 @@ def sentences(text: str, placeholder: str) -> set[str]:
     """Return the sentences between quotation marks, with one mark for all that is filled in."""
     quoted = re.findall(r"\"((?:[^\"\n\\]|\\.)*)\"|'([^'\n]*)'", text)
     said = {re.sub(placeholder, "…", one or other).replace(" [y/N]", "") for one, other in quoted}
-    return {one for one in said if re.search(r" .* .*[a-z)…][.:?]$|^(?:creates,?|looks|sees) ", one)}
+    return {one for one in said if re.search(r" .* .*[a-z)…][.:?]$|^(?:creates,?|finds|looks|sees) ", one)}
 
 
 @each

@@ -29,7 +29,7 @@ def graph_process() -> Iterator[Child]:
 def graph_server(graph_process: Child) -> Iterator[httpx.Client]:
     """A client of the running emulator, which is as at its start."""
     with httpx.Client(base_url=graph_process.url) as client:
-        for resource in ("tenant", "faults", "activities", "requests"):
+        for resource in ("tenant", "faults", "activities", "people", "contents", "requests"):
             client.delete(f"/_emulator/{resource}")
         yield client
 

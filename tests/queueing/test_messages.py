@@ -131,7 +131,7 @@ class TestForms:
     def test_a_message_has_no_name(self) -> None:
         """A batch has: it stands in its report. Here nobody would ever read it, and nothing is dropped."""
         error = refused(json.dumps({"activities": [COURSE], "name": "Autumn"}).encode())
-        assert error.message == '"name" is not known: beside "activities" there can be "registrationId".'
+        assert error.message == '"name" is not known: beside "activities" there can be "registrationId", "operation".'
 
     def test_what_is_no_object_is_handed_on_for_validation_to_say_so(self) -> None:
         assert contents({"activities": ["text"], "registrationId": PROVIDER}) == ["text"]

@@ -37,7 +37,7 @@ NOW = datetime(2026, 5, 3, 12, tzinfo=UTC)
 INSERTED = NOW - timedelta(minutes=1)
 PATIENCE = timedelta(hours=24)
 WAITING = Record(COURSE, "message-1:0", BEGIN, BEGIN + PATIENCE, attempts=7, replays=1)
-FRESH = Record(COURSE, "message-1:0", INSERTED, INSERTED + PATIENCE)
+FRESH = Record(COURSE, "message-1:0", BEGIN, INSERTED + PATIENCE)
 
 
 def read(message: str, key: bytes | None = KEY) -> list[Record]:
@@ -55,7 +55,6 @@ class TestSignature:
         [
             {"attempts": 0},
             {"replays": 5},
-            {"firstSeenAt": "2020-01-01T00:00:00+00:00"},
             {"deadline": "9999-01-01T00:00:00+00:00"},
             {"signature": "0" * 64},
             {"signature": ""},
@@ -63,8 +62,14 @@ class TestSignature:
             {"signature": None},
         ],
     )
-    def test_what_a_sender_writes_of_attempts_and_times_is_not_believed(self, said: dict[str, object]) -> None:
+    def test_what_a_sender_writes_of_attempts_and_the_deadline_is_not_believed(self, said: dict[str, object]) -> None:
         assert read(changed(encode(WAITING, key=KEY), **said)) == [FRESH]
+
+    @pytest.mark.parametrize("said", [BEGIN, INSERTED + timedelta(days=1)])
+    def test_that_it_came_earlier_is_believed_so_that_it_wins_over_nothing_newer(self, said: datetime) -> None:
+        """Also of what was put back without a signature; that it came later than its message, nobody can say."""
+        (record,) = read(changed(encode(WAITING, key=None), firstSeenAt=said.isoformat()))
+        assert record.arrived_at == min(said, INSERTED)
 
     def test_a_signature_is_of_its_own_content_alone(self) -> None:
         """Else one message that was seen would be a deadline for every other."""
@@ -178,7 +183,7 @@ class TestSize:
         assert "compressedActivity" in message
         assert read(message) == [record]
         assert read(changed(message, attempts=0))[0].attempts == 0
-        assert read(changed(message, attempts=1))[0].first_seen == INSERTED
+        assert read(changed(message, attempts=1))[0].deadline == INSERTED + PATIENCE
 
     def test_what_does_not_fit_is_refused(self) -> None:
         with pytest.raises(PermanentError) as caught:

@@ -23,7 +23,7 @@ from activities.execution.result import Result
 from activities.identity import managed_identity
 from activities.queueing.messages import Delivery, decode
 from activities.queueing.put_back import Record
-from activities.queueing.result_queue import RESULTS_KEPT_FOR, ResultQueue, encode
+from activities.queueing.result_queue import RESULTS_KEPT_FOR, Answer, ResultQueue, encode
 from activities.settings import Settings
 from tests.support.fakes import FakeGraph, Fault
 from tests.support.queue_fakes import BEGIN, FakeQueue
@@ -63,6 +63,30 @@ class TestEnds:
                 "operation": "create",
                 "messageId": "message-1",
             }
+        ]
+
+    async def test_each_operation_is_told_with_its_outcome(self, stage: Stage) -> None:
+        """Of a deletion there is no activity left whose id could be told."""
+        done = {**NAMED, "operation": "upsert", "status": "completed", "completedDateTime": "2026-05-01T00:00:00Z"}
+        which = {"externalCourseActivityId": "safety-2026-0042"}
+        gone = {"operation": "delete", **which}
+        of_another = {"operation": "update", "externalCourseActivityId": "of nothing", "status": "completed"}
+        late = {**done, "asOfDateTime": "2020-01-01T00:00:00Z"}
+        await stage.send(
+            NAMED, done, done, late, gone, gone, of_another, {"operation": "delete"}, {"operation": "x"}, 5
+        )
+        [told, *_] = [[(one["operation"], one["outcome"], bool(one["id"])) for one in stage.told]]
+        assert told == [
+            ("create", "created", True),
+            ("upsert", "updated", True),
+            ("upsert", "unchanged", True),
+            ("upsert", "superseded", True),
+            ("delete", "deleted", False),
+            ("delete", "unchanged", False),
+            ("update", "failed", False),
+            ("delete", "failed", False),
+            ("", "failed", False),
+            ("", "failed", False),
         ]
 
     @pytest.mark.parametrize("code", ErrorCode)
@@ -183,7 +207,7 @@ class TestHoldingNothingUp:
                 tried.append(f"{text}{delay_seconds}")
                 raise THROTTLED
 
-        results = [Result(index, Outcome.CREATED) for index in range(100)]
+        results = [Answer(Result(index, Outcome.CREATED)) for index in range(100)]
         await ResultQueue(Closed()).tell(results, message_id="message-1")
         assert 0 < len(tried) < 20
 
@@ -227,17 +251,17 @@ class TestTheMessage:
         assert "licence" not in stage.results.messages[0].text
         assert learner not in stage.results.messages[0].text
 
-    @given(st.builds(Result, st.integers(0, 99_999), st.sampled_from(Outcome), *[st.text()] * 5), st.text())
-    def test_a_result_is_told_completely(self, result: Result, message_id: str) -> None:
-        message = encode(result, message_id=message_id)
+    @given(st.builds(Result, st.integers(0, 99_999), st.sampled_from(Outcome), *[st.text()] * 5), *[st.text()] * 2)
+    def test_a_result_is_told_completely(self, result: Result, operation: str, message_id: str) -> None:
+        message = encode(Answer(result, operation), message_id=message_id)
         assert message.isascii()
-        assert json.loads(message) == {**result.to_json(), "operation": "create", "messageId": message_id}
+        assert json.loads(message) == {**result.to_json(), "operation": operation, "messageId": message_id}
 
     @pytest.mark.parametrize("character", ["a", "&", "<", "\U0001f600", "\ud800"])
     @pytest.mark.parametrize("length", [2_000, 70_000])
     def test_a_large_one_fits_into_a_message_and_the_xml_around_it(self, character: str, length: int) -> None:
         large = character * length
-        message = encode(Result(1, Outcome.FAILED, *[large] * 5), message_id=large)
+        message = encode(Answer(Result(1, Outcome.FAILED, *[large] * 5), large), message_id=large)
         assert len(message) <= LARGEST_MESSAGE_BYTES
         escaped = message.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
         # What storage really refuses: https://github.com/Azure/azure-sdk-for-net/issues/32663
@@ -263,7 +287,7 @@ class TestTheMessage:
 
 class TestStorage:
     async def test_a_result_makes_the_queue_and_expires_after_thirty_days(self, stored: StoredQueue) -> None:
-        await ResultQueue(stored.queue).tell([Result(0, Outcome.CREATED, "1", "mine")], message_id="message-1")
+        await ResultQueue(stored.queue).tell([Answer(Result(0, Outcome.CREATED, "1", "mine"))], message_id="message-1")
         [message] = await stored.visible()
         assert json.loads(message)["messageId"] == "message-1"
         expires = await stored.expiry()
@@ -271,12 +295,12 @@ class TestStorage:
         assert abs(expires - datetime.now(UTC) - timedelta(days=30)) < timedelta(minutes=1)
 
     async def test_more_than_are_put_at_once_are_told_completely(self, stored: StoredQueue) -> None:
-        results = [Result(index, Outcome.CREATED) for index in range(40)]
+        results = [Answer(Result(index, Outcome.CREATED)) for index in range(40)]
         await ResultQueue(stored.queue).tell(results, message_id="message-1")
         assert await stored.count() == 40
 
     @pytest.mark.parametrize("character", ["&", "\U0001f600", "\ud800", "\x00"])
     async def test_whatever_a_text_holds_storage_takes_it(self, stored: StoredQueue, character: str) -> None:
-        result = Result(0, Outcome.FAILED, error_message=character * 70_000)
+        result = Answer(Result(0, Outcome.FAILED, error_message=character * 70_000))
         await ResultQueue(stored.queue).tell([result], message_id=character)
         assert json.loads((await stored.visible())[0])["messageId"] == character

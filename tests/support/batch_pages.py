@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from activities.batches.results import Batch, Progress
+from activities.batches.results import Batch, Origin, Progress
 from activities.contract.activity import Outcome
 from activities.execution.result import Result
 from activities.graph.translation import translate
@@ -20,7 +20,7 @@ from tests.support.browser import find_browser, running_browser
 URL = "https://contoso-learning.azurewebsites.net/api/batches/7be1f0a4c25d4b8e9a36d10c58f2e7b9"
 SENT = datetime(2026, 10, 5, 6, 41, 12, tzinfo=UTC)
 NOW = SENT + timedelta(seconds=185)
-BATCH = Batch("7be1f0a4c25d4b8e9a36d10c58f2e7b9", 200, SENT, name="Safety training, autumn term", delimiter=";")
+BATCH = Batch("7be1f0a4c25d4b8e9a36d10c58f2e7b9", 200, SENT, name="Safety training, autumn term", origin=Origin(";"))
 LONG_PAUSE = timedelta(minutes=3)
 
 NOT_LICENSED = translate(403, {}, b'{"error":{"code":"Forbidden","message":"License is not valid"}}', now=NOW)

@@ -190,7 +190,8 @@ class FakeGraph:
     def _execute(self, write: Write) -> StoredActivity | PermanentError:
         provider = write.registration_id.casefold()
         if write.operation is Operation.CREATE:
-            entity = {**write.body, "id": f"{write.body['learnerUserId']}:{uuid4()}"}
+            graph_id = f"{write.body['learnerUserId']}:{uuid4()}"
+            entity = {**write.body, "learningProviderId": write.registration_id, "id": graph_id}
             self.stored.append((provider, StoredActivity(entity, str(uuid4()))))
             self._note(entity)
             return self.stored[-1][1]
@@ -209,13 +210,13 @@ class FakeGraph:
         return StoredActivity({}, str(uuid4()))
 
     def _note(self, entity: Json) -> None:
-        self.written.setdefault(entity["externalCourseActivityId"], []).append(entity)
+        self.written.setdefault(entity.get("externalCourseActivityId", ""), []).append(entity)
 
     def _find(self, key: ExternalKey, timeout_seconds: float) -> StoredActivity | None:
         fault = self._fault("find")
         self._end(fault, timeout_seconds)
         wanted = (key.registration_id.casefold(), key.external_id)
-        found = [one for provider, one in self.stored if (provider, one.entity["externalCourseActivityId"]) == wanted]
+        found = [one for provider, one in self.stored if (provider, one.external_id) == wanted]
         return found[0] if found and not fault.absent else None
 
     def _get(self, graph_id: str, timeout_seconds: float) -> StoredActivity | None:

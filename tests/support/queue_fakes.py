@@ -128,7 +128,8 @@ class FakeFailures(Failures):
         """Put a failure back. See ``Failures``."""
         self.before_replay(failure)
         if failure.id in self.kept:
-            await self._queue.put(await self._again(failure))
+            for message in await self._again(failure):
+                await self._queue.put(message)
             del self.kept[failure.id]
 
     async def discard(self, failure: Failure) -> bool:

@@ -101,10 +101,12 @@ def test_the_other_answer_is_what_graph_said_without_a_change() -> None:
 
 
 @pytest.mark.parametrize("encode", [activities.encode_graph, activities.encode_flat])
-@pytest.mark.parametrize(("outcome", "status"), [(Outcome.CREATED, 201), (Outcome.UNCHANGED, 200)])
+@pytest.mark.parametrize(("outcome", "status"), [(one, 201 if one is Outcome.CREATED else 200) for one in Outcome])
 def test_a_created_activity_answers_201_and_one_that_was_there_200(encode: Any, outcome: Outcome, status: int) -> None:
     response = encode(creation({"id": "a"}, outcome=outcome), REQUEST)
     assert response.status == status
+    said = response.headers.get("x-ms-outcome") or json.loads(response.body)["outcome"]
+    assert said == outcome
     assert response.headers.items() >= {"Content-Type": "application/json", "x-ms-request-id": "r-1"}.items()
 
 
@@ -193,11 +195,13 @@ def test_health_answers_200_or_503_with_the_error_that_a_caller_would_get() -> N
         "status": "healthy",
         "checkedAt": "2026-11-22T10:00:00+00:00",
         "missingPermissions": [],
+        "optionalPermissions": [],
     }
     failure: ActivityError = TransientError(ErrorCode.IDENTITY_UNAVAILABLE, "No token.", retry_after_seconds=30)
     unhealthy = answers.encode_health(Report(checked_at, failure), REQUEST)
     body = json.loads(unhealthy.body)
     assert (body.pop("status"), body.pop("checkedAt")) == ("unhealthy", "2026-11-22T10:00:00+00:00")
     assert body.pop("missingPermissions") == []
+    assert body.pop("optionalPermissions") == []
     same = http.Response(unhealthy.status, json.dumps(body).encode(), unhealthy.headers)
     assert_error(same, 503, "identityUnavailable")

@@ -145,9 +145,12 @@ class TestWhatTheyMay:
 
     def test_activities_and_batches_take_one_role_and_failures_the_other(self) -> None:
         assert {name for name in ROLES if ROLES[name] == {Role.WRITE}} == {
-            "create_activity",
-            "create_assignment",
-            "create_self_initiated_course",
+            *(
+                f"{verb}_{what}"
+                for verb in ("create", "upsert", "update", "find")
+                for what in ("activity", "assignment", "self_initiated_course")
+            ),
+            "delete_activity",
             "create_batch",
             "delete_batch",
         }

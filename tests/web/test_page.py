@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from activities.batches.results import Batch, Progress
+from activities.batches.results import NO_FILE, Batch, Progress
 from activities.contract.activity import Outcome
-from activities.contract.advice import ADVICE, Actor, advice_on
+from activities.contract.actors import Actor
+from activities.contract.advice import ADVICE, advice_on
 from activities.errors import ErrorCode
 from activities.execution.result import Result
 from activities.web.page import frame, render
@@ -144,6 +145,14 @@ class TestProgress:
             "Failed": str(progress.failed),
             "Still to do": str(200 - progress.succeeded - progress.failed),
         }
+
+    def test_it_says_how_records_succeeded_where_there_are_any(self) -> None:
+        outcomes = {Outcome.SUPERSEDED: 2, Outcome.CREATED: 1_200, Outcome.DELETED: 1, Outcome.FAILED: 12}
+        [small] = rendered(replace(RUNNING, outcomes=outcomes)).all("small")
+        assert small.text == "1,200 created, 1 deleted, 2 superseded by something newer"
+        [small] = rendered(replace(RUNNING, outcomes={Outcome.UPDATED: 3, Outcome.UNCHANGED: 4})).all("small")
+        assert small.text == "3 updated, 4 unchanged"
+        assert [one.text for one in rendered(STARTED, []).all("small")] == [""]
 
     def test_the_bar_stands_where_the_batch_stands(self) -> None:
         bar = rendered().one("progress")
@@ -285,7 +294,7 @@ class TestFailures:
         ]
 
     def test_a_batch_that_came_as_json_has_indexes_as_in_its_report(self) -> None:
-        reason = rendered(replace(RUNNING, batch=replace(BATCH, delimiter=""))).all(".reason")[1]
+        reason = rendered(replace(RUNNING, batch=replace(BATCH, origin=NO_FILE))).all(".reason")[1]
         assert reason.one("thead").all("th")[0].text == "Index"
         assert [row[0] for row in cells(reason)] == ["9", "31", "97"]
         assert reason.one("h3").text == "Something is missing or wrong: 3 records"
@@ -352,7 +361,7 @@ class TestFailures:
     @pytest.mark.parametrize("code", ["", "ofTheNextVersion"])
     def test_an_unknown_code_has_advice_too(self, code: str) -> None:
         assert advice_on(code) not in ADVICE.values()
-        assert titles(rendered(failed=[failure(0, code, "So.")])) == ["It could not be created: 1 row"]
+        assert titles(rendered(failed=[failure(0, code, "So.")])) == ["It could not be carried out: 1 row"]
 
 
 class TestSafety:

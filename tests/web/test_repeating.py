@@ -136,8 +136,9 @@ class TestTheResult:
         assert result(replace(REPEATABLE_REQUEST, function="replay_failures")) == {}
         assert result(replace(REPEATABLE_REQUEST, headers={"repeatability-request-id": "run-1"})) == {}
 
-    def test_every_route_that_creates_keeps_the_promise(self) -> None:
-        assert {name for name in served() if name.startswith("create_")} == REPEATABLE
+    def test_every_route_that_writes_activities_keeps_the_promise(self) -> None:
+        verbs = ("create_", "upsert_", "update_", "delete_activity")
+        assert {name for name in served() if name.startswith(verbs)} == REPEATABLE
 
 
 class TestAnswers:

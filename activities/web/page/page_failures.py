@@ -15,7 +15,7 @@ from activities.execution.result import Result
 from activities.web.page import frame
 from activities.web.page.spoken import counted
 
-DOWNLOAD_QUERY = "?failedOnly=true&format=csv"
+DOWNLOAD_QUERY = "?failedOnly=true&format="
 # Few enough to be shown without a click.
 _ROWS_SHOWN_AT_ONCE = 5
 # In a spreadsheet the first record stands below the headings, and rows count from 1.
@@ -40,13 +40,14 @@ class _Reason:
 def render_failures(progress: Progress, failed: Sequence[Result], *, url: str) -> str:
     """Return the section about the failed records; parameters as for the whole page."""
     parts, more = frame.templates(_PARTS), ""
+    origin = progress.batch.origin
     if progress.failed > len(failed):
         more = parts["more"].substitute(shown=f"{len(failed):,}", failed=f"{progress.failed:,}")
     return parts["failures"].substitute(
         heading=f"{progress.failed:,} failed" if progress.completed else f"{progress.failed:,} failed so far",
-        href=escape(url + DOWNLOAD_QUERY),
+        href=escape(url + DOWNLOAD_QUERY + ("xlsx" if origin.workbook else "csv")),
         more=more,
-        reasons="".join(_reason(reason, csv=bool(progress.batch.delimiter)) for reason in _reasons(failed)),
+        reasons="".join(_reason(reason, csv=bool(origin.delimiter)) for reason in _reasons(failed)),
     )
 
 

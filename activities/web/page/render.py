@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from html import escape
 
-from activities.batches.results import COMPLETED, RUNNING, Progress
+from activities.batches.results import COMPLETED, RUNNING, SUCCESSES, Progress
+from activities.contract.activity import Outcome
 from activities.execution.result import Result
 from activities.web.page import frame
 from activities.web.page.page_failures import render_failures
@@ -17,6 +18,8 @@ from activities.web.page.spoken import about, exactly, moment, rate
 _SILENCE = timedelta(minutes=2)
 _DASH = "\N{EN DASH}"
 _QUARTERS = ("", ", more than a quarter is done", ", more than half is done", ", more than three quarters are done")
+# What an outcome is called where its own word says too little.
+_WORDS = {Outcome.SUPERSEDED: "superseded by something newer"}
 
 _PARTS, _SCRIPT = "batch.html", "page.js"
 
@@ -51,6 +54,7 @@ def render(progress: Progress, failed: Sequence[Result], *, url: str, now: datet
         done_shown=f"{progress.done:,}",
         total_shown=f"{batch.total:,}",
         succeeded_shown=f"{progress.succeeded:,}",
+        successes=_successes(progress),
         failed_shown=f"{progress.failed:,}",
         left_shown=f"{_left(progress):,}",
         succeeded_look=' class="good"' if progress.succeeded else "",
@@ -69,6 +73,12 @@ def render(progress: Progress, failed: Sequence[Result], *, url: str, now: datet
 def render_unknown() -> bytes:
     """Return the page for a batch that does not exist, or not any more."""
     return frame.document("No such batch", frame.templates(_PARTS)["unknown"].substitute())
+
+
+def _successes(progress: Progress) -> str:
+    """Return how many were created, updated and so on, of what there is any."""
+    counts = {outcome: progress.outcomes.get(outcome, 0) for outcome in SUCCESSES}
+    return ", ".join(f"{count:,} {_WORDS.get(outcome, outcome)}" for outcome, count in counts.items() if count)
 
 
 def _left(progress: Progress) -> int:

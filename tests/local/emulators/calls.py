@@ -9,12 +9,18 @@ from typing import Any
 
 from local.emulators.control import Control
 from local.emulators.exchange import Ending, Request, Response
+from local.emulators.faults import OPERATIONS
 from local.emulators.graph_emulator import Emulator
 from local.environment import LEARNING_PROVIDER_ID
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ACTIVITIES = f"/v1.0/employeeExperience/learningProviders/{LEARNING_PROVIDER_ID}/learningCourseActivities"
+
+
+def counts(**called: int) -> dict[str, int]:
+    """Return how often each operation was called: those that are not named, never."""
+    return {**dict.fromkeys(OPERATIONS, 0), **called}
 
 
 def sample(name: str) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from local.emulators.faults import OPERATIONS
 from local.emulators.tenant import (
     ASSIGNED_READ,
     ASSIGNED_WRITE,
@@ -14,7 +13,7 @@ from local.emulators.tenant import (
     SELF_INITIATED_WRITE,
 )
 from local.environment import LEARNING_PROVIDER_ID
-from tests.local.emulators.calls import ACTIVITIES, NOW, Graph, sample
+from tests.local.emulators.calls import ACTIVITIES, NOW, Graph, counts, sample
 
 ASSIGNMENT = sample("assignment.request")
 START = {
@@ -85,7 +84,7 @@ def test_calls_are_recorded_in_order_and_counted_by_operation(graph: Graph) -> N
     graph.call("GET", "/v1.0//employeeExperience")
 
     shown = graph.call("GET", "/_emulator/requests").json
-    assert shown["counts"] == {**dict.fromkeys(OPERATIONS, 0), "create": 1, "find": 1, "token": 1}
+    assert shown["counts"] == counts(create=1, find=1, token=1)
     keys = ("method", "path", "operation", "registrationId", "status")
     assert [tuple(call[key] for key in keys) for call in shown["requests"]] == [
         ("POST", ACTIVITIES, "create", LEARNING_PROVIDER_ID, None),
@@ -110,12 +109,11 @@ def test_recorded_calls_say_whether_there_was_a_token_but_never_which(graph: Gra
 def test_recorded_calls_can_be_forgotten(graph: Graph) -> None:
     graph.create(ASSIGNMENT)
 
-    counts = dict.fromkeys(OPERATIONS, 0)
-    assert graph.call("DELETE", "/_emulator/requests").json == {"counts": counts, "requests": []}
+    assert graph.call("DELETE", "/_emulator/requests").json == {"counts": counts(), "requests": []}
 
 
 def test_what_does_not_exist_is_said_with_what_does(graph: Graph) -> None:
-    missing = graph.call("GET", "/_emulator/users")
+    missing = graph.call("GET", "/_emulator/nothing")
     wrong_method = graph.call("POST", "/_emulator/activities")
     not_json = graph.call("POST", "/_emulator/faults", b"{")
 

@@ -180,7 +180,7 @@ def test_clearing_disarms(graph: Graph) -> None:
         ({"name": "nonsense"}, "There is no fault named 'nonsense'. There are: provider-not-registered,"),
         (
             {"operation": "list", "status": 500},
-            "'operation' must be one of: create, update, delete, find, get, batch, token, any.",
+            "'operation' must be one of: create, update, delete, find, get, people, contents, batch, token, any.",
         ),
         ({"status": "500"}, "'status' must be a whole number."),
         ({"status": True}, "'status' must be a whole number."),

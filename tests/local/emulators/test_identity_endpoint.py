@@ -21,7 +21,7 @@ from local.emulators.identity_endpoint import (
 )
 from local.environment import IDENTITY_HEADER, app_environment
 from local.stack.processes import Child
-from tests.local.emulators.calls import NOW, Answer, Graph, sample
+from tests.local.emulators.calls import NOW, Answer, Graph, counts, sample
 
 TOKEN = "/msi/token?api-version=2019-08-01&resource=https%3A%2F%2Fgraph.microsoft.com"
 STORAGE_TOKEN = TOKEN.replace("graph.microsoft.com", "storage.azure.com")
@@ -141,8 +141,7 @@ async def test_the_real_credential_gets_a_token_and_graph_takes_it(
         answer = await client.post(target, json=sample("self-initiated.request"))
         requests = await client.get("/_emulator/requests")
     assert answer.status_code == 201
-    counts = requests.json()["counts"]
-    assert {name: count for name, count in counts.items() if count} == {"create": 1, "token": 1}
+    assert requests.json()["counts"] == counts(create=1, token=1)
 
 
 async def test_the_real_credential_reads_the_reason_of_a_refusal(
