@@ -43,9 +43,7 @@ async def delete(specimens: Specimens, made: Made, wording: Wording) -> list[Fin
     told = wording.told(tried)
     if isinstance(tried.end, ActivityError):
         return [Finding(Name.GONE_AT_ONCE, f"{told}.", holds=unless_transient(tried.end, holds=False))]
-    found, after = await specimens.until(
-        lambda: specimens.read(made.said, made.graph_id), lambda one: one is None or isinstance(one, ActivityError)
-    )
+    found, after = await specimens.until(lambda: specimens.read(made.said, made.graph_id), lambda one: one is None)
     if isinstance(found, ActivityError):
         gone = Finding(Name.GONE_AT_ONCE, wording.discreet(found.message), holds=None)
     elif after is None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from activities.contract.activity import Operation, StoredActivity
 from activities.contract.models import Json
-from activities.errors import ActivityError, ErrorCode, TransientError
+from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
 from activities.execution import witness
 from activities.execution.gateway import ExternalKey, GraphGateway, Write
 from activities.execution.sending import Clock
@@ -83,6 +83,7 @@ class Specimens:
 
     def note(self, said: str, graph_id: str) -> None:
         """Note that there is an activity, under this external id."""
+        self._unclear.discard(said)
         if graph_id not in self._made.setdefault(said, []):
             self._made[said].append(graph_id)
 
@@ -114,15 +115,19 @@ class Specimens:
     async def until(
         self, look: Callable[[], Awaitable[Found]], good: Callable[[Found], bool]
     ) -> tuple[Found, float | None]:
-        """Look until what is found is good; return it, and after how long: 0.0 at once, None if it never was."""
+        """Look until what is found is good, or looking is refused.
+
+        Returns:
+            What was found at last, and after how long: 0.0 at once, None if it was not good until patience ended.
+        """
         begun, pauses = self.clock.now(), iter(_LOOK_PAUSES_SECONDS)
         found = await look()
-        if good(found):
+        if good(found) or isinstance(found, PermanentError):
             return found, 0.0
         while self.clock.now() - begun < PATIENCE_SECONDS:
             await self.clock.sleep(next(pauses, _LOOK_PAUSES_SECONDS[-1]))
             found = await look()
-            if good(found):
+            if good(found) or isinstance(found, PermanentError):
                 return found, self.clock.now() - begun
         return found, None
 
