@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from connector import openapi, properties, publisher, queue_message, rules, swagger
+from connector import columns_page, openapi, properties, publisher, queue_message, rules, swagger
 from connector.rules import ICON, PROPERTIES, SETTINGS, SWAGGER
 
 FOLDER = publisher.ROOT / "connector"
@@ -21,7 +21,11 @@ QUEUE_MESSAGE = publisher.ROOT / "docs" / "queue-message.schema.json"
 
 def generated() -> dict[Path, bytes]:
     """Return every generated file and what should stand in it."""
-    files = {OPENAPI: encode(openapi.build()), QUEUE_MESSAGE: encode(queue_message.build())}
+    files = {
+        OPENAPI: encode(openapi.build()),
+        QUEUE_MESSAGE: encode(queue_message.build()),
+        columns_page.PAGE: columns_page.build(),
+    }
     for folder, sign_in in SIGN_IN.items():
         files |= {
             folder / SWAGGER: encode(swagger.build(sign_in=sign_in)),

@@ -45,9 +45,12 @@ def flat_activity() -> Schema:
             how = "Required" if name in required_of(kind) else "Only"
             words = f"{properties[name]['description']} {how} for {kind.spoken_name}."
             properties[name] = {**properties[name], "description": words}
-    shared = [name for name in required_of(KINDS[0]) if name in required_of(KINDS[1])]
+    for name in (TYPE, *required_of(KINDS[0])):
+        if name in {TYPE, *required_of(KINDS[1])}:
+            words = f"{properties[name]['description']} Required to create it."
+            properties[name] = {**properties[name], "description": words}
     properties |= {**schemas.operation(), **schemas.as_of()}
-    return record("Activity", "One activity of the batch.", properties, required=(TYPE, *shared))
+    return record("Activity", "One activity of the batch.", properties, required=())
 
 
 def batch() -> Schema:

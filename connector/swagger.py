@@ -20,7 +20,11 @@ from connector.served_routes import Route, served
 _IMPORTANT = frozenset(
     {
         "name",
+        "type",
         "registrationId",
+        "learnerUserId",
+        "learningContentId",
+        "status",
         "externalCourseActivityId",
         "completionPercentage",
         "operation",

@@ -28,6 +28,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="how many activities the batch has that goes through kills and throttling (up to 10000)",
     )
     parser.addoption(
+        "--messages",
+        type=int,
+        default=200,
+        metavar="N",
+        help="how many messages tell the states of a tenth as many activities, through kills and faults (up to 1000)",
+    )
+    parser.addoption(
         "--examples",
         type=int,
         default=60,

@@ -11,6 +11,9 @@ from activities.contract.models import CourseActivity, Json
 _LEARNER_IN_ID = re.compile(
     r"(?:.*:|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}[^0-9a-z]+)", re.ASCII | re.IGNORECASE | re.DOTALL
 )
+# The earliest moment that Table Storage knows; whatever is said to be older is as old.
+# Source: https://learn.microsoft.com/rest/api/storageservices/understanding-the-table-service-data-model
+LONG_AGO = datetime(1601, 1, 1, tzinfo=UTC)
 
 
 class Operation(StrEnum):
@@ -59,7 +62,7 @@ class ActivityRequest:
     @property
     def true_at(self) -> datetime:
         """When it was true: what is known to be newer is not overwritten."""
-        return self.as_of or self.arrived_at
+        return max(self.as_of or self.arrived_at, LONG_AGO)
 
     @property
     def external_id(self) -> str:

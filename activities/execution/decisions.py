@@ -6,17 +6,31 @@ which of them needs a call to Graph, which needs none, and which is refused, is 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import Enum
 
-from activities.contract.activity import ActivityRequest, Operation, Outcome, StoredActivity, id_without_learner
+from activities.contract.activity import (
+    LONG_AGO,
+    ActivityRequest,
+    Operation,
+    Outcome,
+    StoredActivity,
+    id_without_learner,
+)
 from activities.contract.models import Json, SelfInitiatedCourse
 from activities.errors import ActivityError, ErrorCode, PermanentError
 from activities.execution.gateway import Write
-from activities.execution.sameness import KIND, changeable_state, content_hash, differences, fixed_in, kind_of
+from activities.execution.sameness import (
+    KIND,
+    changeable_state,
+    content_hash,
+    differences,
+    fixed_in,
+    is_html,
+    kind_of,
+)
 
 _EXTERNAL_ID = "externalCourseActivityId"
-LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,38 +89,68 @@ def plan(request: ActivityRequest, known: Known | None) -> Plan:
         return _without_activity(request, known)
     if known.entity is not None:
         return _with_state(request, known.entity, known)
-    if known.contradicted and request.operation is not Operation.DELETE:
+    if known.contradicted and request.operation is not Operation.DELETE and not _is_older(request, known):
         return _not_that_one(request, known.contradicted, "")
     return Look.FIRST
 
 
-def plan_after_look(
-    request: ActivityRequest, found: StoredActivity | None, known: Known | None, *, as_of: datetime = LONG_AGO
-) -> Plan:
-    """Decide what to do for a request, given what Graph has.
+def meant(request: ActivityRequest, known: Known | None, left: Known | None) -> Known:
+    """Return what there may be of an activity if a request does not come to its end.
 
     Args:
-        request: The request.
+        request: Who is at it.
+        known: What is remembered.
+        left: What there may be already, because others came to no end before.
+    """
+    is_create = request.operation is Operation.CREATE
+    makes = (known is None or known.deleted) and (is_create or request.operation is Operation.UPSERT)
+    # Where there may be something already, a create says nothing of its time: it changes nothing of what is there.
+    says_nothing = is_create and not (known is None and left is None)
+    left = left or Known()
+    return Known(
+        left.as_of if says_nothing else max(request.true_at, left.as_of),
+        created_as=left.created_as or (content_hash(request) if makes else ""),
+        deleted=left.deleted or request.operation is Operation.DELETE,
+    )
+
+
+def seen(found: StoredActivity | None, known: Known | None, left: Known | None) -> Known | None:
+    """Return what is known of an activity after a look at Graph; None if it never was.
+
+    Args:
         found: What Graph has.
         known: What was remembered before.
-        as_of: When the state was true that somebody may have brought about whose end nobody knows.
+        left: What there may be because of those who came to no end.
     """
+    before, left = known or Known(), left or Known()
     if found is not None:
-        known = known or Known()
-        end = _with_state(request, found.entity, replace(known, as_of=max(known.as_of, as_of)))
-        return replace(end, stored=found) if isinstance(end, Done) else end
+        is_new = known is None or known.deleted
+        created_as = left.created_as if is_new else before.created_as
+        return Known(max(before.as_of, left.as_of), found.entity, created_as)
+    if known is None and not left.deleted:
+        return None
+    # What was there once and is gone was deleted: the repeat of its create does not bring it back.
+    return Known(max(before.as_of, left.as_of) if left.deleted else before.as_of, deleted=True)
+
+
+def plan_after_look(request: ActivityRequest, found: StoredActivity | None, known: Known | None) -> Plan:
+    """Decide what to do for a request, given what Graph has, and what is known since."""
     if known is None and request.operation is Operation.CREATE:
         return creation(request)
-    # What was there once and is gone was deleted: the repeat of its create does not bring it back.
-    return _without_activity(request, known or Known())
+    if found is None:
+        return _without_activity(request, known or Known())
+    end = _with_state(request, found.entity, known or Known())
+    return replace(end, stored=found) if isinstance(end, Done) else end
 
 
 def remembered(end: Done, known: Known | None) -> Known:
     """Return what is remembered after an operation has come to its end."""
     known, as_of = known or Known(), end.request.true_at
+    if end.request.operation is Operation.CREATE and end.outcome is Outcome.UNCHANGED:
+        known = replace(known, created_as=known.created_as or content_hash(end.request))
     match end.outcome:
         case Outcome.CREATED:
-            return Known(as_of, {**end.request.activity.to_graph(), **end.stored.entity}, content_hash(end.request))
+            return Known(as_of, _created(end), content_hash(end.request))
         case Outcome.DELETED if end.request.operation is Operation.DELETE:
             return Known(max(as_of, known.as_of), deleted=True)
         case Outcome.UNCHANGED if end.request.operation is Operation.DELETE:
@@ -115,16 +159,27 @@ def remembered(end: Done, known: Known | None) -> Known:
             return Known(as_of, end.stored.entity, known.created_as)
         case Outcome.UNCHANGED if advances(end, known):
             return Known(as_of, end.stored.entity, known.created_as)
-    return Known(known.as_of, end.stored.entity or None, known.created_as, known.deleted)
+    return replace(known, entity=end.stored.entity or None)
+
+
+def _created(end: Done) -> Json:
+    """Return an activity as it was created, with the HTML that was sent: Microsoft 365 rewrites what it stores."""
+    sent = end.request.activity.to_graph()
+    as_sent = {name: value for name, value in sent.items() if is_html(value)}
+    return {**sent, **end.stored.entity, **as_sent}
 
 
 def advances(end: Done, known: Known) -> bool:
     """Tell whether an operation that changed nothing says that the state is true at a later time.
 
-    The repeat of a create says nothing of the sort, unless its sender has dated it.
+    The repeat of a create says nothing of the sort, unless its sender has dated it and it is so at present.
     """
-    dated = end.request.operation is not Operation.CREATE or end.request.as_of is not None
-    return dated and end.outcome is Outcome.UNCHANGED and not known.deleted and end.request.true_at > known.as_of
+    request = end.request
+    if end.outcome is not Outcome.UNCHANGED or request.true_at <= known.as_of:
+        return False
+    if request.operation is not Operation.CREATE:
+        return True
+    return request.as_of is not None and not differences(request.activity.to_graph(), end.stored.entity)
 
 
 def creation(request: ActivityRequest) -> Send:

@@ -6,12 +6,11 @@ means that somebody died in the middle. Source: https://docs.powertools.aws.dev/
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Protocol
 
 from activities.contract.activity import ActivityRequest
 from activities.errors import ActivityError
-from activities.execution.decisions import LONG_AGO, Known
+from activities.execution.decisions import Known
 
 
 @dataclass(slots=True)
@@ -21,18 +20,28 @@ class Claim:
     Args:
         request: What is to be done.
         owner: Who holds it.
-        known: What was remembered before.
+        known: What was remembered before or, once Graph has said what there is, what is known since.
         etag: The version of what is kept of it.
-        left_behind: Whether an earlier holder did not come to an end: Graph has to be asked before anything is sent.
-        left_as_of: When the state was true that such a holder meant to bring about.
+        left: What earlier holders meant to bring about who did not come to an end, if there are such: Graph has to be
+            asked before anything is sent.
+        found_out: Whether Graph has said what there is: the ledger does not know that yet.
     """
 
     request: ActivityRequest
     owner: str
     known: Known | None = None
     etag: str = ""
-    left_behind: bool = False
-    left_as_of: datetime = LONG_AGO
+    left: Known | None = None
+    found_out: bool = False
+
+    @property
+    def left_behind(self) -> bool:
+        """Whether an earlier holder did not come to an end."""
+        return self.left is not None
+
+    def learn(self, known: Known | None) -> None:
+        """Remember what Graph has said that there is."""
+        self.known, self.found_out = known, True
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from activities.execution.decisions import (
     plan,
     plan_after_look,
     remembered,
+    seen,
 )
 from activities.execution.gateway import GraphGateway
 from activities.execution.ledger import Claim, Ledger, Released
@@ -115,29 +116,40 @@ async def _plan(claims: Mapping[int, Claim], sender: Sender) -> dict[int, Plan]:
     left_behind = {place: claim.request for place, claim in asked.items() if claim.left_behind}
     others = {place: claim.request for place, claim in asked.items() if not claim.left_behind}
     found = await sender.look_twice(left_behind) | await sender.look(others)
+    # Of what was there once, one look that finds nothing is not believed: it is never made again by a create.
+    doubted = {place: one for place, one in others.items() if claims[place].known and found[place] is None}
+    found |= await sender.look_twice(doubted)
     return plans | {place: _after_look(claims[place], one) for place, one in found.items()}
 
 
 def _after_look(claim: Claim, found: StoredActivity | ActivityError | None) -> Plan:
     if isinstance(found, ActivityError):
         return found
-    return plan_after_look(claim.request, found, claim.known, as_of=claim.left_as_of)
+    claim.learn(seen(found, claim.known, claim.left))
+    return plan_after_look(claim.request, found, claim.known)
 
 
 async def _send(claims: Mapping[int, Claim], plans: Mapping[int, Plan], sender: Sender) -> dict[int, Plan]:
     """Send what has to be sent; what turns out to be there, or gone, against all knowledge is looked up once more."""
     sends = {place: (claims[place].request, one) for place, one in plans.items() if isinstance(one, Send)}
     ends: dict[int, Plan] = dict(await sender.send(sends))
+    for place, end in ends.items():
+        if isinstance(end, ActivityError) and end.code is ErrorCode.ACTIVITY_NOT_FOUND:
+            claims[place].learn(seen(None, claims[place].known, claims[place].left))
     surprised = {place: claims[place].request for place, end in ends.items() if _surprised(claims[place].request, end)}
     for place, found in (await sender.look(surprised)).items():
-        ends[place] = _after_look(claims[place], found)
+        if found is not None or claims[place].request.operation is Operation.UPSERT:
+            ends[place] = _after_look(claims[place], found)
     sends = {place: (claims[place].request, one) for place, one in ends.items() if isinstance(one, Send)}
     return ends | await sender.send(sends)
 
 
 def _surprised(request: ActivityRequest, end: Plan) -> bool:
-    surprises = {ErrorCode.ACTIVITY_NOT_FOUND, ErrorCode.ACTIVITY_EXISTS}
-    return request.operation is Operation.UPSERT and isinstance(end, ActivityError) and end.code in surprises
+    if not isinstance(end, ActivityError):
+        return False
+    if end.code is ErrorCode.ACTIVITY_EXISTS:
+        return True
+    return end.code is ErrorCode.ACTIVITY_NOT_FOUND and request.operation is Operation.UPSERT
 
 
 async def _claim(
@@ -163,10 +175,15 @@ def _settlement(claim: Claim, end: End) -> Known | Released:
     """Return how a claim ends: whoever comes after an outcome that is not known must not send before looking."""
     if isinstance(end, Done):
         return remembered(end, claim.known)
-    if end.code is ErrorCode.ACTIVITY_NOT_FOUND and claim.known is not None:
-        return replace(claim.known, entity=None, deleted=True)
-    might_be_done = isinstance(end, TransientError) and end.may_have_executed
-    return Released(outcome_known=not might_be_done and end.code is not ErrorCode.ACTIVITY_EXISTS)
+    if isinstance(end, TransientError) and end.may_have_executed:
+        return Released(outcome_known=False)
+    if (
+        claim.found_out
+        and claim.known is not None
+        and (claim.known.entity or end.code is not ErrorCode.ACTIVITY_EXISTS)
+    ):
+        return claim.known
+    return Released(outcome_known=end.code is not ErrorCode.ACTIVITY_EXISTS)
 
 
 @asynccontextmanager

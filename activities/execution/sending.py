@@ -83,10 +83,12 @@ class Sender:
         ends: dict[int, End] = {}
         unsent = wanted
         sends_done = 0
+        doubtful: set[int] = set()
         while unsent:
             sends_done += 1
             seconds = min(self.effort.send_seconds, deadline - self.clock.now() - self.effort.reserve_seconds)
             ends |= await self._send_once(unsent, timeout_seconds=seconds, again=sends_done > 1)
+            doubtful |= {place for place in unsent if _might_be_done(ends[place])}
             if sends_done == self.effort.sends:
                 break
             latest = deadline - self.clock.now() - 2 * self.effort.reserve_seconds
@@ -97,7 +99,8 @@ class Sender:
             unsent = {place: wanted[place] for place, pause in pauses.items() if pause <= latest}
             if unsent:
                 await self.clock.sleep(max(pauses[place] for place in unsent))
-        return ends
+        # What was not done the last time may have been done before.
+        return ends | {place: _in_doubt(ends[place]) for place in doubtful}
 
     async def look(self, requests: Mapping[int, ActivityRequest]) -> dict[int, StoredActivity | ActivityError | None]:
         """Ask Graph once what activities are; None where it has none."""
@@ -181,6 +184,16 @@ def _found_out(request: ActivityRequest, failure: ActivityError, found: StoredAc
     # Graph's "exists" was about an activity from before this call.
     is_ours = failure.code is not ErrorCode.ACTIVITY_EXISTS
     return differing or Done(Outcome.CREATED if is_ours else Outcome.UNCHANGED, request, found)
+
+
+def _might_be_done(end: End) -> bool:
+    return isinstance(end, TransientError) and end.may_have_executed
+
+
+def _in_doubt(end: End) -> End:
+    if not isinstance(end, TransientError):
+        return end
+    return TransientError(end.code, end.message, retry_after_seconds=end.retry_after_seconds, may_have_executed=True)
 
 
 def _pause_before_repeating(end: End, operation: Operation, *, sends_done: int) -> float:

@@ -22,7 +22,7 @@ from kiota_abstractions.serialization import Parsable, SerializationWriter
 from yarl import URL
 
 from activities.graph import token_refusals
-from activities.graph.network_failures import translate_failure
+from activities.graph.network_failures import at_most_once, translate_failure
 
 
 class _Unopened(ModuleType):
@@ -116,8 +116,9 @@ class AiohttpTransport:
         try:
             # The SDK's addresses are quoted already; quoted again, an external id would be another one.
             target = URL(url, encoded=True)
+            once = (at_most_once,) if method == "DELETE" else ()
             async with self._session.request(
-                method, target, headers=headers, data=body, allow_redirects=False
+                method, target, headers=headers, data=body, allow_redirects=False, middlewares=once
             ) as response:
                 content = await response.read()
                 # Of a header that stands there twice, too, nothing is lost.

@@ -12,12 +12,12 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from activities.contract.activity import ActivityRequest, Operation
+from activities.contract.activity import LONG_AGO, ActivityRequest, Operation
 from activities.errors import ActivityError, ErrorCode, TransientError
-from activities.execution.decisions import LONG_AGO, Done, Known, advances, plan
+from activities.execution.decisions import Done, Known, advances, meant, plan
 from activities.execution.ledger import Claim
 from activities.storage.group_commit import GroupCommit
-from activities.storage.ledger_rows import IN_PROGRESS, key_of, known_in, lasting, lasting_in
+from activities.storage.ledger_rows import IN_PROGRESS, claimed, key_of, known_in, lasting, lasting_in, left_in
 from activities.storage.recent_rows import Key, RecentRows
 from activities.storage.table_bytes import Entity, Verb
 from activities.storage.table_bytes import Operation as Change
@@ -38,10 +38,11 @@ type _End = Claim | Known | ActivityError
 
 @dataclass(slots=True)
 class RowClaim(Claim):
-    """A claim, where it stands, and what is kept there for good."""
+    """A claim, where it stands, what is kept there for good, and until when it is held if nobody renews it."""
 
     row: Key = ("", "")
     kept: Entity = field(default_factory=dict)
+    lease_until: datetime = LONG_AGO
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +75,14 @@ class Claiming:
             was_there = len(places) == 1
             alone = await asyncio.gather(*(self._claim_alone(claims[place], was_there=was_there) for place in left))
             ends |= zip(left, alone, strict=True)
-        return [ends[place] for place in range(len(requests))]
+        return [self._in_time(ends[place]) for place in range(len(requests))]
+
+    def _in_time(self, end: _End) -> _End:
+        """Take no claim that storage was busy with for so long that it could run out before it is renewed."""
+        if not isinstance(end, RowClaim):
+            return end
+        remaining = (end.lease_until - self.now()).total_seconds()
+        return end if remaining > self.lease_seconds / 2 else _in_progress(max(remaining, 1.0))
 
     def lease_end(self) -> datetime:
         """Return until when a lease lasts that begins now."""
@@ -149,7 +157,7 @@ class Claiming:
             remaining = (row["LeaseUntil"] - self.now()).total_seconds()
             if remaining > 0:
                 return _in_progress(remaining), None
-            claim.left_behind, claim.left_as_of = True, row.get("ClaimedAsOf", LONG_AGO)
+            claim.left = left_in(row)
         elif known is not None:
             end = plan(claim.request, known)
             if isinstance(end, Done) and advances(end, known):
@@ -167,12 +175,13 @@ class Claiming:
             return await self.table.transact(changes)
         return [await self.commits.do(one) for one in changes]
 
-    def _in_progress(self, claim: Claim) -> Entity:
+    def _in_progress(self, claim: RowClaim) -> Entity:
+        claim.lease_until = self.lease_end()
         return {
             "State": IN_PROGRESS,
             "Owner": claim.owner,
-            "ClaimedAsOf": claim.request.true_at,
-            "LeaseUntil": self.lease_end(),
+            "LeaseUntil": claim.lease_until,
+            **claimed(meant(claim.request, claim.known, claim.left)),
         }
 
 

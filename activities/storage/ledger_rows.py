@@ -79,6 +79,17 @@ def known_in(row: Mapping[str, Any], request: ActivityRequest, key: bytes) -> Kn
     return Known(row["AsOf"], entity, state.get("createdAs", ""), row["Deleted"], contradicted)
 
 
+def claimed(left: Known) -> Entity:
+    """Return the properties that say what there may be of an activity if whoever is at it comes to no end."""
+    return {"ClaimedAsOf": left.as_of, "ClaimedAs": left.created_as, "ClaimedToDelete": left.deleted}
+
+
+def left_in(row: Mapping[str, Any]) -> Known:
+    """Return what there may be of an activity that somebody was at."""
+    as_of, created_as = row.get("ClaimedAsOf", _BEFORE), row.get("ClaimedAs", "")
+    return Known(as_of, created_as=created_as, deleted=row.get("ClaimedToDelete", False))
+
+
 def _hashes(entity: Json, key: bytes) -> dict[str, str]:
     return {
         name: hmac.digest(key, f"{name}:{canonical(name, entity[name])}".casefold().encode(), "sha256").hex()[:32]

@@ -46,8 +46,9 @@ class RecentRows:
                 self._rows.popitem(last=False)
 
     def update(self, key: Key, as_of: datetime, etag: str) -> None:
-        """Remember a row's newer time, and with it its newer version."""
-        self._rows[key] |= {"AsOf": as_of, _ETAG: etag}
+        """Remember a row's newer time, and with it its newer version, unless it was forgotten in the meantime."""
+        if key in self._rows:
+            self._rows[key] |= {"AsOf": as_of, _ETAG: etag}
 
     def forget(self, key: Key) -> None:
         """Forget what is known of a row."""

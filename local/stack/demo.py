@@ -1,4 +1,4 @@
-"""The main job, start to end: Microsoft's two example requests over HTTP, through the queue and as a batch.
+"""The main job, start to end: Microsoft's two examples over HTTP, by the queue and in a batch, and one activity's life.
 
 It judges, too: every answer, and what Graph stored, is compared with what is documented, and the exit code is 0 only if
 all were alike.
@@ -22,6 +22,7 @@ from azure.storage.queue.aio import QueueClient
 from local.environment import app_environment, storage_options
 from local.lifecycle import ROOT, free_ports
 from local.stack.demo_batch import BATCH, show_batch
+from local.stack.demo_life import show_life
 from local.stack.processes import started
 
 EXAMPLES = ROOT / "tests" / "samples"
@@ -138,8 +139,10 @@ async def _run(host_url: str, graph_url: str, environment: Mapping[str, str]) ->
         await demo.queue_example("self-initiated", base64_encoded=True)
         _headline("4. A request with mistakes")
         await demo.send_invalid()
-        _headline(f"5. A batch of {BATCH}, some of them wrong, and its report")
-        return [*demo.deviations, *await show_batch(session, host_url, graph_url)]
+        _headline("5. The life of one activity")
+        lived = await show_life(session, host_url, graph_url)
+        _headline(f"6. A batch of {BATCH}, some of them wrong, and its report")
+        return [*demo.deviations, *lived, *await show_batch(session, host_url, graph_url)]
 
 
 def _example(name: str) -> Json:

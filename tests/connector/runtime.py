@@ -144,7 +144,8 @@ class Connection:
             headers["Authorization"] = f"Bearer {self.token}"
         request = httpx.Request(action.method, self._base_url(operation) + path, params=query, headers=headers)
         if body is not None:
-            request = httpx.Request(action.method, request.url, headers=headers, json=body)
+            sent = {"content": body} if isinstance(body, bytes) else {"json": body}
+            request = httpx.Request(action.method, request.url, headers=headers, **sent)
         self._set_headers(request, operation)
         return request
 

@@ -22,7 +22,9 @@ from connector.rules import PROPERTIES, SWAGGER
 from tests.connector.documents import API, CONNECTOR, operations_of, routes_of
 
 SWAGGERS = [folder / SWAGGER for folder in commands.SIGN_IN]
-LARGEST_SWAGGER_BYTES = 100_000
+# The platform takes 1 MB; what is larger than needed makes every designer slow.
+# Source: https://learn.microsoft.com/connectors/custom-connectors/faq
+LARGEST_SWAGGER_BYTES = 150_000
 API_OPERATIONS = operations_of(API)
 CONNECTOR_OPERATIONS = operations_of(CONNECTOR)
 BY_CONNECTOR_ID = {one.connector_id or one.id: one for one in OPERATIONS if one.visibility}
@@ -94,7 +96,11 @@ def test_every_error_of_an_operation_is_listed_under_its_status() -> None:
 def test_every_error_code_but_that_of_batches_can_answer_a_request_about_one_activity() -> None:
     codes = {one.function: set(one.codes) for one in OPERATIONS if one.tag == "Activities"}
     # Nothing tells the two kinds of 401 apart in advance: the host's has no body.
-    assert set[ErrorCode]().union(*codes.values()) == set(ErrorCode) - {ErrorCode.NOT_FOUND, ErrorCode.UNAUTHENTICATED}
+    assert set[ErrorCode]().union(*codes.values()) == set(ErrorCode) - {
+        ErrorCode.INVALID_FILE,
+        ErrorCode.NOT_FOUND,
+        ErrorCode.UNAUTHENTICATED,
+    }
     changed = {ErrorCode.ACTIVITY_NOT_FOUND, ErrorCode.NOT_CHANGEABLE}
     assert {name for name, some in codes.items() if not some & changed} == {
         "create_activity",
@@ -115,7 +121,8 @@ def test_every_operation_of_the_api_has_words_and_an_example(name: str) -> None:
     assert examples
     assert all(examples)
     if "requestBody" in said:
-        assert said["requestBody"]["content"]["application/json"]["examples"]
+        content = said["requestBody"]["content"]
+        assert "application/octet-stream" in content or content["application/json"]["examples"]
     assert [one["name"] for one in said["parameters"] if "example" not in one or not one["description"]] == []
 
 
@@ -153,6 +160,7 @@ def test_the_connector_hides_what_makers_do_not_need() -> None:
         "GetSelfInitiatedCourse": "advanced",
         "DeleteActivity": "advanced",
         "CreateBatch": "important",
+        "SendFile": "important",
         "GetBatch": "important",
         "GetBatchStatus": "internal",
         "ListFailures": "advanced",

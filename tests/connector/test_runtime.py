@@ -13,8 +13,9 @@ from tests.connector.paconn_tool import SECRET, Maker
 from tests.connector.runtime import Connector, HostPolicy
 from tests.connector.runtime_callers import Caller, Way, activity, connected, rows
 from tests.end_to_end.keyed_stack import keyed_stack
-from tests.end_to_end.queue_stack import QueueStack, wait_until
+from tests.end_to_end.queue_stack import QueueStack, learner, wait_until
 from tests.support.principals import APPLICATION
+from tests.support.workbooks import xlsx
 
 type Json = dict[str, Any]
 
@@ -88,6 +89,70 @@ def records_a_course(caller: Caller) -> None:
     assert caller.stack.contents()[body["learningContentId"]] == 1
 
 
+def brings_an_assignment_to_a_state(caller: Caller) -> None:
+    """Created and updated by the same action, and what comes late changes nothing."""
+    body = activity(assignmentType="required", externalCourseActivityId=str(uuid4()), asOfDateTime="2024-11-01")
+    assert caller.outputs("UpsertAssignment", body=body)["outcome"] == "created"
+    later = {**body, "status": "Completed", "asOfDateTime": "2024-11-02"}
+    assert caller.outputs("UpsertAssignment", body=later)["outcome"] == "updated"
+    late = caller.outputs("UpsertAssignment", body=body)
+    assert (late["outcome"], late["status"]) == ("superseded", "completed")
+
+
+def brings_a_course_to_a_state(caller: Caller) -> None:
+    body = activity(status="inProgress", externalCourseActivityId=str(uuid4()))
+    assert caller.outputs("UpsertSelfInitiatedCourse", body=body)["outcome"] == "created"
+    assert caller.outputs("UpsertSelfInitiatedCourse", body={**body, "status": "completed"})["outcome"] == "updated"
+
+
+def assigned(caller: Caller) -> Json:
+    body = activity(assignmentType="required", status="inProgress", externalCourseActivityId=str(uuid4()))
+    return caller.outputs("CreateAssignment", body=body)
+
+
+def taken(caller: Caller) -> Json:
+    body = activity(status="inProgress", externalCourseActivityId=str(uuid4()))
+    return caller.outputs("CreateSelfInitiatedCourse", body=body)
+
+
+def updates_an_assignment(caller: Caller) -> None:
+    """By either id, the empty other one beside it."""
+    known = assigned(caller)
+    by_own = {"externalCourseActivityId": known["externalCourseActivityId"], "id": "", "completionPercentage": "40"}
+    assert caller.outputs("UpdateAssignment", body=by_own)["completionPercentage"] == 40
+    by_graphs = {"id": known["id"], "externalCourseActivityId": "", "status": "Completed"}
+    changed = caller.outputs("UpdateAssignment", body=by_graphs)
+    assert changed == {**known, "outcome": "updated", "completionPercentage": 40, "status": "completed"}
+
+
+def updates_a_course(caller: Caller) -> None:
+    body = {"externalCourseActivityId": taken(caller)["externalCourseActivityId"], "status": "completed"}
+    assert caller.outputs("UpdateSelfInitiatedCourse", body=body)["outcome"] == "updated"
+
+
+def gets_an_assignment(caller: Caller) -> None:
+    known = {**assigned(caller), "outcome": "unchanged"}
+    own = known["externalCourseActivityId"]
+    assert caller.outputs("GetAssignment", externalCourseActivityId=own) == known
+    assert caller.outputs("GetAssignment", id=known["id"], registrationId=known["registrationId"]) == known
+    assert caller.run("GetSelfInitiatedCourse", externalCourseActivityId=own).statuses == [404]
+
+
+def gets_a_course(caller: Caller) -> None:
+    known = {**taken(caller), "outcome": "unchanged"}
+    own = known["externalCourseActivityId"]
+    assert caller.outputs("GetSelfInitiatedCourse", externalCourseActivityId=own) == known
+
+
+def deletes(caller: Caller) -> None:
+    for known in (assigned(caller), taken(caller)):
+        own = known["externalCourseActivityId"]
+        late = caller.outputs("DeleteActivity", externalCourseActivityId=own, asOfDateTime="2024-11-01")
+        assert late["outcome"] == "superseded"
+        for outcome in ("deleted", "unchanged"):
+            assert caller.outputs("DeleteActivity", externalCourseActivityId=own)["outcome"] == outcome
+
+
 def sends_many(caller: Caller) -> None:
     """Filled in row by row, and followed until the report is complete."""
     action = caller.run("CreateBatch", body={"name": "Week 12", "activities": rows(caller, MANY)})
@@ -98,6 +163,13 @@ def sends_many(caller: Caller) -> None:
     assert httpx.URL(action.attempts[-1].url).path == followed.url.path
     assert action.outputs is not None
     caller.holds("CreateBatch", action.outputs)
+
+
+def sends_a_file(caller: Caller) -> None:
+    """As "Get file content" gives it, with what the file does not say among the options."""
+    sheet = xlsx({"List": [["User ID", "Learning content ID"], [learner(), f"content-{uuid4()}"]]})
+    report = caller.outputs("SendFile", body=sheet, name="Week 12", status="completed", type="Self initiated course")
+    assert (report["succeededCount"], report["name"]) == (1, "Week 12"), report
 
 
 def gets_the_report(caller: Caller) -> None:
@@ -154,9 +226,17 @@ def makes_a_connection(caller: Caller) -> None:
 
 
 ACTIONS: dict[str, Callable[[Caller], object]] = {
+    "UpsertAssignment": brings_an_assignment_to_a_state,
+    "UpdateAssignment": updates_an_assignment,
+    "GetAssignment": gets_an_assignment,
+    "UpsertSelfInitiatedCourse": brings_a_course_to_a_state,
+    "UpdateSelfInitiatedCourse": updates_a_course,
+    "GetSelfInitiatedCourse": gets_a_course,
+    "DeleteActivity": deletes,
     "CreateAssignment": assigns,
     "CreateSelfInitiatedCourse": records_a_course,
     "CreateBatch": sends_many,
+    "SendFile": sends_a_file,
     "GetBatch": gets_the_report,
     "GetBatchStatus": gets_the_status,
     "ListFailures": lists_failures,
@@ -170,6 +250,18 @@ ACTIONS: dict[str, Callable[[Caller], object]] = {
 @pytest.mark.parametrize("operation", ACTIONS)
 def test_the_action_does_what_it_says(caller: Caller, operation: str) -> None:
     ACTIONS[operation](caller)
+
+
+def test_a_batch_creates_changes_and_deletes(caller: Caller) -> None:
+    """With the operation that is chosen for all, and another in a row; a row has no more than it needs."""
+    kept, gone = (assigned(caller)["externalCourseActivityId"] for _ in range(2))
+    changes = [
+        {"externalCourseActivityId": kept, "status": "Completed"},
+        {"externalCourseActivityId": gone, "operation": "Delete"},
+        activity(type="Assignment", assignmentType="required", status="notStarted", operation="Create"),
+    ]
+    report = caller.outputs("CreateBatch", body={"operation": "Update", "activities": changes})
+    assert [one["outcome"] for one in report["results"]] == ["updated", "deleted", "created"]
 
 
 @pytest.mark.parametrize("folder", [KEYS, ENTRA_ID])
@@ -213,7 +305,17 @@ def test_what_is_written_wrongly_is_refused_by_the_app_in_its_own_words(caller: 
 
 
 @pytest.mark.parametrize("folder", [KEYS, ENTRA_ID])
-@pytest.mark.parametrize("operation", ["CreateAssignment", "CreateSelfInitiatedCourse", "CreateBatch"])
+@pytest.mark.parametrize(
+    "operation",
+    [
+        "CreateAssignment",
+        "CreateSelfInitiatedCourse",
+        "UpsertAssignment",
+        "UpdateAssignment",
+        "UpdateSelfInitiatedCourse",
+        "CreateBatch",
+    ],
+)
 def test_every_text_may_be_empty(connectors: dict[str, Connector], folder: str, operation: str) -> None:
     """That is what an empty column or variable gives."""
     connector = connectors[folder]

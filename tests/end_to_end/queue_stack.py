@@ -148,9 +148,13 @@ class QueueStack:
         said: Json = answer.raise_for_status().json()
         return said
 
+    def activities(self) -> list[Json]:
+        """Return what Graph has, each with what it received: what it was made from, and each update."""
+        return list(self._emulator("activities")["activities"])
+
     def created(self) -> list[Json]:
         """Return what Graph received and executed."""
-        return [one["received"] for one in self._emulator("activities")["activities"]]
+        return [one["received"] for one in self.activities()]
 
     def contents(self) -> Counter[str]:
         """Return the content of what was created, each with how often."""

@@ -51,13 +51,24 @@ class Stack:
 
     def post(self, route: str, body: object, headers: Mapping[str, str] | None = None) -> httpx.Response:
         """Send a request as a flow does: JSON, or bytes as they are."""
+        return self.send("POST", route, body, headers)
+
+    def send(self, method: str, route: str, body: object, headers: Mapping[str, str] | None = None) -> httpx.Response:
+        """Send a request with a body by any method."""
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
         self.said |= _secrets(body)
-        return plain_http.post(f"{self.host_url}/api/{route}", content=content, headers=headers, timeout=100)
+        url = f"{self.host_url}/api/{route}"
+        return plain_http.request(method, url, content=content, headers=headers, timeout=100)
 
-    def get(self, route: str) -> httpx.Response:
+    def get(self, route: str, **query: str) -> httpx.Response:
         """Read from the app."""
-        return plain_http.get(f"{self.host_url}/api/{route}", timeout=30)
+        self.said |= _secrets(query)
+        return plain_http.get(f"{self.host_url}/api/{route}", params=query, timeout=30)
+
+    def delete(self, route: str, headers: Mapping[str, str] | None = None, **query: str) -> httpx.Response:
+        """Delete something."""
+        self.said |= _secrets(query)
+        return plain_http.delete(f"{self.host_url}/api/{route}", params=query, headers=headers, timeout=100)
 
     def arm(self, *faults: Json) -> None:
         """Tell the emulator what goes wrong next."""

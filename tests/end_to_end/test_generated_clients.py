@@ -218,6 +218,21 @@ def test_both_kinds_are_created_by_the_flat_operations(client: Client, stack: Qu
     assert_created_once(stack, records)
 
 
+def test_an_activity_is_brought_to_a_state_and_changed(client: Client) -> None:
+    record = assignment(externalCourseActivityId=str(uuid4()), status="inProgress")
+    flat = {name: value for name, value in record.items() if name != "@odata.type"}
+    change = {"externalCourseActivityId": record["externalCourseActivityId"], "status": "completed"}
+    answers = [
+        client.send("upsert_assignment", "Assignment", flat),
+        client.send("update_assignment", "AssignmentChange", change),
+        client.send("upsert_assignment", "Assignment", {**flat, "status": "completed"}),
+    ]
+    assert [one.type for one in answers] == ["CreatedAssignment"] * 3
+    assert [one.content["outcome"] for one in answers] == ["created", "updated", "unchanged"]
+    answer = client.send("update_activity", "ActivityChange", {**change, "completionPercentage": 100})
+    assert (answer.type, answer.content["completionPercentage"]) == ("LearningCourseActivity", 100)
+
+
 def test_a_batch_is_followed_to_its_report(client: Client, stack: QueueStack) -> None:
     records = activities(25)
     accepted = client.send("create_batch", "Batch", {"name": "Week 12", "activities": records})

@@ -53,6 +53,7 @@ def test_the_worker_finds_exactly_the_functions_of_the_contract() -> None:
         for name, trigger in triggers.items()
     }
     assert routes == {
+        "send_file": ("httpTrigger", "batches/file", ["POST"], "FUNCTION"),
         "create_batch": ("httpTrigger", "batches", ["POST"], "FUNCTION"),
         "get_batch": ("httpTrigger", "batches/{batchId}", ["GET", "HEAD"], "ANONYMOUS"),
         "get_batch_status": ("httpTrigger", "batches/{batchId}/status", ["GET"], "ANONYMOUS"),

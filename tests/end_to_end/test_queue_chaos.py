@@ -146,16 +146,19 @@ def _no_json(made: Load, number: int) -> None:
     made.unreadable[text.encode()] = "invalidJson"
 
 
-def _send(stack: QueueStack, texts: list[str]) -> None:
+def send(stack: QueueStack, texts: list[str]) -> None:
+    """Put messages into the queue, several at a time."""
     with stack.queue() as queue, ThreadPoolExecutor(4) as senders:
         list(senders.map(queue.send_message, texts))
 
 
-def _start(stack: QueueStack, running: ExitStack) -> Child:
+def start(stack: QueueStack, running: ExitStack) -> Child:
+    """Run one more host, whose locks and leases are short."""
     return running.enter_context(stack.host(lock_seconds=LOCK_SECONDS, CLAIM_LEASE_SECONDS=LEASE_SECONDS))
 
 
-def _kill(host: Child) -> None:
+def kill(host: Child) -> None:
+    """End a host at once."""
     host.send_signal(signal.SIGKILL)
     assert host.wait(10) == 128 + signal.SIGKILL
 
@@ -178,15 +181,15 @@ def test_each_activity_is_created_exactly_once_whatever_breaks(
         )
         # Each round has messages of its own: however fast the hosts are, its faults meet something.
         *parts, rest = [sent.texts[number :: len(rounds) + 1] for number in range(len(rounds) + 1)]
-        alive = [_start(stack, running) for _ in range(hosts)]
-        for kill, faults in enumerate(rounds):
+        alive = [start(stack, running) for _ in range(hosts)]
+        for killed, faults in enumerate(rounds):
             stack.arm(*faults, SLOW)
-            _send(stack, parts[kill])
+            send(stack, parts[killed])
             # A fault of a look-up may be armed for longer: nothing is looked up at the moment.
             wait_until(lambda: not any("delaySeconds" in one for one in stack.armed()), stack.tail)
-            _kill(alive[kill % hosts])
-            alive[kill % hosts] = _start(stack, running)
-        _send(stack, rest)
+            kill(alive[killed % hosts])
+            alive[killed % hosts] = start(stack, running)
+        send(stack, rest)
         stack.wait_until_empty()
         assert_created_once(stack, sent.valid)
         _assert_explained(stack, sent)

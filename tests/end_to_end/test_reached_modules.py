@@ -31,6 +31,13 @@ def test_the_list_of_packaged_modules_is_what_the_app_reaches(
         stack.arm({"name": "disconnect-executed"})
         assert post("activities", own_example("assignment.request")).status_code == 201
         assert stack.graph_calls()[-2:] == ["create", "find"]
+        known = own_example("assignment.request")
+        graph_id = post("activities", known).json()["id"]
+        named = f"{host.url}/api/activities?externalCourseActivityId={known['externalCourseActivityId']}"
+        changed = {"id": graph_id, "completionPercentage": 30}
+        assert plain_http.request("PATCH", f"{host.url}/api/activities", json=changed, timeout=60).status_code == 200
+        assert plain_http.request("DELETE", named, timeout=60).status_code == 200
+        assert stack.graph_calls()[-3:] == ["get", "update", "delete"]
         stack.arm({"name": "learner-not-licensed"})
         assert post("activities", own_example("assignment.request")).status_code == 422
         several = {"activities": [own_example("assignment.request"), own_example("self-initiated.request")]}

@@ -399,7 +399,8 @@ class TestChanging:
         await held(subject.ledger, newer)
         subject.expire()
         (claim,) = await held(subject.ledger, change(request_, minutes=5, completionPercentage=50), left_behind=True)
-        assert claim.left_as_of == newer.true_at
+        assert claim.left is not None
+        assert claim.left.as_of == newer.true_at
 
     async def test_an_older_change_is_told_the_newer_state(self, ledger: Ledger, request_: ActivityRequest) -> None:
         await settle(ledger, await held(ledger, request_), first := stored(request_))

@@ -6,7 +6,6 @@ Held to the same contracts as the real ones by ``test_gateway_contract`` and ``t
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
@@ -14,7 +13,7 @@ from activities.contract.activity import ActivityRequest, Operation, StoredActiv
 from activities.contract.models import Defaults, Json
 from activities.contract.validation import parse_activity
 from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
-from activities.execution.decisions import LONG_AGO, Done, Known, advances, plan
+from activities.execution.decisions import Done, Known, advances, meant, plan
 from activities.execution.gateway import ExternalKey, Write
 from activities.execution.ledger import Claim, Released
 from activities.execution.sameness import KIND, kind_of
@@ -260,7 +259,7 @@ class _Row:
     etag: str
     known: Known | None = None
     lease_until: float | None = None
-    claimed_as_of: datetime = LONG_AGO
+    claimed: Known | None = None
 
 
 @dataclass
@@ -322,7 +321,7 @@ class FakeLedger:
             if remaining > 0:
                 message = "Somebody else is at it."
                 return TransientError(ErrorCode.CREATE_IN_PROGRESS, message, retry_after_seconds=min(remaining, 5.0))
-            claim.left_behind, claim.left_as_of = True, row.claimed_as_of
+            claim.left = row.claimed
         elif row.known is not None:
             end = plan(request, row.known)
             if isinstance(end, Done) and advances(end, row.known):
@@ -331,7 +330,8 @@ class FakeLedger:
                 return row.known
         claim.known = row.known
         lease_until = self.time.seconds + self.lease_seconds
-        self._write(claim, replace(row, lease_until=lease_until, claimed_as_of=request.true_at))
+        claimed = meant(request, claim.known, claim.left)
+        self._write(claim, replace(row, lease_until=lease_until, claimed=claimed))
         return claim
 
     def _settle(self, claim: Claim, end: Known | Released) -> None:

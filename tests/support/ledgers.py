@@ -1,4 +1,4 @@
-"""The two ledgers that are held to one contract: ``FakeLedger``, and the real one (azure-data-tables) on Azurite."""
+"""The ledgers that are held to one contract: ``FakeLedger``, and the real one on Azurite and on a table in memory."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -19,8 +19,9 @@ from activities.storage.ledger import TABLE, TableLedger
 from activities.storage.tables import Table
 from local.environment import storage_connection_string
 from tests.support.fakes import FakeLedger, FakeTime, activity_request
+from tests.support.memory_table import MemoryTable, Rows
 
-LEDGERS = ["FakeLedger", "TableLedger"]
+LEDGERS = ["FakeLedger", "TableLedger in memory", "TableLedger"]
 LEASE_SECONDS = 60.0
 
 type End = Claim | Known | ActivityError
@@ -45,8 +46,11 @@ async def subject_for(request: pytest.FixtureRequest) -> AsyncIterator[Subject]:
     if request.param == "FakeLedger":
         yield Subject(FakeLedger(time, LEASE_SECONDS), time)
         return
-    storage = Storage(storage_connection_string(*request.getfixturevalue("storage_ports")))
-    table = Table(storage, TABLE, credential=None)
+    if request.param == "TableLedger in memory":
+        table: Table = MemoryTable(Rows())
+    else:
+        storage = Storage(storage_connection_string(*request.getfixturevalue("storage_ports")))
+        table = Table(storage, TABLE, credential=None)
     begin = datetime.now(UTC)
     ledger = TableLedger(
         table, key=app_key, lease_seconds=LEASE_SECONDS, now=lambda: begin + timedelta(seconds=time.seconds)

@@ -152,6 +152,7 @@ class TestWhatTheyMay:
             ),
             "delete_activity",
             "create_batch",
+            "send_file",
             "delete_batch",
         }
         assert {name for name in ROLES if ROLES[name] == {Role.MANAGE}} == {

@@ -18,7 +18,6 @@ from activities.batches.files.headings import (
     STATUS,
     key,
 )
-from activities.contract.validation import EXTERNAL_ID
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +81,6 @@ EXPORTS = (
             ASSIGNED: ("Transcript Assigned Date", "Transcript Registration Date"),
             DUE: ("Transcript Due Date",),
             COMPLETED: ("Transcript Completed Date",),
-            EXTERNAL_ID: ("Transcript ID", "Transcript Registration Number"),
         },
         prefixes=("Transcript - ", "User - ", "Training - "),
     ),
@@ -94,7 +92,6 @@ EXPORTS = (
             CONTENT_EXTERNAL_ID: ("CPNT_ID",),
             STATUS: ("CMPL_STAT_ID",),
             DUE: ("REQ_DTE",),
-            ASSIGNED: ("ASSGN_DTE",),
             COMPLETED: ("COMPL_DTE",),
         },
         zone_columns={COMPLETED: "COMPL_DTE_TIMEZONE"},

@@ -119,7 +119,7 @@ def _resent(said: dict[str, Any], number: int, problems: list[Problem]) -> Resen
     if batch_id or place or token:
         message = (
             f"Row {number}: {' and '.join(names_of_ours)} say which failed row this one corrects, but they are not "
-            "as they were in the downloaded file: copy all three from there, or clear all three to send it as a new row."
+            "as they were in the downloaded file: copy all three from there, or clear all three to send a new row."
         )
         problems.append(Problem(INVALID, message, columns.BATCH_ID))
     return None
