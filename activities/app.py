@@ -15,6 +15,7 @@ from activities import telemetry
 from activities.contract.models import Defaults
 from activities.execution.gateway import GraphGateway
 from activities.graph.client import MicrosoftGraph
+from activities.graph.permissions import NEEDED_FOR
 from activities.graph.throttling import ThrottledGraph
 from activities.health import Health, Reachable
 from activities.identity import PatientCredential, managed_identity
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from activities.batches.store import BatchStore
     from activities.batches.worker import BatchWorker
     from activities.execution.ledger import Ledger
+    from activities.execution.tenant.checks import TenantChecks
+    from activities.execution.tenant.namesakes import OpenDirectory
     from activities.queueing.failures import Failures
     from activities.queueing.messages import Delivery
     from activities.queueing.worker import QueueWorker
@@ -45,6 +48,7 @@ class Store:
     batch_worker: "BatchWorker"
     batch_acceptor: "BatchAcceptor"
     retention: "Retention"
+    tenant_checks: "TenantChecks"
     retention_days: int = 30
     closing: tuple[Callable[[], Awaitable[None]], ...] = ()
 
@@ -54,7 +58,13 @@ class Store:
             await close()
 
 
-def open_store(settings: Settings, defaults: Defaults, graph: GraphGateway, credential: PatientCredential) -> Store:
+def open_store(
+    settings: Settings,
+    defaults: Defaults,
+    graph: GraphGateway,
+    credential: PatientCredential,
+    directory: "OpenDirectory",
+) -> Store:
     """Return the store in the settings' storage account.
 
     Args:
@@ -62,6 +72,7 @@ def open_store(settings: Settings, defaults: Defaults, graph: GraphGateway, cred
         defaults: What the settings say about requests.
         graph: The way to Graph of those who work off queues.
         credential: The identity's at Graph; it serves the store, too, if both have the same.
+        directory: Opens what finds people and courses.
 
     Raises:
         TransientError: ``storageUnavailable``: no storage account is set.
@@ -73,6 +84,7 @@ def open_store(settings: Settings, defaults: Defaults, graph: GraphGateway, cred
     from activities.batches.store import BatchStore
     from activities.batches.worker import BatchWorker
     from activities.execution.patience import PATIENCE
+    from activities.execution.tenant.checks import TenantChecks
     from activities.queueing.failure_retention import FailureRetention
     from activities.queueing.failures import Failures
     from activities.queueing.result_queue import RESULTS_KEPT_FOR, ResultQueue
@@ -86,6 +98,7 @@ def open_store(settings: Settings, defaults: Defaults, graph: GraphGateway, cred
     from activities.storage.queues import Queue
     from activities.storage.retention import Keeper, Retention
     from activities.storage.tables import Table
+    from activities.storage.tenant_checks_kept import KeptTenantChecks
 
     storage = settings.storage
     if storage is None:
@@ -127,6 +140,7 @@ def open_store(settings: Settings, defaults: Defaults, graph: GraphGateway, cred
         batch_worker,
         BatchAcceptor(batches, batch_worker),
         Retention(keepers, learner_key),
+        TenantChecks(graph, directory, KeptTenantChecks(table), batch_queue.put, NEEDED_FOR),
         settings.retention_days,
         closing=(*(one.close for one in opened), *((own_credential.close,) if own_credential else ())),
     )
@@ -161,16 +175,25 @@ class App:
         await self.store.worker.handle(delivery)
 
     async def create_from_batches(self, delivery: "Delivery") -> None:
-        """Do what a message of the batch queue says. Raises what ``BatchWorker.handle`` raises."""
-        await self.store.batch_worker.handle(delivery)
+        """Do what a message of the batch queue says. Raises what ``BatchWorker.handle`` and ``carry_out`` raise."""
+        from activities.execution.tenant.subject import Order
+
+        if order := Order.decode(delivery.body):
+            await self.store.tenant_checks.carry_out(order)
+        else:
+            await self.store.batch_worker.handle(delivery)
 
     async def delete_expired(self) -> None:
-        """Delete what names people and whose time is over.
+        """Delete what names people and whose time is over, and what a tenant check has left.
 
         Raises:
             TransientError: ``storageUnavailable``; the next run goes on.
         """
-        await self.store.retention.expire(datetime.now(UTC) - timedelta(days=self.store.retention_days))
+        before = datetime.now(UTC) - timedelta(days=self.store.retention_days)
+        try:
+            await self.store.retention.expire(before)
+        finally:
+            await self.store.tenant_checks.tidy_up(before)
 
     async def close(self) -> None:
         """Close every connection."""
@@ -212,10 +235,10 @@ def build() -> App:
     app = App(
         defaults,
         graph,
-        Health(graph, ledger, queue),
+        Health(graph, ledger, queue, last_check=lambda: app.store.tenant_checks.last_result()),  # noqa: PLW0108 (no app yet)
         sign_in=settings.sign_in,
         public_base_url=settings.public_base_url or "",
         remembered=timedelta(days=settings.retention_days),
-        open_store=lambda: open_store(settings, defaults, graph, microsoft_graph.credential),
+        open_store=lambda: open_store(settings, defaults, graph, microsoft_graph.credential, microsoft_graph.directory),
     )
     return app

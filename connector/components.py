@@ -5,7 +5,7 @@ from activities.contract.kinds import ODATA_TYPE, TYPE
 from activities.errors import ErrorCode
 from activities.graph.permissions import NEEDED_FOR, OPTIONAL_FOR
 from activities.web.http import LARGEST_PAGE
-from connector import activity_schemas, batch_schemas, erasure, publisher, schemas, selections
+from connector import activity_schemas, batch_schemas, erasure, publisher, schemas, selections, tenant_schemas
 from connector.schemas import Schema, flag, listing, number, record, ref, text
 
 _APP = f"https://{publisher.PLACEHOLDER_HOST}{publisher.BASE_PATH}"
@@ -49,6 +49,9 @@ def by_name() -> dict[str, Schema]:
         "Discarded": selections.discarded(),
         "LearnerSelection": erasure.selection(),
         "ErasedLearner": erasure.answer(),
+        "TenantCheckOrder": tenant_schemas.order(),
+        "TenantCheck": tenant_schemas.result(),
+        "TenantCheckProgress": tenant_schemas.progress(),
         "Health": _health(),
         "Error": _error(),
         "ApiDescription": _description(),
@@ -209,6 +212,7 @@ def _health() -> Schema:
             "For who names people or courses otherwise than by their ids; empty where the token does not tell.",
             optional,
         ),
+        "tenantCheck": tenant_schemas.told_by_health(),
         "error": _reason(),
     }
     always = ("status", "checkedAt", "missingPermissions", "optionalPermissions")

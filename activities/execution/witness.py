@@ -23,26 +23,16 @@ class Seen:
     in_batch: bool = False
 
 
-_watching: ContextVar[list[Seen] | None] = ContextVar("watching", default=None)
+# What has been seen so far; None where nobody watches.
+SEEN: ContextVar[list[Seen] | None] = ContextVar("seen", default=None)
 
 
 @contextmanager
 def watching() -> Iterator[list[Seen]]:
     """Collect the answers to all that is asked inside the block."""
     seen: list[Seen] = []
-    token = _watching.set(seen)
+    token = SEEN.set(seen)
     try:
         yield seen
     finally:
-        _watching.reset(token)
-
-
-def watched() -> bool:
-    """Tell whether anybody watches."""
-    return _watching.get() is not None
-
-
-def note(seen: Seen) -> None:
-    """Show an answer to whoever watches."""
-    if (seen_before := _watching.get()) is not None:
-        seen_before.append(seen)
+        SEEN.reset(token)

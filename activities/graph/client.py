@@ -27,8 +27,8 @@ from kiota_abstractions.request_information import RequestInformation
 from activities import telemetry
 from activities.contract.activity import Operation, StoredActivity
 from activities.errors import ActivityError
-from activities.execution import witness
 from activities.execution.gateway import ExternalKey, Write
+from activities.execution.witness import SEEN, Seen
 from activities.graph import existing, permissions, translation
 from activities.graph.batching import Batching, Part
 from activities.graph.sdk import (
@@ -106,7 +106,8 @@ class MicrosoftGraph:
         token = (await self.credential.get_token(SCOPE)).token
         if token == self._adapter.refused_token:
             token = await self._adapter.another_token({}, token)
-        witness.note(witness.Seen("token", HTTPStatus.OK, words=permissions.whose(token)))
+        if (seen := SEEN.get()) is not None:
+            seen.append(Seen("token", HTTPStatus.OK, words=permissions.whose(token)))
         return permissions.granted(token)
 
     def directory(self) -> "Directory":
@@ -213,9 +214,10 @@ def _configuration() -> RequestConfiguration[QueryParameters]:
 
 
 def _show(operation: str, answer: Answer | ActivityError | None) -> None:
-    if isinstance(answer, Answer) and witness.watched():
+    """Show an answer to whoever watches."""
+    if isinstance(answer, Answer) and (seen := SEEN.get()) is not None:
         code, words = translation.said_in(answer.body) if not answer.succeeded else ("", "")
-        witness.note(witness.Seen(operation, answer.status, code, words, answer.in_batch))
+        seen.append(Seen(operation, answer.status, code, words, answer.in_batch))
 
 
 def _refuses_token(answer: Answer | ActivityError | None) -> bool:

@@ -25,6 +25,7 @@ from activities.queueing.messages import Delivery, decode
 from activities.queueing.put_back import Record
 from activities.queueing.result_queue import RESULTS_KEPT_FOR, Answer, ResultQueue, encode
 from activities.settings import Settings
+from tests.support.directories import FakeDirectory
 from tests.support.fakes import FakeGraph, Fault
 from tests.support.queue_fakes import BEGIN, FakeQueue
 from tests.support.queue_stage import COURSE, SECRET, SET_ASIDE, Stage, delivery, error_of
@@ -235,7 +236,7 @@ class TestHoldingNothingUp:
     @pytest.mark.parametrize("wanted", [True, False])
     async def test_the_setting_decides(self, *, wanted: bool) -> None:
         chosen = Settings(storage_connection_string="UseDevelopmentStorage=true", queue_results=wanted)
-        opened = app.open_store(chosen, Defaults(), FakeGraph(), managed_identity(None))
+        opened = app.open_store(chosen, Defaults(), FakeGraph(), managed_identity(None), FakeDirectory)
         assert isinstance(opened.worker.results, ResultQueue) is wanted
         await opened.close()
 

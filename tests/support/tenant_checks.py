@@ -1,4 +1,4 @@
-"""A tenant check over the real gateway and the emulated Graph, its memory a fake that is held to the real one's contract."""
+"""A tenant check over the real gateway and the emulated Graph, with a memory that is a fake."""
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime

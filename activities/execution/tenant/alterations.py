@@ -3,7 +3,7 @@
 from activities.contract.activity import StoredActivity
 from activities.contract.models import Json
 from activities.errors import ActivityError, ErrorCode
-from activities.execution.tenant import bodies
+from activities.execution.tenant import trial_bodies
 from activities.execution.tenant.assumptions import Name
 from activities.execution.tenant.creations import Made
 from activities.execution.tenant.findings import Finding
@@ -15,7 +15,7 @@ _NO_CONTENT = 204
 
 async def update(specimens: Specimens, made: Made, wording: Wording) -> list[Finding]:
     """Update an activity: as the app does, with null, and with what no update changes."""
-    tried = await specimens.update(made.graph_id, bodies.update(made.body, percentage=50))
+    tried = await specimens.update(made.graph_id, trial_bodies.update(made.body, percentage=50))
     done = isinstance(tried.end, StoredActivity)
     nothing = done and (tried.answer is None or tried.answer.status == _NO_CONTENT)
     findings = [
@@ -25,14 +25,14 @@ async def update(specimens: Specimens, made: Made, wording: Wording) -> list[Fin
     ]
     if not done:
         return findings
-    emptied = bodies.clearable(made.body)
-    body = bodies.update(made.body, percentage=60) | dict.fromkeys(emptied)
+    emptied = trial_bodies.clearable(made.body)
+    body = trial_bodies.update(made.body, percentage=60) | dict.fromkeys(emptied)
     tried, now = await _changed(specimens, made, body)
     kept = [name for name in emptied if now and now.get(name) is not None]
     words = f"Still there: {', '.join(kept)}." if kept else ""
     findings.append(_found_out(Name.NULL_CLEARS, tried, now, words, wording))
-    tried, now = await _changed(specimens, made, bodies.whole_update(made.body, percentage=70))
-    applied = bodies.fixed(made.body, now) if now else []
+    tried, now = await _changed(specimens, made, trial_bodies.whole_update(made.body, percentage=70))
+    applied = trial_bodies.fixed(made.body, now) if now else []
     words = f"Changed nevertheless: {', '.join(applied)}." if applied else ""
     return [*findings, _found_out(Name.FIXED_PROPERTIES_IGNORED, tried, now, words, wording)]
 

@@ -2,7 +2,7 @@
 
 from activities.contract.models import Json
 from activities.errors import ErrorCode, PermanentError, TransientError
-from activities.execution.tenant import bodies
+from activities.execution.tenant import trial_bodies
 from activities.execution.tenant.assumptions import Name
 from activities.execution.tenant.findings import Finding
 from activities.execution.tenant.specimens import Specimens, external_id
@@ -14,7 +14,7 @@ async def refusals(specimens: Specimens, body: Json, subject: Subject, wording: 
     """Create what has to be refused: each case for which the subject has an id."""
     unlicensed, foreign = subject.unlicensed_learner_user_id, subject.foreign_learning_content_id
     cases = (
-        (Name.UNKNOWN_LEARNER_REFUSED, {"learnerUserId": bodies.NOBODY}, None, ""),
+        (Name.UNKNOWN_LEARNER_REFUSED, {"learnerUserId": trial_bodies.NOBODY}, None, ""),
         (
             Name.UNLICENSED_LEARNER_REFUSED,
             {"learnerUserId": unlicensed},

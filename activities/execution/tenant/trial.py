@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from activities.errors import TransientError
 from activities.execution import witness
 from activities.execution.gateway import GraphGateway
-from activities.execution.tenant import alterations, bodies, creations, namesakes, rejections
+from activities.execution.tenant import alterations, creations, namesakes, rejections, trial_bodies
 from activities.execution.tenant.assumptions import ASSUMPTIONS, Name
 from activities.execution.tenant.findings import Finding
 from activities.execution.tenant.specimens import Specimens, external_id
@@ -50,7 +50,7 @@ class Trial:
     async def _try_activities(self, content_id: str) -> None:
         specimens, wording = self.specimens, Wording(self.subject)
         tried, made = [], []
-        for number, body_of in enumerate((bodies.assignment, bodies.course), start=1):
+        for number, body_of in enumerate((trial_bodies.assignment, trial_bodies.course), start=1):
             body = body_of(self.subject, content_id, external_id(specimens.run_id, number))
             one, end = await creations.make(specimens, body)
             tried.append(end)

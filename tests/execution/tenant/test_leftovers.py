@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from activities.contract.activity import StoredActivity
-from activities.errors import ActivityError, TransientError
+from activities.errors import TransientError
 from activities.execution.gateway import ExternalKey, Write
 from activities.execution.tenant.assumptions import ASSUMPTIONS
 from activities.execution.tenant.checks import ALIVE, SHOWN_BY
@@ -31,7 +30,7 @@ class Mortal:
     executes_last: bool
     requests: int = field(default=0, init=False)
 
-    async def write(self, writes: Sequence[Write], *, timeout_seconds: float) -> list[StoredActivity | ActivityError]:
+    async def write(self, writes: Sequence[Write], *, timeout_seconds: float) -> Any:
         """Send writes. See ``GraphGateway``."""
         return await self._step(lambda: self.graph.write(writes, timeout_seconds=timeout_seconds))
 
