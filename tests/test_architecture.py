@@ -109,6 +109,11 @@ PURE = {
     "execution.gateway",
     "execution.ledger",
     "execution.sameness",
+    "execution.tenant.assumptions",
+    "execution.tenant.findings",
+    "execution.tenant.subject",
+    "execution.tenant.trial_bodies",
+    "execution.tenant.wording",
     "graph.delays",
     "execution.unresolved",
     "graph.contents",
@@ -128,6 +133,7 @@ PURE = {
     "web.page.page_failures",
     "web.page.render",
     "web.page.spoken",
+    "web.page.tenant_page",
 }
 # The standard library's ways to the outside, and to the time.
 IMPURE = {

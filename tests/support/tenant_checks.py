@@ -43,7 +43,8 @@ class FakeCheckMemory:
 
     async def advance(self, running: Running) -> None:
         """Remember how far it is. See ``CheckMemory``."""
-        self.running = running
+        if self.running is not None:
+            self.running = running
         self.told.append(running.done)
 
     async def end(self, checked: Checked) -> None:
