@@ -42,6 +42,8 @@ def test_the_list_of_packaged_modules_is_what_the_app_reaches(
         assert post("activities", own_example("assignment.request")).status_code == 422
         several = {"activities": [own_example("assignment.request"), own_example("self-initiated.request")]}
         assert post("batches", several).status_code == 200
+        check = {name: known[name] for name in ("learnerUserId", "learningContentId")}
+        assert post("tenant-check?wait=true", check).status_code == 200
     if pytestconfig.getoption("write_reached"):
         write_reached_modules(reached)
     assert reached == reached_modules(), "Has graph.py changed? `make reached` writes the list again."
