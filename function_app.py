@@ -178,6 +178,31 @@ async def delete_batch(req: func.HttpRequest, context: func.Context) -> func.Htt
     return await _answer(req, context, batches.delete_batch)
 
 
+@app.route("tenant-check", methods=["POST"])
+async def check_tenant(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    """Try everything that is assumed about Microsoft Graph."""
+    from activities.web import tenant_check
+
+    return await _answer(req, context, tenant_check.check_tenant)
+
+
+# Anonymous: the page holds nothing, and a browser has no key to ask for it with.
+@app.route("tenant-check", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+async def open_tenant_check(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    """Show people the page."""
+    from activities.web import tenant_check
+
+    return await _answer(req, context, tenant_check.open_tenant_check)
+
+
+@app.route("tenant-check/last", methods=["GET"])
+async def get_tenant_check(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    """Tell how far the check is, or the last result."""
+    from activities.web import tenant_check
+
+    return await _answer(req, context, tenant_check.get_tenant_check)
+
+
 # As bytes: of a text, the host would let the body's properties hide the message's own id and times.
 @app.queue_trigger(
     arg_name="msg", queue_name="%ACTIVITY_QUEUE%", connection="AzureWebJobsStorage", data_type=func.DataType.BINARY

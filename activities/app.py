@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from activities import telemetry
 from activities.contract.models import Defaults
 from activities.execution.gateway import GraphGateway
-from activities.graph.client import MicrosoftGraph
-from activities.graph.throttling import ThrottledGraph
+from activities.graph.opening import open_graph
+from activities.graph.permissions import NEEDED_FOR
 from activities.health import Health, Reachable
 from activities.identity.managed_identity import PatientCredential, managed_identity
 from activities.settings import Settings, SignIn, superseded
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from activities.batches.store import BatchStore
     from activities.batches.worker import BatchWorker
     from activities.execution.ledger import Ledger
+    from activities.execution.tenant.checks import TenantChecks
     from activities.queueing.failures import Failures
     from activities.queueing.messages import Delivery
     from activities.queueing.worker import QueueWorker
@@ -45,6 +46,7 @@ class Store:
     batch_worker: "BatchWorker"
     batch_acceptor: "BatchAcceptor"
     retention: "Retention"
+    tenant_checks: "TenantChecks"
     retention_days: int = 30
     closing: tuple[Callable[[], Awaitable[None]], ...] = ()
 
@@ -52,24 +54,6 @@ class Store:
         """Close every connection."""
         for close in self.closing:
             await close()
-
-
-def open_graph(settings: Settings) -> tuple[GraphGateway, PatientCredential]:
-    """Return the way to Graph, as the managed identity or as an application, and the managed identity's credential."""
-    base_url, application = settings.graph_base_url, settings.application
-    if application is None:
-        microsoft_graph = MicrosoftGraph(base_url=base_url, client_id=settings.azure_client_id)
-        return ThrottledGraph(microsoft_graph), microsoft_graph.credential
-    from activities.graph.tenants import open_tenants
-
-    identity = managed_identity(settings.azure_client_id)
-    tenants = open_tenants(
-        application,
-        identity,
-        lambda credential: ThrottledGraph(MicrosoftGraph(base_url=base_url, credential=credential)),
-        default_registration_id=settings.learning_provider_id or "",
-    )
-    return tenants, identity
 
 
 def open_store(settings: Settings, defaults: Defaults, graph: GraphGateway, credential: PatientCredential) -> Store:
@@ -91,6 +75,7 @@ def open_store(settings: Settings, defaults: Defaults, graph: GraphGateway, cred
     from activities.batches.store import BatchStore
     from activities.batches.worker import BatchWorker
     from activities.execution.patience import PATIENCE
+    from activities.execution.tenant.checks import TenantChecks
     from activities.queueing.failure_retention import FailureRetention
     from activities.queueing.failures import Failures
     from activities.queueing.result_queue import RESULTS_KEPT_FOR, ResultQueue
@@ -104,6 +89,7 @@ def open_store(settings: Settings, defaults: Defaults, graph: GraphGateway, cred
     from activities.storage.queues import Queue
     from activities.storage.retention import Keeper, Retention
     from activities.storage.tables import Table
+    from activities.storage.tenant_checks_kept import KeptTenantChecks
 
     storage = settings.storage
     if storage is None:
@@ -145,6 +131,7 @@ def open_store(settings: Settings, defaults: Defaults, graph: GraphGateway, cred
         batch_worker,
         BatchAcceptor(batches, batch_worker),
         Retention(keepers, learner_key),
+        TenantChecks(graph, lambda: graph.names.directory, KeptTenantChecks(table), batch_queue.put, NEEDED_FOR),
         settings.retention_days,
         closing=(*(one.close for one in opened), *((own_credential.close,) if own_credential else ())),
     )
@@ -179,16 +166,25 @@ class App:
         await self.store.worker.handle(delivery)
 
     async def create_from_batches(self, delivery: "Delivery") -> None:
-        """Do what a message of the batch queue says. Raises what ``BatchWorker.handle`` raises."""
-        await self.store.batch_worker.handle(delivery)
+        """Do what a message of the batch queue says. Raises what ``BatchWorker.handle`` and ``carry_out`` raise."""
+        from activities.execution.tenant.subject import Order
+
+        if order := Order.decode(delivery.body):
+            await self.store.tenant_checks.carry_out(order)
+        else:
+            await self.store.batch_worker.handle(delivery)
 
     async def delete_expired(self) -> None:
-        """Delete what names people and whose time is over.
+        """Delete what names people and whose time is over, and what a tenant check has left.
 
         Raises:
             TransientError: ``storageUnavailable``; the next run goes on.
         """
-        await self.store.retention.expire(datetime.now(UTC) - timedelta(days=self.store.retention_days))
+        before = datetime.now(UTC) - timedelta(days=self.store.retention_days)
+        try:
+            await self.store.retention.expire(before)
+        finally:
+            await self.store.tenant_checks.tidy_up(before)
 
     async def close(self) -> None:
         """Close every connection."""
@@ -229,7 +225,7 @@ def build() -> App:
     app = App(
         defaults,
         graph,
-        Health(graph, ledger, queue),
+        Health(graph, ledger, queue, last_check=lambda: app.store.tenant_checks.last_result()),  # noqa: PLW0108 (no app yet)
         sign_in=settings.sign_in,
         public_base_url=settings.public_base_url or "",
         remembered=timedelta(days=settings.retention_days),

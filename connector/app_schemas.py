@@ -2,6 +2,7 @@
 
 from activities.errors import ErrorCode
 from activities.graph.permissions import NEEDED_FOR, OPTIONAL_FOR
+from connector import tenant_schemas
 from connector.schemas import Schema, flag, listing, record, text
 
 _MOMENT = "2026-11-22T17:02:00+00:00"
@@ -29,6 +30,7 @@ def health() -> Schema:
             "For who names people or courses otherwise than by their ids; empty where the token does not tell.",
             optional,
         ),
+        "tenantCheck": tenant_schemas.told_by_health(),
         "error": _reason(),
     }
     always = ("status", "checkedAt", "missingPermissions", "optionalPermissions")

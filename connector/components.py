@@ -12,6 +12,7 @@ from connector import (
     publisher,
     schemas,
     selections,
+    tenant_schemas,
 )
 from connector.schemas import Schema, flag, listing, number, record, ref, text
 
@@ -57,6 +58,9 @@ def by_name() -> dict[str, Schema]:
         "LearnerSelection": erasure.selection(),
         "ErasedLearner": erasure.answer(),
         "LearningContents": course_list.answer(),
+        "TenantCheckOrder": tenant_schemas.order(),
+        "TenantCheck": tenant_schemas.result(),
+        "TenantCheckProgress": tenant_schemas.progress(),
         "Health": app_schemas.health(),
         "Error": app_schemas.error(),
         "ApiDescription": app_schemas.description(),

@@ -13,6 +13,9 @@ from activities.contract.validation import ALTERNATIVES, parse_activity
 from activities.errors import ActivityError, ErrorCode, PermanentError, TransientError
 from activities.execution.decisions import Done
 from activities.execution.result import Result
+from activities.execution.tenant.assumptions import Name
+from activities.execution.tenant.checks import Running
+from activities.execution.tenant.findings import Checked, Finding, in_order
 from activities.health import Report
 from activities.queueing.messages import Failure
 from activities.queueing.put_back import Record
@@ -27,6 +30,7 @@ _NOW = datetime(2026, 11, 22, 17, 2, tzinfo=UTC)
 _REQUEST = http.Request(request_id="5a4d0f6e-5f4f-4f7a-9f53-0d1a3f6f2c11")
 _URL = f"https://{publisher.PLACEHOLDER_HOST}{publisher.BASE_PATH}"
 _ID = "749c8786-99bb-4b3b-8d5d-586428f6aaa3"
+_COURSE = "57baf9dc-e020-11ec-9d64-0242ac120002"
 _COMPLETED = {
     "externalCourseActivityId": "safety-2026-0042",
     "status": "completed",
@@ -34,6 +38,7 @@ _COMPLETED = {
     "completedDateTime": "2024-11-22T17:02:00Z",
     "asOfDateTime": "2024-11-22T17:02:00Z",
 }
+_FOUND = {Name.BATCH_ACCEPTED: Finding(Name.BATCH_ACCEPTED, "400 notSupported.", holds=False)}
 _SAMPLE_NAMES = {"assignment": "An assignment", "self-initiated": "A self-initiated course"}
 
 
@@ -59,6 +64,9 @@ def of_requests() -> dict[str, Examples]:
             "code": {"summary": "Those with an error code", "value": {"code": "contentNotOwnedByProvider"}},
             "ids": {"summary": "Single failures", "value": {"ids": ["5db4f7926ca010edbf92504b390fe31b"]}},
         },
+        "TenantCheckOrder": _one(
+            {"learnerUserId": "7ba2228a-e020-11ec-9d64-0242ac120002", "learningContentId": _COURSE}
+        ),
         "LearnerSelection": {
             "id": {"summary": "By object ID", "value": {"learnerUserId": "7ba2228a-e020-11ec-9d64-0242ac120002"}},
             "address": {"summary": "By address", "value": {"learnerUserId": "ann@contoso.com"}},
@@ -92,6 +100,8 @@ def of_answers() -> dict[str, Examples]:
             {"batchCount": 3, "failureCount": 1, "queueCount": 1, "ledgerCount": 12, "moreToErase": False}
         ),
         "Discarded": _one({"discardedCount": 12, "moreToDiscard": False}),
+        "TenantCheck": _one(Checked(_NOW, in_order(_FOUND, why_not="Not tried.")).to_json()),
+        "TenantCheckProgress": _one(Running("4f1c9a7b", _NOW, _NOW, done=7).to_json()),
         "Health": _one(_body(answers.encode_health(Report(_NOW), _REQUEST))),
         "ApiDescription": _one(
             {"openapi": "3.1.0", "info": {"title": publisher.TITLE, "version": publisher.version()}}

@@ -133,8 +133,9 @@ def _responses(operation: Operation, route: Route) -> Schema:
     responses: Schema = {}
     for status, answer in operation.answers.items():
         good = status < HTTPStatus.BAD_REQUEST
-        said = _examples(answer.schema, status)
-        content: Schema = {JSON: {"schema": ref(answer.schema), "examples": said}}
+        content: Schema = {}
+        if answer.schema:
+            content[JSON] = {"schema": ref(answer.schema), "examples": _examples(answer.schema, status)}
         for media_type, words in answer.others.items():
             content[media_type] = _as_text(words)
         headers = answer.headers if good else ("x-ms-error-code", "Retry-After")
@@ -160,7 +161,7 @@ def _as_text(words: str) -> Schema:
 
 def _examples(component: str, status: int) -> Schema:
     match status:
-        case HTTPStatus.ACCEPTED:
+        case HTTPStatus.ACCEPTED if component == "BatchReport":
             return examples.running()
         case HTTPStatus.SERVICE_UNAVAILABLE:
             return examples.unhealthy()

@@ -19,7 +19,7 @@ class Answer:
 
     Args:
         description: When it is given.
-        schema: The component that stands in the body as JSON.
+        schema: The component that stands in the body as JSON; "" where there is no JSON.
         others: Further media types that a caller can ask for, with what comes then.
         headers: Which headers it has beside those of every answer.
     """

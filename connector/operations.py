@@ -176,6 +176,48 @@ OPERATIONS = (
         codes=(*OF_A_BODY, *OF_A_CALLER, *OF_THE_APP, *OF_STORAGE),
     ),
     Operation(
+        function="check_tenant",
+        id="CheckTenant",
+        visibility=None,
+        tag="App",
+        summary="Check the tenant",
+        description="Tries everything that the app takes for granted about Microsoft Graph, on activities that it "
+        "makes for a test person and takes away again, and says what holds.",
+        more="It goes on in the background, and its result is where Location says; with wait=true the answer is the "
+        "result. One check is made at a time: whoever asks meanwhile is told how far that one is.",
+        parameters=(parameters.WAIT,),
+        body="TenantCheckOrder",
+        answers={
+            200: Answer("The result.", "TenantCheck"),
+            202: Answer("The check is under way.", "TenantCheckProgress", headers=("Location", "Retry-After")),
+        },
+        codes=(*OF_A_BODY, *OF_A_CALLER, *OF_THE_APP, *OF_STORAGE, ErrorCode.CREATE_IN_PROGRESS),
+    ),
+    Operation(
+        function="open_tenant_check",
+        id="OpenTenantCheck",
+        visibility=None,
+        tag="App",
+        summary="Open the page of the tenant check",
+        description="Answers with a page on which a person checks the tenant. It needs no key; what it does needs it.",
+        answers={200: Answer("The page.", "", {HTML: "A page with the fields, the progress and the result."})},
+        codes=OF_THE_APP,
+    ),
+    Operation(
+        function="get_tenant_check",
+        id="GetTenantCheck",
+        visibility=None,
+        tag="App",
+        summary="Get the last tenant check",
+        description="Says how far the tenant check is that is under way, or what the last one found. It is kept for "
+        "30 days.",
+        answers={
+            200: Answer("The result.", "TenantCheck"),
+            202: Answer("The check is under way.", "TenantCheckProgress", headers=("Location", "Retry-After")),
+        },
+        codes=(ErrorCode.NOT_FOUND, *OF_A_CALLER, *OF_THE_APP, *OF_STORAGE),
+    ),
+    Operation(
         function="get_health",
         id="GetHealth",
         visibility=None,

@@ -159,3 +159,9 @@ TOP = Parameter(
 AFTER_FAILURE = Parameter(
     "after", "query", text("After", "Where the page begins; the next link has it.", "at-098205000000000-5db4f7926ca0")
 )
+WAIT = Parameter(
+    "wait",
+    "query",
+    flag("Wait", "Whether the answer is the result, after about a minute.", example=True),
+    in_connector=False,
+)

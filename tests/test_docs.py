@@ -17,16 +17,18 @@ from activities.contract.validation import parse_activity
 from activities.errors import ErrorCode
 from activities.execution.patience import PATIENCE
 from activities.execution.result import Result
+from activities.execution.tenant.assumptions import ASSUMPTIONS
 from activities.queueing.messages import Failure
 from activities.queueing.put_back import Record
 from activities.queueing.result_queue import RESULTS_KEPT_FOR, Answer, encode
 from activities.settings import Settings
 from activities.storage import ledger
 from activities.storage.retention import SECONDS_AT_NIGHT
-from activities.web import answers
+from activities.web import answers, tenant_check
 from connector.served_routes import served
 from local.lifecycle import ROOT
 
+TENANT_CHECK = (ROOT / "docs" / "for-admins-check.md").read_text(encoding="utf-8")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BATCHES = (ROOT / "docs" / "batches.md").read_text(encoding="utf-8")
 PERSONAL_DATA = (ROOT / "docs" / "personal-data.md").read_text(encoding="utf-8")
@@ -88,6 +90,17 @@ def test_the_route_table_has_every_route() -> None:
 def test_the_property_table_has_every_property_of_both_kinds() -> None:
     names = {field.alias for model in (Assignment, SelfInitiatedCourse) for field in model.model_fields.values()}
     assert first_cells(section(REQUESTS, "Properties")) == {*names, "@odata.type"}
+
+
+def test_the_check_page_has_every_assumption_in_the_words_of_the_answer() -> None:
+    page = section(TENANT_CHECK, "What the app assumes")
+    told = [f"| `{name}` | {one.assumed} | {one.consequence} | {one.action} |" for name, one in ASSUMPTIONS.items()]
+    assert [line for line in page.splitlines() if line.startswith("| `")] == told
+
+
+def test_the_check_page_has_every_field() -> None:
+    told = set(re.findall(r"`(\w+)`", " ".join(re.findall(r"^\| ([^|]*) \|", TENANT_CHECK, re.MULTILINE))))
+    assert {name for name in tenant_check.NAMES if name not in told} == set()
 
 
 def test_every_queue_and_table_is_named() -> None:
@@ -168,6 +181,7 @@ def test_every_file_that_the_documents_link_to_exists() -> None:
         "docs/callers.md",
         "docs/for-admins.md",
         "docs/for-admins-change.md",
+        "docs/for-admins-check.md",
         "docs/for-admins-connect.md",
         "docs/for-admins-look-after.md",
         "docs/for-admins-remove.md",

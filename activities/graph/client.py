@@ -28,6 +28,7 @@ from activities import telemetry
 from activities.contract.activity import Operation, StoredActivity
 from activities.errors import ActivityError
 from activities.execution.gateway import ExternalKey, Write
+from activities.execution.witness import SEEN, Seen
 from activities.graph import existing, permissions, translation
 from activities.graph.batching import Batching, Part
 from activities.graph.sdk import (
@@ -113,6 +114,8 @@ class MicrosoftGraph:
         token = (await self.credential.get_token(SCOPE)).token
         if token == self._adapter.refused_token:
             token = await self._adapter.another_token({}, token)
+        if (seen := SEEN.get()) is not None:
+            seen.append(Seen("token", HTTPStatus.OK, words=permissions.whose(token)))
         return permissions.granted(token)
 
     @cached_property
@@ -151,6 +154,8 @@ class MicrosoftGraph:
             return [await self._answer(operation, sent[0], timeout_seconds)]
         parts = [self._part(one) for one in sent]
         answers = await self._together(parts, timeout_seconds) if parts else []
+        for answer in answers:
+            _show(operation, answer)
         alone = (
             self._answer(operation, one, timeout_seconds)
             for one, answer in zip(sent, answers, strict=True)
@@ -196,6 +201,7 @@ class MicrosoftGraph:
             return translation.unanswered()
         except ActivityError as error:
             return error
+        _show(operation, answer)
         # A success is told by the use case, in the one line that a create costs.
         if not answer.succeeded:
             telemetry.event(
@@ -215,6 +221,13 @@ def _configuration() -> RequestConfiguration[QueryParameters]:
     # Microsoft's support finds a request by it, and the app's log has it, too.
     configuration.headers.add("client-request-id", telemetry.invocation_id())
     return configuration
+
+
+def _show(operation: str, answer: Answer | ActivityError | None) -> None:
+    """Show an answer to whoever watches."""
+    if isinstance(answer, Answer) and (seen := SEEN.get()) is not None:
+        code, words = translation.said_in(answer.body) if not answer.succeeded else ("", "")
+        seen.append(Seen(operation, answer.status, code, words, answer.in_batch))
 
 
 def _refuses_token(answer: Answer | ActivityError | None) -> bool:

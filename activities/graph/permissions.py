@@ -10,6 +10,7 @@ Sources:
 import base64
 import binascii
 import json
+from typing import Any
 
 from activities.contract.models import Assignment, Json, SelfInitiatedCourse
 from activities.errors import ErrorCode, PermanentError
@@ -32,6 +33,8 @@ _TO_WRITE = (_WRITE_ASSIGNMENTS, _WRITE_COURSES)
 # By Graph's metadata the external id takes only the reading ones; Graph's own id takes the writing ones, too.
 # Source: https://learn.microsoft.com/graph/permissions-reference
 TO_FIND = TO_GET = (_FIND_ASSIGNMENTS, _FIND_COURSES)
+# What reading the claims of something that is no token raises.
+_UNREADABLE = (LookupError, ValueError, binascii.Error, AttributeError, TypeError, RecursionError)
 FIND_PEOPLE = "User.ReadBasic.All"
 FIND_PEOPLE_BY_MORE = "User.Read.All"
 FIND_CONTENTS = "LearningContent.Read.All"
@@ -73,12 +76,24 @@ def granted(token: str) -> frozenset[str] | None:
     Source: https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference#payload-claims
     """
     try:
-        payload = token.split(".")[1]
-        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
         # An identity without a single permission gets a token without the claim.
-        return frozenset(str(role) for role in claims.get("roles", []))
-    except (IndexError, ValueError, binascii.Error, AttributeError, TypeError, RecursionError):
+        return frozenset(str(role) for role in _claims(token).get("roles", []))
+    except _UNREADABLE:
         return None
+
+
+def whose(token: str) -> str:
+    """Return which application an access token is for, and in which tenant; "" for a token that does not tell."""
+    try:
+        claims = _claims(token)
+        return f"application {claims.get('appid') or claims['azp']} in tenant {claims['tid']}"
+    except _UNREADABLE:
+        return ""
+
+
+def _claims(token: str) -> Any:
+    payload = token.split(".")[1]
+    return json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
 
 
 def missing(roles: frozenset[str] | None) -> tuple[str, ...]:

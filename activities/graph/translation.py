@@ -101,6 +101,12 @@ def code_of(body: bytes) -> str:
     return code
 
 
+def said_in(body: bytes) -> tuple[str, str]:
+    """Return Graph's own code and words in an answer, details included; empty if it holds none."""
+    code, message, details = _graph_error(_json(body))
+    return code, " ".join(dict.fromkeys(filter(None, (message, *(text for _, text in details)))))
+
+
 def absent() -> PermanentError:
     """Return the error for a request about an activity that Graph does not have, or has not any more."""
     return PermanentError(

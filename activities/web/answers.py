@@ -74,6 +74,12 @@ def encode_health(report: Report, request: Request) -> Response:
             for permission, granted in report.optional_permissions
         ],
     }
+    if report.tenant_check:
+        body["tenantCheck"] = {
+            "checkedAt": report.tenant_check.checked_at.isoformat(timespec="seconds"),
+            "holding": report.tenant_check.holding,
+            "total": len(report.tenant_check.findings),
+        }
     if report.old:
         body["old"] = True
     if report.failure is None:

@@ -52,9 +52,11 @@ ROLES: Mapping[str, frozenset[Role]] = {
     "replay_failures": frozenset({Role.MANAGE}),
     "erase_learner": frozenset({Role.MANAGE}),
     "discard_failures": frozenset({Role.MANAGE}),
+    "check_tenant": frozenset({Role.MANAGE}),
+    "get_tenant_check": frozenset({Role.MANAGE}),
     "get_openapi": frozenset(Role),  # With it, everybody tries whether a connection works.
 }
-FOR_ANYONE = frozenset({"get_batch", "get_batch_status", "get_health"})
+FOR_ANYONE = frozenset({"get_batch", "get_batch_status", "get_health", "open_tenant_check"})
 
 # What a claim is called in tokens of version 1 and 2, and by the platform's own names for some.
 # Sources: https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference#payload-claims

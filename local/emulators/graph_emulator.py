@@ -5,8 +5,7 @@ httpx, both behind `control`, which shows and changes what is in here. It covers
 """
 
 import re
-import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -16,10 +15,12 @@ from local.emulators import course_catalogue, json_batch, people_emulator, token
 from local.emulators.applications import READY, Applications
 from local.emulators.exchange import Ending, GraphError, Request, Response, json_response
 from local.emulators.faults import Faults
+from local.emulators.graph_errors import correlation_of, error_response
 from local.emulators.identity_endpoint import Identity
 from local.emulators.learning import CourseActivities
 from local.emulators.schema import EXTERNAL_ID_SPELLINGS
 from local.emulators.tenant import Tenant
+from local.emulators.worlds import OtherWorlds, Play
 from local.environment import IDENTITY_HEADER
 
 _ALTERNATE_KEY = re.compile(rf"learningCourseActivities\(({'|'.join(EXTERNAL_ID_SPELLINGS)})='((?:[^']|'')*)'\)")
@@ -78,6 +79,7 @@ class Emulator:
         self.tenant = Tenant()
         self.applications = Applications.from_json(READY)
         self.activities = CourseActivities()
+        self.worlds = OtherWorlds()
         self.people = people_emulator.People()
         self.courses = course_catalogue.Courses()
         self.faults = Faults()
@@ -90,10 +92,14 @@ class Emulator:
         operation = self._operation(request)
         fault = self.faults.take(operation.name, operation.registration_id, request.now)
         position = len(self.calls)
-        response = fault.apply(operation.execute, request.now) if fault else operation.execute()
+        response = (
+            fault.apply(lambda: self._execute(operation, request), request.now)
+            if fault
+            else self._execute(operation, request)
+        )
         if request.batched and response.ending is not Ending.ANSWER:
             # There is no connection of its own that could break or hang.
-            response = replace(_error(request, _NO_ANSWER), delay_seconds=response.delay_seconds)
+            response = replace(error_response(request, _NO_ANSWER), delay_seconds=response.delay_seconds)
         self.calls.insert(  # A batch comes before its requests.
             position,
             Call(
@@ -109,8 +115,13 @@ class Emulator:
         )
         return response if request.batched or operation.name == "token" else self._as_graph(request, response)
 
+    def _execute(self, operation: _Operation, request: Request) -> Response:
+        """Do what Graph does in the tenant's world."""
+        play = Play(operation.name, request, self.activities, lambda changed: self._operation(changed).execute())
+        return self.worlds.answer(self.tenant.world, play)
+
     def _as_graph(self, request: Request, response: Response) -> Response:
-        headers = {**_correlation(request), **response.headers}
+        headers = {**correlation_of(request), **response.headers}
         return replace(response, headers=headers, delay_seconds=response.delay_seconds + self._latency_seconds)
 
     def _operation(self, request: Request) -> _Operation:
@@ -125,7 +136,7 @@ class Emulator:
             case "GET", ["", "v1.0", "employeeExperience", "learningCourseActivities", graph_id] if graph_id:
                 return _Operation("get", "", lambda: self._get(request, graph_id))
             case _, ["", "v1.0", "employeeExperience", "learningCourseActivities", _]:
-                return _Operation("", "", lambda: _error(request, _WRONG_METHOD))
+                return _Operation("", "", lambda: error_response(request, _WRONG_METHOD))
         return self._look_up(request)
 
     def _of_provider(self, request: Request, method: str, provider: str, resource: list[str]) -> _Operation:
@@ -140,7 +151,7 @@ class Emulator:
                 external_id = key[2].replace("''", "'")
                 return _Operation("find", provider, lambda: self._find(request, provider, external_id))
             case _, [addressed, *_] if _ACTIVITIES.fullmatch(addressed):
-                return _Operation("", provider, lambda: _error(request, _WRONG_METHOD))
+                return _Operation("", provider, lambda: error_response(request, _WRONG_METHOD))
         return self._look_up(request)
 
     def _look_up(self, request: Request) -> _Operation:
@@ -154,12 +165,12 @@ class Emulator:
                 )
             case "GET", _ if person := people_emulator.resource_in(request.path):
                 return _Operation("people", "", lambda: self._people(request, person))
-        return _Operation("", "", lambda: _error(request, _WRONG_PATH))
+        return _Operation("", "", lambda: error_response(request, _WRONG_PATH))
 
     def _token(self, request: Request) -> Response:
         if request.method == "POST":
             return token_endpoint.answer(request, self.identity, self.applications.by_client_id)
-        return self.identity.answer(request, self.tenant.roles, self.tenant.identities)
+        return self.identity.answer(request, self.tenant.granted, self.tenant.identities)
 
     def _create(self, request: Request, registration_id: str) -> Response:
         def create(tenant: Tenant, roles: frozenset[str]) -> dict[str, Any]:
@@ -205,7 +216,7 @@ class Emulator:
             self.identity.roles_of(request.headers.get("authorization", ""), request.now)
             batched = json_batch.read(request)
         except GraphError as refusal:
-            return _error(request, refusal)
+            return error_response(request, refusal)
         return json_batch.to_response({request_id: self.handle(one) for request_id, one in batched.items()})
 
     def _authorized(
@@ -216,7 +227,7 @@ class Emulator:
             content = operation(self.applications.tenant_seen_by(caller, self.tenant), frozenset(caller.roles))
             return Response(status) if content is None else json_response(status, content)
         except GraphError as refusal:
-            return _error(request, refusal)
+            return error_response(request, refusal)
 
 
 _WRONG_PATH = GraphError(404, "notFound", "There is no such resource.")
@@ -228,22 +239,3 @@ _WRONG_METHOD = GraphError(
     "This method isn't supported for this entity type. See the Microsoft Graph documentation for the methods"
     " applicable to this entity.",
 )
-
-
-def _error(request: Request, refusal: GraphError) -> Response:
-    """Return a refusal in Graph's form: https://learn.microsoft.com/graph/errors."""
-    correlation = _correlation(request)
-    error: dict[str, Any] = {"code": refusal.code, "message": refusal.message}
-    if refusal.details:
-        error["details"] = list(refusal.details)
-    error["innerError"] = {
-        "date": request.now.strftime("%Y-%m-%dT%H:%M:%S"),
-        "request-id": correlation["request-id"],
-        "client-request-id": correlation.get("client-request-id", correlation["request-id"]),
-    }
-    return json_response(refusal.status, {"error": error}, {**correlation, **refusal.headers})
-
-
-def _correlation(request: Request) -> Mapping[str, str]:
-    sent = request.headers.get("client-request-id")
-    return {"request-id": str(uuid.uuid4()), **({"client-request-id": sent} if sent else {})}

@@ -16,7 +16,14 @@ from typing import Any
 
 from local.emulators.exchange import GraphError, Request
 from local.emulators.schema import external_id_of, is_assignment, parse_activity, parse_update, spelled
-from local.emulators.tenant import ASSIGNED_READ, ASSIGNED_WRITE, SELF_INITIATED_READ, SELF_INITIATED_WRITE, Tenant
+from local.emulators.tenant import (
+    ASSIGNED_READ,
+    ASSIGNED_WRITE,
+    NOBODY,
+    SELF_INITIATED_READ,
+    SELF_INITIATED_WRITE,
+    Tenant,
+)
 
 NO_ACCESS = "Your account doesn't have access to this report or data. Contact your administrator to request access."
 NO_SERVICE_PLAN = "You don't have an adequate service plan for this request."
@@ -96,7 +103,7 @@ class CourseActivities:
         external_id = external_id_of(received)
         if external_id:
             self._ids_by_external_id.setdefault((registration_id, external_id), []).append(activity.id)
-        return spelled(entity, tenant.external_id_spelling)
+        return spelled(entity, tenant.spelling)
 
     def update(
         self, registration_id: str, graph_id: str, request: Request, *, tenant: Tenant, roles: AbstractSet[str]
@@ -135,7 +142,7 @@ class CourseActivities:
             raise GraphError(404, "notFound", NO_ACTIVITY)
         activity = self._by_id[ids[0]]
         _check_role(activity.entity, roles & _READING_ROLES)
-        return spelled(activity.entity, tenant.external_id_spelling)
+        return spelled(activity.entity, tenant.spelling)
 
     def get(self, graph_id: str, *, tenant: Tenant, roles: AbstractSet[str]) -> dict[str, Any]:
         """Return an activity by Graph's id, whatever its provider."""
@@ -146,7 +153,7 @@ class CourseActivities:
         if activity is None:
             raise GraphError(404, "notFound", NO_ACTIVITY)
         _check_role(activity.entity, roles)
-        return spelled(activity.entity, tenant.external_id_spelling)
+        return spelled(activity.entity, tenant.spelling)
 
     def clear(self) -> None:
         """Forget every activity."""
@@ -176,7 +183,8 @@ def _check_people_and_content(registration_id: str, activity: dict[str, Any], te
     owner = tenant.content_providers.get(activity["learningContentId"], registration_id)
     if {provider, owner} != {registration_id}:
         raise GraphError(403, "Forbidden", FOREIGN_CONTENT)
-    if activity["learnerUserId"].lower() in tenant.unlicensed_learners:
+    learner = activity["learnerUserId"].lower()
+    if learner in tenant.unlicensed_learners or (learner == NOBODY and tenant.world != "unknownLearnerRefused"):
         raise GraphError(403, "Forbidden", NOT_LICENSED)
 
 

@@ -117,9 +117,11 @@ def test_every_operation_of_the_api_has_words_and_an_example(name: str) -> None:
     assert said["description"].endswith(SENTENCE_ENDS)
     assert said["tags"]
     contents = [one["content"] for one in said["responses"].values() if "content" in one]
-    examples = [content["application/json"].get("examples") for content in contents[:-1]]
-    assert examples
-    assert all(examples)
+    bodies = [
+        content["application/json"] for content in contents[:-1] if "text/html" not in content or len(content) > 1
+    ]
+    assert all(one.get("examples") for one in bodies)
+    assert bodies or name == "OpenTenantCheck", "a page holds nothing to show"
     if "requestBody" in said:
         content = said["requestBody"]["content"]
         assert "application/octet-stream" in content or content["application/json"]["examples"]

@@ -77,5 +77,8 @@ def test_the_worker_finds_exactly_the_functions_of_the_contract() -> None:
         "erase_learner": ("httpTrigger", "learners/erase", ["POST"], "FUNCTION"),
         "discard_failures": ("httpTrigger", "failures/discard", ["POST"], "FUNCTION"),
         "delete_batch": ("httpTrigger", "batches/{batchId}", ["DELETE"], "FUNCTION"),
+        "check_tenant": ("httpTrigger", "tenant-check", ["POST"], "FUNCTION"),
+        "open_tenant_check": ("httpTrigger", "tenant-check", ["GET"], "ANONYMOUS"),
+        "get_tenant_check": ("httpTrigger", "tenant-check/last", ["GET"], "FUNCTION"),
         "get_health": ("httpTrigger", "health", ["GET", "HEAD"], "ANONYMOUS"),
     }

@@ -50,6 +50,8 @@ def test_the_list_of_packaged_modules_is_what_the_app_reaches(
             {"learningContentExternalId": "A", "learningContentId": None},
         ):
             assert post("activities", own_example("assignment.request") | names).status_code == 424
+        check = {name: known[name] for name in ("learnerUserId", "learningContentId")}
+        assert post("tenant-check?wait=true", check).status_code == 200
     if pytestconfig.getoption("write_reached"):
         write_reached_modules(reached)
     assert reached == reached_modules(), "Has graph.py changed? `make reached` writes the list again."

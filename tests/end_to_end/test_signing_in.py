@@ -13,7 +13,7 @@ from tests.support import plain_http
 from tests.support.error_shape import assert_error
 from tests.support.principals import APPLICATION, MANAGE, USER, WRITE, Claims, application, delegated, header, session
 
-FOR_ANYONE = {"get_batch", "get_batch_status", "get_health"}
+FOR_ANYONE = {"get_batch", "get_batch_status", "get_health", "open_tenant_check"}
 OTHER_APPLICATION = "00000000-0000-0000-0000-000000000001"
 
 

@@ -21,7 +21,9 @@ from tests.test_repository import repository_files
 
 INFRA = ROOT / "infra"
 # In the order in which they are needed.
-PAGES = [ROOT / "docs" / f"for-admins{page}.md" for page in ("", "-connect", "-look-after", "-change", "-remove")]
+PAGES = [
+    ROOT / "docs" / f"for-admins{page}.md" for page in ("", "-check", "-connect", "-look-after", "-change", "-remove")
+]
 PATH = PAGES[0]
 README_PATH = ROOT / "README.md"
 GUIDE = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)

@@ -82,11 +82,14 @@ def test_what_funcignore_names_is_not_deployed(app: Path) -> None:
     assert {path.as_posix() for path in deployed_files(app)} == EXPECTED - {"activities"} | {"activities/models.py"}
 
 
+PAGE_FILES = ("batch.html", "page.css", "page.html", "page.js", "tenant_check.html", "tenant_check.js")
+
+
 def test_of_what_is_no_code_only_what_the_app_serves_is_deployed() -> None:
     served = {
         path.as_posix() for path in deployed_files(ROOT) if path.parts[0] == "activities" and path.suffix != ".py"
     }
-    page = {f"activities/web/page/{name}" for name in ("batch.html", "page.css", "page.html", "page.js")}
+    page = {f"activities/web/page/{name}" for name in PAGE_FILES}
     assert served == {"activities/web/openapi.json", *page}
 
 

@@ -9,6 +9,8 @@ from activities.batches.store import BatchStore
 from activities.batches.worker import BatchWorker
 from activities.contract.models import Defaults
 from activities.execution.patience import PATIENCE
+from activities.execution.tenant.checks import TenantChecks
+from activities.graph.permissions import NEEDED_FOR
 from activities.queueing.failures import Failures
 from activities.queueing.signing_key import SigningKey
 from activities.queueing.worker import QueueWorker
@@ -17,7 +19,9 @@ from activities.storage.keys import LearnerKey
 from activities.storage.queues import Queue
 from activities.storage.retention import Retention
 from activities.storage.tables import Table
+from tests.support.directories import FakeDirectory
 from tests.support.fakes import REGISTRATION_ID, FakeGraph, FakeLedger
+from tests.support.tenant_checks import FakeCheckMemory
 
 NOWHERE = Storage(connection_string="UseDevelopmentStorage=true")
 DEFAULTS = Defaults(registration_id=REGISTRATION_ID)
@@ -32,6 +36,7 @@ def store_of(  # noqa: PLR0913 (one for each part of the store)
     batches: BatchStore | None = None,
     batch_queue: Queue | None = None,
     retention: Retention | None = None,
+    tenant_checks: TenantChecks | None = None,
     close: Callable[[], Awaitable[None]] | None = None,
 ) -> Store:
     """Return a store with these parts."""
@@ -52,5 +57,6 @@ def store_of(  # noqa: PLR0913 (one for each part of the store)
         batch_worker,
         BatchAcceptor(batches, batch_worker),
         retention or Retention({"batch": BatchRetention(table, batches)}, LearnerKey(table)),
+        tenant_checks or TenantChecks(graph, FakeDirectory, FakeCheckMemory(), batch_queue.put, NEEDED_FOR),
         closing=(close,) if close else (),
     )

@@ -161,6 +161,8 @@ class TestWhatTheyMay:
             "replay_failures",
             "discard_failures",
             "erase_learner",
+            "check_tenant",
+            "get_tenant_check",
         }
 
     def test_every_route_is_for_somebody_and_only_those_without_a_key_for_anyone(self) -> None:

@@ -24,6 +24,7 @@ START = {
     "roles": [ASSIGNED_READ, ASSIGNED_WRITE, SELF_INITIATED_READ, SELF_INITIATED_WRITE],
     "identities": [],
     "externalIdSpelling": "",
+    "world": "",
 }
 
 
@@ -50,6 +51,7 @@ def test_a_part_of_the_tenant_is_replaced_completely_and_the_rest_stays(graph: G
         {"roles": "all"},
         {"identities": "mine"},
         {"externalIdSpelling": "EXTERNALCOURSEACTIVITYID"},
+        {"world": "upsideDown"},
     ],
 )
 def test_a_change_of_another_form_is_refused_and_changes_nothing(graph: Graph, changes: dict[str, Any]) -> None:
