@@ -162,7 +162,7 @@ def test_the_same_external_id_with_the_same_content_is_unchanged_when_graph_refu
 
 
 def test_all_mistakes_are_named_at_once(stack: Stack) -> None:
-    mistakes = {"statuss": "x", "completionPercentage": 120, "learnerUserId": "megan.bowen@contoso.com"}
+    mistakes = {"statuss": "x", "completionPercentage": 120, "learnerUserId": "Megan Bowen"}
     response = stack.post("activities", assignment(**mistakes))
     assert_error(response, 400, "invalidRequest")
     assert {detail["target"] for detail in response.json()["error"]["details"]} == set(mistakes)
