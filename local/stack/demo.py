@@ -78,7 +78,7 @@ class Demo:
 
     async def send_invalid(self) -> None:
         """Send what a maker might send by mistake; the answer has to name every mistake."""
-        mistakes = {"statuss": "notStarted", "completionPercentage": 120, "learnerUserId": "megan@contoso.com"}
+        mistakes = {"statuss": "notStarted", "completionPercentage": 120, "learnerUserId": "Megan Bowen"}
         request = {name: value for name, value in _example("assignment.request.json").items() if name != "status"}
         status, answer = await self._post(request | mistakes)
         error = answer.get("error", {})
