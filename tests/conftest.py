@@ -30,9 +30,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--messages",
         type=int,
-        default=200,
+        default=1000,
         metavar="N",
-        help="how many messages tell the states of a tenth as many activities, through kills and faults (up to 1000)",
+        help="how many messages tell the states of a tenth as many activities, through kills and faults",
     )
     parser.addoption(
         "--examples",
