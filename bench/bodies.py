@@ -109,7 +109,13 @@ _BYTES = "application/octet-stream"
 _FULL = (LARGEST_BATCH_BYTES - len(batch(LARGEST_BATCH, ""))) // LARGEST_BATCH - 8
 _FULL_CELL = LARGEST_BATCH_BYTES // LARGEST_BATCH - len(_ROW) - 8
 _WRONG = _ROW.replace("completed", "maybe")
+# What is followed to its end comes first: what the others leave behind would be done in its time.
 CASES = {
+    "10,000 rows of Excel, all wrong, to their end": Sent(_FILES, lambda: workbook("maybe"), _BYTES, followed="xlsx"),
+    "10,000 records, to their end": Sent(_BATCHES, lambda: batch(LARGEST_BATCH, "x" * _FULL), followed="csv"),
+    "10,000 rows, all wrong, to their end": Sent(
+        _BATCHES, lambda: sheet(_WRONG + "x" * (_FULL_CELL - 9), LARGEST_BATCH), "text/csv", followed="csv"
+    ),
     "16 MiB of [": Sent(_BATCHES, lambda: filled(b"[")),
     "16 MiB of [],": Sent(_BATCHES, lambda: filled(b"[],")),
     "as many {} as there may be": Sent(_BATCHES, lambda: b"[" + b"{}," * (MOST_VALUES // 2 - 9) + b"{}]"),
@@ -128,12 +134,7 @@ CASES = {
     ),
     "10,000 rows of CSV, 16 MiB": Sent(_BATCHES, lambda: sheet(_ROW + "x" * _FULL_CELL, LARGEST_BATCH), "text/csv"),
     "10,000 rows of Excel": Sent(_FILES, lambda: workbook("completed"), _BYTES),
-    "10,000 rows of Excel, all wrong, to their end": Sent(_FILES, lambda: workbook("maybe"), _BYTES, followed="xlsx"),
     "a workbook with as many cells as there may be": Sent(_FILES, full_workbook, _BYTES),
-    "10,000 records, to their end": Sent(_BATCHES, lambda: batch(LARGEST_BATCH, "x" * _FULL), followed="csv"),
-    "10,000 rows, all wrong, to their end": Sent(
-        _BATCHES, lambda: sheet(_WRONG + "x" * (_FULL_CELL - 9), LARGEST_BATCH), "text/csv", followed="csv"
-    ),
     "16 MiB of commas as CSV": Sent(_BATCHES, lambda: sheet("," * (LARGEST_BATCH_BYTES - 99), 1), "text/csv"),
     "16 MiB of line breaks in quotes": Sent(_BATCHES, lambda: sheet('"' + "\n" * 2**23, 1), "text/csv"),
     "64 MiB": Sent(_BATCHES, lambda: b" " * BODY_LIMIT_BYTES),
