@@ -1,20 +1,19 @@
 """The page of a batch in a real browser: what only a browser can tell."""
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 
 from activities.batches.results import Progress
 from activities.execution.result import Result
 from activities.web.page import render
-from local.lifecycle import LOOPBACK, url_of
 from tests.support.batch_pages import ALL_SUCCEEDED, COMPLETED, FAILED, NOW, RUNNING, STARTED, WAITING, failure
 from tests.support.browser import Browser, BrowserError, Tab, find_browser, running_browser
+from tests.support.page_site import serving
 
 PROGRAM = find_browser()
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="No Chromium on this machine (Debian's package: chromium).")
@@ -101,15 +100,8 @@ def handler_of(site: Site) -> type[BaseHTTPRequestHandler]:
 
 @pytest.fixture
 def site() -> Iterator[Site]:
-    server = ThreadingHTTPServer((LOOPBACK, 0), BaseHTTPRequestHandler)
-    site = Site(f"{url_of(server.server_port)}/api/batches/7be1f0a4")
-    server.RequestHandlerClass = handler_of(site)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    yield site
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving("/api/batches/7be1f0a4", Site, handler_of) as site:
+        yield site
 
 
 @pytest.fixture(scope="module")

@@ -1,11 +1,10 @@
 """The page of the tenant check in a real browser: it sends what stands in the form, waits, and shows what was found."""
 
 import json
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
@@ -14,9 +13,9 @@ from activities.execution.tenant.assumptions import ASSUMPTIONS, Name
 from activities.execution.tenant.checks import Running
 from activities.execution.tenant.findings import Checked, Finding, in_order
 from activities.web.page import tenant_page
-from local.lifecycle import LOOPBACK, url_of
 from tests.support.browser import Browser, Tab, find_browser, running_browser
 from tests.support.fakes import LEARNER_ID
+from tests.support.page_site import serving
 
 PROGRAM = find_browser()
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="No Chromium on this machine (Debian's package: chromium).")
@@ -78,15 +77,8 @@ def handler_of(site: Site) -> type[BaseHTTPRequestHandler]:
 
 @pytest.fixture
 def site() -> Iterator[Site]:
-    server = ThreadingHTTPServer((LOOPBACK, 0), BaseHTTPRequestHandler)
-    site = Site(f"{url_of(server.server_port)}/api/tenant-check")
-    server.RequestHandlerClass = handler_of(site)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    yield site
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving("/api/tenant-check", Site, handler_of) as site:
+        yield site
 
 
 @pytest.fixture(scope="module")
