@@ -47,6 +47,14 @@ class Delivery:
         """Whether it may be what the app has put back itself: it writes no base64."""
         return f'"{put_back.DEFERRED}"'.encode() in self.body
 
+    def as_first_delivered(self, now: datetime) -> Self:
+        """Return what was put back unread as it came first, under the name that it had then; any other as it is."""
+        unread = put_back.open_unread(self.body) if self.says_put_back else None
+        if unread is None:
+            return self
+        body, origin, first_seen = unread
+        return replace(self, body=body, message_id=origin, inserted_at=min(first_seen, self.first_seen(now)))
+
     def first_seen(self, now: datetime) -> datetime:
         """When it was put into the queue; a property "insertionTime" of the body may have made that any moment."""
         said = self.inserted_at or now

@@ -27,6 +27,7 @@ from activities.errors import ErrorCode, PermanentError
 
 DEFERRED = "deferred"
 _CONTENT, _COMPRESSED = "activity", "compressedActivity"
+_UNREAD = "bodyBase64"
 _SIGNATURE, _INDEX = "signature", "index"
 _XML_AROUND_BYTES = 512  # Of the request that puts a message: a declaration and two elements.
 
@@ -123,6 +124,27 @@ def split(records: Sequence[Record], *, key: bytes | None) -> tuple[list[Record]
             waiting += [part[:middle], part[middle:]] if middle else []
             first += part if not middle else []
     return first, messages
+
+
+def encode_unread(body: bytes, *, origin: str, first_seen: datetime) -> str | None:
+    """Return the message that puts back what no record could be read from, so that ``open_unread`` gives the same.
+
+    None if it fits into no message. It is not signed: it says how it is called and when it came, and nothing more.
+    """
+    said = {"origin": origin, "firstSeenAt": first_seen.isoformat()}
+    message = json.dumps({DEFERRED: said, _UNREAD: base64.b64encode(body).decode()})
+    return message if fits(message) else None
+
+
+def open_unread(message: bytes) -> tuple[bytes, str, datetime] | None:
+    """Return body, origin and when it came first of what ``encode_unread`` wrote; None of any other message."""
+    try:
+        envelope = json.loads(message)
+        said = envelope[DEFERRED]
+        body = base64.b64decode(envelope[_UNREAD], validate=True)
+        return body, str(said["origin"]), _moment(said["firstSeenAt"])
+    except (KeyError, TypeError, ValueError, RecursionError):
+        return None
 
 
 def decode(envelope: Mapping[str, Any], *, fresh: Record, key: bytes | None) -> list[Record]:

@@ -24,6 +24,7 @@ from activities.execution.gateway import GraphGateway
 from activities.execution.ledger import Ledger
 from activities.execution.patience import PATIENCE
 from activities.execution.sending import FOR_A_MESSAGE, Sender
+from activities.queueing import put_back
 from activities.queueing.failures import Failures, text_of
 from activities.queueing.messages import Delivery, Failure, decode, no_file
 from activities.queueing.put_back import Record, encode, split
@@ -73,6 +74,7 @@ class QueueWorker:
             TransientError: ``storageUnavailable``: an end could not even be put off, because the queue does not answer
                 either; the host delivers again, and the ledger makes what was done already harmless.
         """
+        delivery = delivery.as_first_delivered(self.now())
         key = await self.signing_key.get() if delivery.says_put_back else None
         try:
             records = decode(delivery, now=self.now(), patience=PATIENCE, key=key, read_file=self.read_file)
@@ -93,14 +95,16 @@ class QueueWorker:
             await self._tell(ended, message_id=records[0].message_id)
 
     async def _refuse(self, delivery: Delivery, error: PermanentError) -> None:
-        """Set a message aside that cannot be read or, while that is not possible, put it back as it is."""
+        """Set a message aside that cannot be read or, while that is not possible, put it back under its name."""
         telemetry.event("messageRefused", code=error.code)
         try:
             await self.failures.add(Failure.of_message(delivery, error, now=self.now()))
         except TransientError as outage:
             delay = patience.delay_seconds(outage, attempts=1, jitter=self.jitter)
             telemetry.event("putBack", code=outage.code, delaySeconds=round(delay))
-            await self.queue.put(text_of(delivery.body), delay_seconds=delay)
+            first_seen = delivery.first_seen(self.now())
+            message = put_back.encode_unread(delivery.body, origin=delivery.name, first_seen=first_seen)
+            await self.queue.put(message or text_of(delivery.body), delay_seconds=delay)
             return
         await self._tell([partial(Answer.to_message, error)], message_id=delivery.name)
 

@@ -15,6 +15,7 @@ import pytest_asyncio
 
 from activities.execution.patience import PATIENCE
 from activities.queueing.failures import Failures
+from activities.queueing.messages import Failure
 from activities.queueing.signing_key import SigningKey
 from activities.queueing.worker import QueueWorker
 from activities.settings import Storage
@@ -29,6 +30,7 @@ from tests.support.storage_proxy import Fault, StorageProxy, storage_proxy
 
 OUTAGE_SECONDS = 300.0
 MOST_DELIVERIES = 100
+LOST_ANSWERS = 3
 FAULTS = {
     "roles that have not spread": Fault("AuthorizationPermissionMismatch", HTTPStatus.FORBIDDEN),
     "busy": Fault("ServerBusy", HTTPStatus.SERVICE_UNAVAILABLE),
@@ -86,3 +88,26 @@ async def test_no_message_is_lost_and_nothing_is_done_twice(
     assert sorted(names) == ["course-0", "course-1", "course-2", "last"]
     listed, _ = await worker.failures.page(code=None, size=9, after="")
     assert sorted(failure.code for failure in listed) == ["invalidJson", "invalidRequest"]
+
+
+async def test_what_cannot_be_read_is_told_under_one_id_however_often_its_end_is_not_written_down(
+    stage: Stage, worker: QueueWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Told, and then storage did not say so: what is put back is the same failure, and not another one."""
+    add, told = worker.failures.add, []
+
+    async def add_and_lose_the_answer(failure: Failure) -> None:
+        await add(failure)
+        told.append(failure)
+        if len(told) < LOST_ANSWERS:
+            raise outages.storage_unavailable()
+
+    monkeypatch.setattr(worker.failures, "add", add_and_lose_the_answer)
+    first = delivery("no JSON", "message-1")
+    await worker.handle(first)
+    for again in stage.queue.received():
+        await worker.handle(again)
+    assert len(told) == LOST_ANSWERS
+    assert {(one.id, one.body, one.first_seen) for one in told} == {(told[0].id, first.body, told[0].first_seen)}
+    listed, _ = await worker.failures.page(code=None, size=9, after="")
+    assert [one.id for one in listed] == [told[0].id]
